@@ -1,0 +1,52 @@
+# Every target starts from a bare checkout: it builds .venv when that is missing, or when what it is
+# built from has changed. `make help` lists the targets.
+
+PYTHON ?= python3.11
+VENV   := .venv
+BIN    := $(VENV)/bin
+STAMP  := $(VENV)/installed
+PLACES := lstmwidgets streaming tests benchmarks
+
+.DEFAULT_GOAL := help
+.PHONY: help demo setup test test-slow lint format lab bench clean
+
+help: ## list the targets
+	@sed -nE 's/^([a-z-]+):[^#]*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
+
+$(STAMP): pyproject.toml constraints.txt
+	@command -v $(PYTHON) >/dev/null || { echo "$(PYTHON) is not installed; name another with: make PYTHON=python3.12 …"; exit 2; }
+	$(PYTHON) -m venv --clear $(VENV)
+	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[all,dev]'
+	@touch $@
+
+demo: $(STAMP) ## the main job: stream River's hourly water flow; table, predictions and report
+	$(BIN)/lstmwidgets stream river:WaterFlow --report out/report.html --predictions out/predictions.jsonl
+
+setup: $(STAMP) ## everything that demo, tests, notebooks and benchmarks need, the browser included
+	@sh scripts/install_chromium.sh
+
+test: setup ## the tests (about three minutes on two cores)
+	$(BIN)/pytest
+
+test-slow: setup ## the tests that take minutes each
+	$(BIN)/pytest -m slow
+
+lint: $(STAMP) ## format and rules (ruff), types (mypy), layers (import-linter)
+	$(BIN)/ruff format --check $(PLACES)
+	$(BIN)/ruff check $(PLACES)
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: $(STAMP) ## put the code into the project's format
+	$(BIN)/ruff format $(PLACES)
+	$(BIN)/ruff check --fix $(PLACES)
+
+lab: setup ## JupyterLab on the notebooks
+	$(BIN)/jupyter lab --notebook-dir notebooks
+
+bench: $(STAMP) ## speed, side by side with the alternatives, single thread
+	$(BIN)/python -m benchmarks
+
+clean: ## remove what can be made again: caches (compiled kernels too), builds, outputs
+	rm -rf build dist out screenshots .hypothesis .mypy_cache .pytest_cache .ruff_cache .import_linter_cache *.egg-info
+	find lstmwidgets/ streaming tests benchmarks -name __pycache__ -type d -prune -exec rm -rf {} +

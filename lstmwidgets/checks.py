@@ -1,0 +1,109 @@
+"""Checks of what users pass in; each error says what was expected, what came and what to do."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from .state import FullGateState, LSTMState, State
+
+
+def check_size(name: str, size: object) -> None:
+    """Raise unless a size is a positive whole number."""
+    if not isinstance(size, int) or isinstance(size, bool):
+        raise TypeError(f"{name} must be a whole number, got {type(size).__name__} {size!r}")
+    if size < 1:
+        raise ValueError(f"{name} must be at least 1, got {size}")
+
+
+def check_input(x: object, axes: tuple[str, ...], input_size: int, weight: Tensor) -> Tensor:
+    """Return x if it is a tensor with these axes that fits the weights, else raise."""
+    if not isinstance(x, Tensor):
+        raise TypeError(f"expected a torch.Tensor as input, got {type(x).__name__}")
+    if x.ndim != len(axes) or x.shape[-1] != input_size or 0 in x.shape:
+        expected = f"({', '.join(axes)}) with {axes[-1]} = {input_size}"
+        raise ValueError(f"expected input of shape {expected}, got {tuple(x.shape)}")
+    _check_alike("input", x, weight)
+    return x
+
+
+def check_state(
+    state: object,
+    state_type: type[LSTMState] | type[FullGateState],
+    shape: tuple[int, int, int],
+    weight: Tensor,
+) -> State:
+    """Return the state as its named tuple if it has this shape and fits the weights, else raise."""
+    names = state_type._fields
+    if not isinstance(state, tuple | list) or len(state) != len(names):
+        given = f"{len(state)} parts" if isinstance(state, tuple | list) else type(state).__name__
+        raise TypeError(
+            f"state must be a {state_type.__name__}, or a tuple ({', '.join(names)}), got {given}"
+        )
+    for name, part in zip(names, state, strict=True):
+        if not isinstance(part, Tensor):
+            raise TypeError(f"state.{name} must be a torch.Tensor, got {type(part).__name__}")
+        if part.shape != shape:
+            raise ValueError(
+                f"state.{name} must have the shape (layers, batch, hidden) = {shape}, got "
+                f"{tuple(part.shape)}; initial_state(batch_size) makes a fitting one"
+            )
+        _check_alike(f"state.{name}", part, weight)
+    return state_type(*state)
+
+
+def check_lengths(lengths: object, batch: int, steps: int) -> Tensor:
+    """Return lengths if they are whole numbers from 1 to T, one a sequence, else raise."""
+    if not isinstance(lengths, Tensor) or lengths.is_floating_point() or lengths.is_complex():
+        given = lengths.dtype if isinstance(lengths, Tensor) else type(lengths).__name__
+        raise TypeError(f"lengths must be a tensor of whole numbers, got {given}")
+    if lengths.shape != (batch,):
+        raise ValueError(f"lengths must have the shape ({batch},), got {tuple(lengths.shape)}")
+    if int(lengths.min()) < 1 or int(lengths.max()) > steps:
+        raise ValueError(
+            f"lengths must lie between 1 and the {steps} time steps of the input, "
+            f"got {int(lengths.min())} to {int(lengths.max())}"
+        )
+    return lengths
+
+
+def check_reset(reset: object, batch: int, steps: int) -> Tensor:
+    """Return reset if it is a bool tensor (B, T), else raise."""
+    if not isinstance(reset, Tensor) or reset.dtype != torch.bool:
+        given = reset.dtype if isinstance(reset, Tensor) else type(reset).__name__
+        raise TypeError(f"reset must be a bool tensor, got {given}")
+    if reset.shape != (batch, steps):
+        raise ValueError(
+            f"reset must have the shape (batch, time) = {(batch, steps)}, "
+            f"got {tuple(reset.shape)}"
+        )
+    return reset
+
+
+def check_finite(x: Tensor) -> None:
+    """Raise if a step's input has a NaN or an infinity."""
+    if not bool(torch.isfinite(x).all()):
+        raise ValueError(NOT_FINITE)
+
+
+NOT_FINITE = (
+    "the step's input has a NaN or an infinity, from which the carried state would never recover; "
+    "replace it (0 is the mean of a standardised input) or leave the step out"
+)
+
+
+def _check_alike(name: str, value: Tensor, weight: Tensor) -> None:
+    """Raise unless dtype and device are the weights' own; autocast chooses dtypes by itself."""
+    kind = value.device.type
+    if value.dtype != weight.dtype and not (
+        torch.is_autocast_enabled(kind) and value.is_floating_point()
+    ):
+        raise ValueError(
+            f"{name} must have the weights' dtype {weight.dtype}, got {value.dtype}; "
+            f"convert it with .to({weight.dtype})"
+        )
+    if value.device != weight.device:
+        raise ValueError(
+            f"{name} must be on the weights' device {weight.device}, got {value.device}; "
+            f"move it with .to({str(weight.device)!r})"
+        )

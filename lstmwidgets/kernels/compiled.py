@@ -1,0 +1,32 @@
+"""How kernels are compiled."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from numba import njit
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+OPTIONS: dict[str, Any] = {
+    # Fused multiply-add changes results by less than a rounding; reordering sums is not allowed, so
+    # that a stream's numbers do not depend on which other streams are stepped beside it.
+    "fastmath": {"contract", "nsz", "arcp"},
+    # Python's check for a zero divisor would keep every loop with a division from vectorising.
+    "error_model": "numpy",
+}
+
+
+def compiled(function: Function) -> Function:
+    """Compile on the first call, and keep the machine code on disk where a folder can be written.
+
+    Numba looks for ``__pycache__`` beside the source, then for the user's cache folder;
+    ``NUMBA_CACHE_DIR`` names another one.
+    """
+    try:
+        kernel = njit(cache=True, **OPTIONS)(function)
+    except RuntimeError:  # Numba's word for: no folder can be written
+        kernel = njit(**OPTIONS)(function)
+    result: Function = kernel
+    return result

@@ -1,0 +1,276 @@
+"""One step of every cell kind over packed weights; the equations are those of `lstmwidgets.cells`.
+
+Weights of all layers lie in one array of rows, (sources, W): a row holds what one source (an input,
+a hidden output, a gate's last activation) adds to each pre-activation. Adding row after row keeps
+the inner loop on W neighbouring numbers, which vectorises without reordering any sum, and reads
+every weight once. Layer by layer come the rows of its inputs, of its hidden outputs, and with full
+gate recurrence of i, f and o.
+
+What a stream remembers lies in one row a layer, (L, 6H): the blocks h, c, i, f, g, o.
+
+Sizes: S streams, L layers, H hidden units, I inputs, W pre-activations (3H coupled, else 4H).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from . import LAYER_NORM_EPSILON
+from .activations import sigmoid, tanh
+from .compiled import compiled
+
+Array = NDArray[Any]
+
+STANDARD, PEEPHOLE, FULL_GATE_RECURRENCE, COUPLED, LAYER_NORM = range(5)
+KINDS = {
+    "standard": STANDARD,
+    "peephole": PEEPHOLE,
+    "full_gate_recurrence": FULL_GATE_RECURRENCE,
+    "coupled": COUPLED,
+    "layer_norm": LAYER_NORM,
+}
+
+
+@compiled
+def step(
+    kind: int, rows: Array, vectors: Array, x: Array, memory: Array, scratch: Array, output: Array
+) -> bool:
+    """Advance stream 0 by one step, or change nothing and return False if x is not finite.
+
+    Parameters
+    ----------
+    kind : int
+        The cell kind, out of `KINDS`.
+    rows, vectors : ndarray
+        Packed weights: the matrices as rows, (sources, W), and each layer's bias followed by its
+        other vectors (peepholes; or α of the two projections, α and β of the cell), (L, W + …).
+    x : ndarray
+        The input, (I,).
+    memory : ndarray
+        What the streams remember, (S, L, 6H); advanced in place.
+    scratch : ndarray
+        At least (9H,), anything.
+    output : ndarray
+        Hidden output of the top layer, (H,); written.
+    """
+    if not _finite(x):
+        return False
+    _advance(kind, rows, vectors, x, memory[0], scratch)
+    _copy_output(memory[0], output)
+    return True
+
+
+@compiled
+def step_many(
+    kind: int,
+    rows: Array,
+    vectors: Array,
+    slots: Array,
+    x: Array,
+    memory: Array,
+    scratch: Array,
+    output: Array,
+) -> int:
+    """Advance stream ``slots[n]`` by input ``x[n]``, one n after another; see `step`.
+
+    Returns -1, or the first n whose input is not finite; then nothing was changed.
+    """
+    for n in range(x.shape[0]):
+        if not _finite(x[n]):
+            return n
+    for n in range(x.shape[0]):
+        stream = memory[slots[n]]
+        _advance(kind, rows, vectors, x[n], stream, scratch)
+        _copy_output(stream, output[n])
+    return -1
+
+
+@compiled
+def _finite(x: Array) -> bool:
+    for k in range(x.shape[0]):
+        if not np.isfinite(x[k]):
+            return False
+    return True
+
+
+@compiled
+def _copy_output(stream: Array, output: Array) -> None:
+    top = stream[stream.shape[0] - 1]
+    for j in range(output.shape[0]):
+        output[j] = top[j]
+
+
+@compiled
+def _advance(
+    kind: int, rows: Array, vectors: Array, x: Array, stream: Array, scratch: Array
+) -> None:
+    """Advance one stream, (L, 6H), through all layers."""
+    hidden = stream.shape[1] // 6
+    width = rows.shape[1]
+    first = np.int64(0)
+    source, size = x, x.shape[0]
+    for layer in range(stream.shape[0]):
+        own, vector = stream[layer], vectors[layer]
+        recurrent = first + size
+        if kind == LAYER_NORM:
+            _project_normalised(rows, first, source, size, own, vector, scratch)
+            _layer_norm(scratch, vector, own)
+        else:
+            z = scratch[:width]
+            for j in range(width):
+                z[j] = vector[j]
+            _add_rows(rows, first, source, 0, size, z)
+            _add_rows(rows, recurrent, own, 0, hidden, z)
+            if kind == STANDARD:
+                _standard(z, own)
+            elif kind == COUPLED:
+                _coupled(z, own)
+            else:
+                if kind == FULL_GATE_RECURRENCE:
+                    recurrent += hidden
+                    _add_rows(rows, recurrent, own, 2 * hidden, 2 * hidden, z)  # i, f
+                    recurrent += 2 * hidden
+                    _add_rows(rows, recurrent, own, 5 * hidden, hidden, z)  # o
+                _peephole(z, vector[width:], own)
+        first = recurrent + hidden
+        source, size = own, hidden  # h comes first in a layer's memory
+
+
+@compiled
+def _add_rows(
+    rows: Array, first: int, source: Array, begin: int, count: int, z: Array
+) -> None:
+    """Add ``source[begin + r] * rows[first + r]`` to z for r up to count, four rows a pass."""
+    whole = count - count % 4
+    for r in range(0, whole, 4):
+        at, row = begin + r, first + r
+        s0, s1, s2, s3 = source[at], source[at + 1], source[at + 2], source[at + 3]
+        w0, w1, w2, w3 = rows[row], rows[row + 1], rows[row + 2], rows[row + 3]
+        for j in range(z.shape[0]):
+            z[j] += (s0 * w0[j] + s1 * w1[j]) + (s2 * w2[j] + s3 * w3[j])
+    for r in range(whole, count):
+        s0 = source[begin + r]
+        w0 = rows[first + r]
+        for j in range(z.shape[0]):
+            z[j] += s0 * w0[j]
+
+
+@compiled
+def _standard(z: Array, own: Array) -> None:
+    hidden = z.shape[0] // 4
+    gates = own[2 * hidden :]
+    for j in range(2 * hidden):
+        gates[j] = sigmoid(z[j])
+    for j in range(2 * hidden, 3 * hidden):
+        gates[j] = tanh(z[j])
+    for j in range(3 * hidden, 4 * hidden):
+        gates[j] = sigmoid(z[j])
+    _remember(own)
+    _show(own, own[hidden : 2 * hidden])
+
+
+@compiled
+def _coupled(z: Array, own: Array) -> None:
+    hidden = z.shape[0] // 3
+    gates = own[2 * hidden :]
+    for j in range(hidden):
+        gates[j] = sigmoid(-z[j])  # 1 - σ(z)
+    for j in range(hidden):
+        gates[hidden + j] = sigmoid(z[j])
+    for j in range(hidden, 2 * hidden):
+        gates[hidden + j] = tanh(z[j])
+    for j in range(2 * hidden, 3 * hidden):
+        gates[hidden + j] = sigmoid(z[j])
+    _remember(own)
+    _show(own, own[hidden : 2 * hidden])
+
+
+@compiled
+def _peephole(z: Array, peephole: Array, own: Array) -> None:
+    hidden = z.shape[0] // 4
+    c, gates = own[hidden : 2 * hidden], own[2 * hidden :]
+    for j in range(hidden):  # i and f see the cell before the step
+        gates[j] = sigmoid(z[j] + peephole[j] * c[j])
+    for j in range(hidden):
+        gates[hidden + j] = sigmoid(z[hidden + j] + peephole[hidden + j] * c[j])
+    for j in range(2 * hidden, 3 * hidden):
+        gates[j] = tanh(z[j])
+    _remember(own)
+    for j in range(hidden):  # o sees the cell after it
+        gates[3 * hidden + j] = sigmoid(z[3 * hidden + j] + peephole[2 * hidden + j] * c[j])
+    _show(own, c)
+
+
+@compiled
+def _project_normalised(
+    rows: Array,
+    first: int,
+    source: Array,
+    size: int,
+    own: Array,
+    vector: Array,
+    scratch: Array,
+) -> None:
+    """Leave LN(W x) + LN(R h) in the first 4H numbers of scratch."""
+    width = rows.shape[1]
+    z, from_h = scratch[:width], scratch[width : 2 * width]
+    for j in range(2 * width):
+        scratch[j] = 0
+    _add_rows(rows, first, source, 0, size, z)
+    _add_rows(rows, first + size, own, 0, width // 4, from_h)
+    _normalise(z, vector[width : 2 * width])
+    _normalise(from_h, vector[2 * width : 3 * width])
+    for j in range(width):
+        z[j] += from_h[j] + vector[j]
+
+
+@compiled
+def _layer_norm(scratch: Array, vector: Array, own: Array) -> None:
+    hidden = own.shape[0] // 6
+    z, shown = scratch[: 4 * hidden], scratch[8 * hidden : 9 * hidden]
+    weight, bias = vector[12 * hidden : 13 * hidden], vector[13 * hidden :]
+    _standard(z, own)  # all of it but h, which shows the normalised cell
+    for j in range(hidden):
+        shown[j] = own[hidden + j]
+    _normalise(shown, weight)
+    for j in range(hidden):
+        shown[j] += bias[j]
+    _show(own, shown)
+
+
+@compiled
+def _normalise(values: Array, weight: Array) -> None:
+    """Scale values to mean 0 and variance 1, then by weight; sums are kept in float64."""
+    count = values.shape[0]
+    total = 0.0
+    for j in range(count):
+        total += values[j]
+    mean = total / count
+    squares = 0.0
+    for j in range(count):
+        squares += (values[j] - mean) ** 2
+    scale = 1.0 / np.sqrt(squares / count + LAYER_NORM_EPSILON)
+    for j in range(count):
+        values[j] = (values[j] - mean) * scale * weight[j]
+
+
+@compiled
+def _remember(own: Array) -> None:
+    """Compute c = f c + i g in place."""
+    hidden = own.shape[0] // 6
+    c, i = own[hidden : 2 * hidden], own[2 * hidden : 3 * hidden]
+    f, g = own[3 * hidden : 4 * hidden], own[4 * hidden : 5 * hidden]
+    for j in range(hidden):
+        c[j] = f[j] * c[j] + i[j] * g[j]
+
+
+@compiled
+def _show(own: Array, shown: Array) -> None:
+    """Compute h = o tanh(c), c as it is shown."""
+    hidden = own.shape[0] // 6
+    h, o = own[:hidden], own[5 * hidden :]
+    for j in range(hidden):
+        h[j] = o[j] * tanh(shown[j])

@@ -1,0 +1,423 @@
+"""The LSTM: one module that trains in batches, steps one event at a time and shows its gates."""
+
+from __future__ import annotations
+
+import math
+import warnings
+from collections.abc import Callable, Iterator
+from functools import partial
+from itertools import pairwise
+from typing import Self
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import dropout as drop
+from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
+
+from .cells import CELLS, Weights, advance_layers
+from .checks import check_finite, check_input, check_lengths, check_reset, check_size, check_state
+from .state import LSTMState, State
+from .stepper import Stepper, make_stepper
+from .trace import Trace
+
+
+class LSTM(nn.Module):
+    r"""Stacked LSTM layers of one cell kind, with the state in your hands.
+
+    Sizes in this page: B sequences, T time steps, I inputs, H hidden units, L layers. Axes are
+    always (batch, time, feature).
+
+    Parameters
+    ----------
+    input_size : int
+        Numbers per step, I.
+    hidden_size : int
+        Units per layer, H.
+    num_layers : int
+        Layers on top of each other, L.
+    cell : str
+        ``"standard"``, the cell of `torch.nn.LSTM`;
+        ``"peephole"``, gates see the memory cell (Gers et al. 2002);
+        ``"full_gate_recurrence"``, gates also see the gates' last activations (Hochreiter &
+        Schmidhuber 1997; Greff et al. 2017);
+        ``"coupled"``, the input gate is one minus the forget gate (Greff et al. 2017);
+        ``"layer_norm"``, normalised projections and cell (Ba et al. 2016).
+        The equations stand in `lstmwidgets.cells`.
+    dropout : float
+        Probability with which a layer's output is dropped on its way to the next layer while
+        training; 0 by default, as in PyTorch.
+    device, dtype
+        Where the weights live and in which floating-point type; PyTorch's defaults.
+
+    Attributes
+    ----------
+    weight_ih_l{k}, weight_hh_l{k}, bias_ih_l{k}, bias_hh_l{k} : Parameter
+        Named, shaped and initialised (uniform in ±1/√H) as in `torch.nn.LSTM`, in the block order
+        i, f, g, o; state dicts of the standard cell go both ways. The coupled cell has the blocks
+        f, g, o. What else a cell has, `lstmwidgets.cells` says.
+
+    Notes
+    -----
+    The standard cell's batched path is PyTorch's own operator, with cuDNN on a GPU. Other cells
+    run a loop over time whose input projection is one matrix product for all steps.
+
+    Examples
+    --------
+    A batch of sequences, and the same thing one step at a time:
+
+    >>> import torch
+    >>> lstm = LSTM(input_size=3, hidden_size=8)
+    >>> x = torch.randn(4, 10, 3)
+    >>> output, state = lstm(x)
+    >>> output.shape, state.c.shape
+    (torch.Size([4, 10, 8]), torch.Size([1, 4, 8]))
+    >>> state = lstm.initial_state(batch_size=4)
+    >>> for t in range(10):
+    ...     last, state = lstm.step(x[:, t], state)
+    >>> torch.allclose(last, output[:, -1], atol=1e-5)
+    True
+
+    Weights come from and go to `torch.nn.LSTM`:
+
+    >>> lstm.load_state_dict(torch.nn.LSTM(3, 8).state_dict())
+    <All keys matched successfully>
+    """
+
+    def __init__(
+        self,
+        input_size: int,
+        hidden_size: int,
+        num_layers: int = 1,
+        *,
+        cell: str = "standard",
+        dropout: float = 0.0,
+        device: torch.device | str | None = None,
+        dtype: torch.dtype | None = None,
+    ) -> None:
+        super().__init__()
+        sizes = {"input_size": input_size, "hidden_size": hidden_size, "num_layers": num_layers}
+        for name, size in sizes.items():
+            check_size(name, size)
+        if cell not in CELLS:
+            raise ValueError(f"cell must be one of {', '.join(map(repr, CELLS))}, got {cell!r}")
+        if isinstance(dropout, bool) or not 0 <= dropout <= 1:
+            raise ValueError(f"dropout must be a probability from 0 to 1, got {dropout!r}")
+        if dropout and num_layers == 1:
+            warnings.warn(
+                "dropout acts between layers; with num_layers=1 it does nothing", stacklevel=2
+            )
+        if dtype is not None and not dtype.is_floating_point:
+            raise ValueError(f"dtype must be a floating-point type, got {dtype}")
+        self.input_size = input_size
+        self.hidden_size = hidden_size
+        self.num_layers = num_layers
+        self.dropout = dropout
+        self._cell = CELLS[cell]
+        for layer in range(num_layers):
+            shapes = self._cell.shapes(hidden_size if layer else input_size, hidden_size)
+            for name, shape in shapes.items():
+                weight = torch.empty(shape, device=device, dtype=dtype)
+                self.register_parameter(f"{name}_l{layer}", nn.Parameter(weight))
+        self.reset_parameters()
+        self._flatten_for_cudnn()
+
+    @property
+    def cell(self) -> str:
+        """Name of the cell kind."""
+        return self._cell.name
+
+    def reset_parameters(self) -> None:
+        """Draw all weights anew: uniform in ±1/√H as `torch.nn.LSTM`; normalisations neutral."""
+        bound = 1 / math.sqrt(self.hidden_size)
+        for name, weight in self.named_parameters():
+            if name.startswith("weight_norm"):
+                nn.init.ones_(weight)
+            elif name.startswith("bias_norm"):
+                nn.init.zeros_(weight)
+            else:
+                nn.init.uniform_(weight, -bound, bound)
+
+    def initial_state(self, batch_size: int) -> State:
+        """Return the state before the first step: zeros on the weights' device, in their dtype.
+
+        Parameters
+        ----------
+        batch_size : int
+            Number of sequences, B.
+
+        Returns
+        -------
+        LSTMState or FullGateState
+            Each field (L, B, H).
+        """
+        check_size("batch_size", batch_size)
+        zeros = self.weight_hh_l0.new_zeros(self.num_layers, batch_size, self.hidden_size)
+        state_type = self._cell.state_type
+        return state_type(*(zeros.clone() for _ in state_type._fields))
+
+    def forward(
+        self,
+        x: Tensor,
+        state: State | tuple[Tensor, ...] | None = None,
+        *,
+        lengths: Tensor | None = None,
+        reset: Tensor | None = None,
+    ) -> tuple[Tensor, State]:
+        """Run over whole sequences.
+
+        Parameters
+        ----------
+        x : Tensor
+            Inputs, (B, T, I).
+        state : LSTMState or FullGateState, optional
+            State before the first step, each field (L, B, H); zeros by default. A plain tuple in
+            the same order will do.
+        lengths : Tensor of int, optional
+            True length of each padded sequence, (B,), from 1 to T. Beyond its end a sequence's
+            output is zero, and its final state is the one at its end.
+        reset : Tensor of bool, optional
+            Where the state is put back to zeros before the step, (B, T): several sequences, or
+            episodes, behind one another in one row.
+
+        Returns
+        -------
+        output : Tensor
+            Hidden output of the top layer, (B, T, H).
+        state : LSTMState or FullGateState
+            State after each sequence's last step, each field (L, B, H).
+
+        Raises
+        ------
+        TypeError, ValueError
+            If a type, shape, dtype or length does not fit; the message says what was expected.
+        """
+        state = self._check_sequence(x, state)
+        batch, steps, _ = x.shape
+        if lengths is not None:
+            lengths = check_lengths(lengths, batch, steps).to(x.device)
+        if reset is None:
+            return self._run(x, state, lengths)
+        reset = check_reset(reset, batch, steps).to(x.device)
+        if lengths is not None:  # a reset in the padding would wipe the final state
+            reset = reset & (torch.arange(steps, device=x.device) < lengths[:, None])
+        outputs = []
+        for begin, end in _between(reset):
+            kept = ~reset[:, begin, None]  # (B, 1)
+            state = type(state)(*(part.where(kept, 0) for part in state))
+            within = None if lengths is None else (lengths - begin).clamp(0, end - begin)
+            output, state = self._run(x[:, begin:end], state, within)
+            outputs.append(output)
+        return torch.cat(outputs, dim=1), state
+
+    def step(
+        self, x_t: Tensor, state: State | tuple[Tensor, ...] | None = None
+    ) -> tuple[Tensor, State]:
+        """Take one step; T calls equal one `forward` over T steps.
+
+        Parameters
+        ----------
+        x_t : Tensor
+            The step's input, (B, I).
+        state : LSTMState or FullGateState, optional
+            State before the step, each field (L, B, H); zeros by default. It is not changed.
+
+        Returns
+        -------
+        output : Tensor
+            Hidden output of the top layer, (B, H).
+        state : LSTMState or FullGateState
+            State after the step, to be passed to the next call.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If a type, shape or dtype does not fit, or if the input has a NaN or an infinity: a
+            carried state would never recover from it.
+
+        Notes
+        -----
+        For a stream without gradients, `stepper` is ten times faster and more.
+        """
+        check_input(x_t, ("batch", "input_size"), self.input_size, self.weight_hh_l0)
+        check_finite(x_t)
+        state = self._check_state(state, x_t.shape[0])
+        output, state, _ = advance_layers(
+            self._cell, self._layers(), x_t, state, self.dropout if self.training else 0.0
+        )
+        return output, state
+
+    def trace(self, x: Tensor, state: State | tuple[Tensor, ...] | None = None) -> Trace:
+        """Run over whole sequences and keep everything that happened inside.
+
+        Parameters
+        ----------
+        x : Tensor
+            Inputs, (B, T, I).
+        state : LSTMState or FullGateState, optional
+            State before the first step; zeros by default.
+
+        Returns
+        -------
+        Trace
+            Gates, candidate, cell and hidden output of every layer and step, each (L, B, T, H),
+            and the final state. Gradients flow through all of them as through `forward`.
+
+        Raises
+        ------
+        TypeError, ValueError
+            As `forward`.
+        """
+        state = self._check_sequence(x, state)
+        record: list[list[Tensor]] = []
+        _, state = self._loop(x, state, record=record)
+        return Trace(*(torch.stack(layers) for layers in zip(*record, strict=True)), state)
+
+    def stepper(self, streams: int = 1) -> Stepper:
+        """Return compiled, stateful inference on these weights.
+
+        Parameters
+        ----------
+        streams : int
+            How many independent states it carries.
+
+        Returns
+        -------
+        Stepper
+            It serves the current weights at every call, runs as in eval mode and starts from
+            zeros. On a CPU with float32 or float64 weights it is compiled code; elsewhere PyTorch's
+            operators do the work behind the same interface.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> lstm = LSTM(input_size=2, hidden_size=4)
+        >>> stepper = lstm.stepper()
+        >>> stepper.step(np.array([0.5, -1.0])).shape
+        (4,)
+        >>> stepper.gates.forget_gate.shape
+        torch.Size([1, 1, 4])
+        """
+        check_size("streams", streams)
+        return make_stepper(self._cell.name, self._parameters, streams)
+
+    def extra_repr(self) -> str:
+        """Return what differs from the default, for `repr`."""
+        shown = [str(self.input_size), str(self.hidden_size)]
+        if self.num_layers != 1:
+            shown.append(f"num_layers={self.num_layers}")
+        if self.cell != "standard":
+            shown.append(f"cell={self.cell!r}")
+        if self.dropout:
+            shown.append(f"dropout={self.dropout}")
+        return ", ".join(shown)
+
+    def _layers(self) -> list[Weights]:
+        names = self._cell.shapes(1, 1)
+        return [
+            {name: getattr(self, f"{name}_l{layer}") for name in names}
+            for layer in range(self.num_layers)
+        ]
+
+    def _run(self, x: Tensor, state: State, lengths: Tensor | None) -> tuple[Tensor, State]:
+        if self.cell == "standard" and (lengths is None or bool((lengths > 0).all())):
+            return self._fused(x, state, lengths)
+        return self._loop(x, state, lengths)
+
+    def _fused(self, x: Tensor, state: State, lengths: Tensor | None) -> tuple[Tensor, State]:
+        """Run the standard cell by PyTorch's own operator."""
+        weights = [weight for layer in self._layers() for weight in layer.values()]
+        options = (True, self.num_layers, float(self.dropout), self.training, False)
+        h, c = state[:2]
+        if lengths is None:
+            output, h, c = torch.lstm(x, (h, c), weights, *options, True)
+            return output, LSTMState(h, c)
+        packed = pack_padded_sequence(x, lengths.cpu(), batch_first=True, enforce_sorted=False)
+        order, back = packed.sorted_indices, packed.unsorted_indices
+        hx = (h.index_select(1, order), c.index_select(1, order))
+        data, h, c = torch.lstm(packed.data, packed.batch_sizes, hx, weights, *options)
+        output, _ = pad_packed_sequence(
+            packed._replace(data=data), batch_first=True, total_length=x.shape[1]
+        )
+        return output, LSTMState(h.index_select(1, back), c.index_select(1, back))
+
+    def _loop(
+        self,
+        x: Tensor,
+        state: State,
+        lengths: Tensor | None = None,
+        record: list[list[Tensor]] | None = None,
+    ) -> tuple[Tensor, State]:
+        """Run any cell step by step, layer after layer; `record` gets each layer's trace fields."""
+        x = x.transpose(0, 1)  # (T, B, I): each step's slice of a projection is then contiguous
+        alive = None
+        if lengths is not None:
+            alive = torch.arange(len(x), device=x.device)[:, None, None] < lengths[:, None]
+        finals = []
+        for level, weights in enumerate(self._layers()):
+            if level:
+                x = drop(x, self.dropout, self.training)
+            now = tuple(part[level] for part in state)
+            outputs, inside = [], []
+            for t, projected in enumerate(self._cell.project(x, weights).unbind(0)):
+                after, gates = self._cell.advance(projected, now, weights)
+                if alive is not None:
+                    after = tuple(map(partial(torch.where, alive[t]), after, now))
+                now = after
+                outputs.append(now[0])
+                if record is not None:
+                    inside.append((*gates, now[1], now[0]))
+            x = torch.stack(outputs)  # (T, B, H)
+            if alive is not None:
+                x = torch.where(alive, x, 0)
+            if record is not None:
+                record.append([torch.stack(values, 1) for values in zip(*inside, strict=True)])
+            finals.append(now)
+        final = self._cell.state_type(*(torch.stack(parts) for parts in zip(*finals, strict=True)))
+        return x.transpose(0, 1), final
+
+    def _check_sequence(self, x: Tensor, state: State | tuple[Tensor, ...] | None) -> State:
+        check_input(x, ("batch", "time", "input_size"), self.input_size, self.weight_hh_l0)
+        return self._check_state(state, x.shape[0])
+
+    def _check_state(self, state: State | tuple[Tensor, ...] | None, batch: int) -> State:
+        if state is None:
+            return self.initial_state(batch)
+        shape = (self.num_layers, batch, self.hidden_size)
+        return check_state(state, self._cell.state_type, shape, self.weight_hh_l0)
+
+    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Self:
+        super()._apply(fn, recurse)
+        self._flatten_for_cudnn()
+        return self
+
+    def _flatten_for_cudnn(self) -> None:
+        """Lay the standard cell's weights out in one piece, as cuDNN wants them; else nothing."""
+        weights = [weight for layer in self._layers() for weight in layer.values()]
+        first = weights[0]
+        if self.cell != "standard" or not first.is_cuda:
+            return
+        if len({(weight.dtype, weight.device) for weight in weights}) > 1:
+            return
+        if not torch.backends.cudnn.is_acceptable(first):
+            return
+        from torch.backends.cudnn.rnn import get_cudnn_mode
+
+        with torch.cuda.device_of(first), torch.no_grad():
+            torch._cudnn_rnn_flatten_weight(
+                weights,
+                4,  # weights a layer: two matrices, two biases
+                self.input_size,
+                get_cudnn_mode("LSTM"),
+                self.hidden_size,
+                0,  # no projection
+                self.num_layers,
+                True,  # batch first
+                False,  # one direction
+            )
+
+
+def _between(reset: Tensor) -> Iterator[tuple[int, int]]:
+    """Cut the time axis of reset (B, T) wherever a sequence starts anew."""
+    steps = reset.shape[1]
+    starts = reset.any(0).nonzero().flatten().tolist()
+    return pairwise(sorted({0, steps, *starts}))
