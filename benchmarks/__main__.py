@@ -1,0 +1,135 @@
+"""The command: ``python -m benchmarks [NAME ...] [--list] [--json PATH]``."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+from collections.abc import Iterable
+from importlib import import_module
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from .timing import RATIO, Figure, Targets
+
+BENCHMARKS = {
+    "steps": "One step of one stream",
+    "keyed": "One step of each of 10,000 streams",
+    "training": "Training and forward passes, 64 sequences of 100 steps, hidden 128",
+}
+LIBRARIES = ("torch", "numpy", "numba", "onnxruntime")
+THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
+WIDTH = 118
+"""Columns of the tables where the output is not a terminal."""
+
+
+def main() -> None:
+    """Run the benchmarks that are named, or all."""
+    options = _options()
+    console = Console()
+    if not console.is_terminal:
+        console.width = WIDTH
+    if options.list:
+        for name, title in BENCHMARKS.items():
+            console.print(f"{name:10}{title}", highlight=False)
+        return
+    _keep_to_one_thread()
+    machine = _machine()
+    console.print(", ".join(machine.values()), highlight=False)
+    records = []
+    for name in options.names or BENCHMARKS:
+        module = import_module(f"{__package__}.{name}")
+        figures = list(module.figures())
+        console.print(_table(BENCHMARKS[name], figures, module.TARGETS))
+        records += [_record(name, figure, module.TARGETS) for figure in figures]
+    if options.json:
+        text = json.dumps({"machine": machine, "figures": records}, indent=1, ensure_ascii=False)
+        options.json.write_text(text + "\n", encoding="utf-8")
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join(BENCHMARKS))
+    parser.add_argument("--list", action="store_true", help="say what there is")
+    parser.add_argument("--json", type=Path, metavar="PATH", help="write the figures there")
+    options = parser.parse_args()
+    for name in options.names:
+        if name not in BENCHMARKS:
+            parser.error(f"no benchmark {name!r}; there are {', '.join(BENCHMARKS)}")
+    return options
+
+
+def _keep_to_one_thread() -> None:
+    """Do it before NumPy and torch are imported: their libraries look only then."""
+    os.environ.update(dict.fromkeys(THREAD_VARIABLES, "1"))
+    import torch
+
+    torch.set_num_threads(1)
+    torch.manual_seed(0)
+
+
+def _machine() -> dict[str, str]:
+    """Return what the figures depend on."""
+    return {
+        "processor": _processor(),
+        "cores": f"{os.cpu_count()} cores",
+        "python": f"Python {platform.python_version()}",
+        **{name: f"{name} {version(name)}" for name in LIBRARIES},
+        "threads": "single thread",
+    }
+
+
+def _processor() -> str:
+    cpuinfo = Path("/proc/cpuinfo")
+    lines = cpuinfo.read_text().splitlines() if cpuinfo.exists() else []
+    models = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
+    return next(models, platform.processor() or platform.machine())
+
+
+def _table(title: str, figures: Iterable[Figure], targets: Targets) -> Table:
+    """Return a column for each case and a row for each quantity, the ratios first."""
+    ordered = sorted(figures, key=lambda figure: figure.unit != RATIO)
+    cases = list(dict.fromkeys(figure.case for figure in ordered))
+    cells = {(figure.name, figure.unit, figure.case): _cell(figure, targets) for figure in ordered}
+    table = Table(title=title, title_justify="left", title_style="bold")
+    for heading in ("", *cases):
+        table.add_column(heading)
+    for name, unit in dict.fromkeys((figure.name, figure.unit) for figure in ordered):
+        label = name if unit == RATIO else f"{name}, {unit}"
+        table.add_row(label, *(cells.get((name, unit, case), "") for case in cases))
+    return table
+
+
+def _cell(figure: Figure, targets: Targets) -> str:
+    text = f"{figure.value:.3g}"
+    if figure.unit != RATIO:
+        text += f" ({min(figure.samples):.3g}..{max(figure.samples):.3g})"
+    target = targets.get((figure.case, figure.name))
+    if target is None:
+        return text
+    verdict = "[green]met[/]" if target.met(figure.value) else "[red]missed[/]"
+    return f"{text}  {target} {verdict}"
+
+
+def _record(benchmark: str, figure: Figure, targets: Targets) -> dict[str, Any]:
+    target = targets.get((figure.case, figure.name))
+    return {
+        "benchmark": benchmark,
+        "case": figure.case,
+        "name": figure.name,
+        "unit": figure.unit,
+        "median": figure.value,
+        "min": min(figure.samples),
+        "max": max(figure.samples),
+        "target": target and str(target),
+        "met": target and target.met(figure.value),
+    }
+
+
+if __name__ == "__main__":
+    main()

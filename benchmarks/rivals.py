@@ -1,0 +1,162 @@
+"""What one would use instead, each as fast as a user would reasonably write it.
+
+All take one step of one stream on the weights of a given `torch.nn.LSTM` and carry the state; call
+them in `torch.inference_mode`, which is entered once, not at every step.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import onnxruntime  # type: ignore[import-untyped]
+import torch
+from numpy.typing import NDArray
+from onnx import TensorProto, helper, numpy_helper
+from torch import Tensor, nn
+
+from .timing import Contestant
+
+Array = NDArray[np.float32]
+
+LSTM, LSTM_CELL, NUMPY = "nn.LSTM", "nn.LSTMCell", "NumPy"
+ONNX_RUNTIME, ONNX_RUNTIME_BOUND = "ONNX Runtime", "ONNX Runtime, bound"
+
+
+def lstm(reference: nn.LSTM, xs: Array) -> Contestant:
+    """Return `torch.nn.LSTM` itself, with sequences of one step."""
+    state: tuple[Tensor, Tensor] | None = None
+
+    def step(x: Tensor) -> Tensor:
+        nonlocal state
+        output: Tensor
+        output, state = reference(x, state)
+        return output
+
+    return Contestant(LSTM, step, torch.from_numpy(xs)[:, None, None].unbind())
+
+
+def lstm_cell(reference: nn.LSTM, xs: Array) -> Contestant:
+    """Return `torch.nn.LSTMCell`."""
+    cell = as_cell(reference)
+    state: tuple[Tensor, Tensor] | None = None
+
+    def step(x: Tensor) -> Tensor:
+        nonlocal state
+        state = cell(x, state)
+        return state[0]
+
+    return Contestant(LSTM_CELL, step, torch.from_numpy(xs)[:, None].unbind())
+
+
+def as_cell(reference: nn.LSTM) -> nn.LSTMCell:
+    """Return the `torch.nn.LSTMCell` that has the reference's weights."""
+    cell = nn.LSTMCell(reference.input_size, reference.hidden_size)
+    weights = reference.state_dict()
+    cell.load_state_dict({name.removesuffix("_l0"): weight for name, weight in weights.items()})
+    return cell
+
+
+def numpy(reference: nn.LSTM, xs: Array) -> Contestant:
+    """Return the equations written out in NumPy."""
+    hidden = reference.hidden_size
+    w_ih, w_hh, b_ih, b_hh = _weights(reference, "ifog")  # one exp then serves three gates
+    W, R, b = np.ascontiguousarray(w_ih.T), np.ascontiguousarray(w_hh.T), b_ih + b_hh
+    one = np.float32(1)
+    h: Array
+    c: Array
+    h = c = np.zeros(hidden, np.float32)
+
+    def step(x: Array) -> Array:
+        nonlocal h, c
+        z = x @ W + h @ R + b
+        gates = one / (one + np.exp(-z[: 3 * hidden]))
+        c = gates[hidden : 2 * hidden] * c + gates[:hidden] * np.tanh(z[3 * hidden :])
+        h = gates[2 * hidden :] * np.tanh(c)
+        return h
+
+    return Contestant(NUMPY, step, list(xs))
+
+
+def onnx_runtime(reference: nn.LSTM, xs: Array) -> Contestant:
+    """Return ONNX Runtime, fed with its last outputs."""
+    session = _session(reference)
+    h: Array
+    c: Array
+    h = c = np.zeros((1, 1, reference.hidden_size), np.float32)
+
+    def step(x: Array) -> Array:
+        nonlocal h, c
+        h, c = session.run(None, {"x": x, "h": h, "c": c})
+        return h
+
+    return Contestant(ONNX_RUNTIME, step, list(xs[:, None, None]))
+
+
+def onnx_runtime_bound(reference: nn.LSTM, xs: Array) -> Contestant:
+    """Return ONNX Runtime with all arrays bound beforehand; the state goes to and fro."""
+    session = _session(reference)
+    value = onnxruntime.OrtValue.ortvalue_from_numpy
+    given = value(np.zeros((1, 1, reference.input_size), np.float32))
+    h, c = (
+        [value(np.zeros((1, 1, reference.hidden_size), np.float32)) for _ in "ab"] for _ in "hc"
+    )
+    bindings = [session.io_binding() for _ in "ab"]
+    for before, binding in enumerate(bindings):
+        binding.bind_ortvalue_input("x", given)
+        for name, values in (("h", h), ("c", c)):
+            binding.bind_ortvalue_input(name, values[before])
+            binding.bind_ortvalue_output(f"{name}_after", values[1 - before])
+    now = 0
+
+    def step(x: Array) -> Array:
+        nonlocal now
+        given.update_inplace(x)
+        session.run_with_iobinding(bindings[now])
+        now = 1 - now
+        output: Array = h[now].numpy()
+        return output
+
+    return Contestant(ONNX_RUNTIME_BOUND, step, list(xs[:, None, None]))
+
+
+ALL = (lstm, lstm_cell, onnx_runtime, onnx_runtime_bound, numpy)
+
+
+def _weights(reference: nn.LSTM, order: Sequence[str]) -> list[Array]:
+    """Return the two matrices and the two biases, their blocks i, f, g, o put into an order."""
+    blocks = (
+        dict(zip("ifgo", np.split(weight.numpy(), 4), strict=True))
+        for weight in reference.state_dict().values()
+    )
+    return [np.concatenate([block[gate] for gate in order]) for block in blocks]
+
+
+def _session(reference: nn.LSTM) -> Any:
+    """Return a session whose graph is one LSTM node: x, h, c -> h_after, c_after."""
+    w_ih, w_hh, b_ih, b_hh = _weights(reference, "iofg")  # ONNX calls the candidate c
+    weights = {"W": w_ih, "R": w_hh, "B": np.concatenate([b_ih, b_hh])}
+    node = helper.make_node(
+        "LSTM",
+        ["x", *weights, "", "h", "c"],
+        ["", "h_after", "c_after"],
+        hidden_size=reference.hidden_size,
+    )
+
+    def array(name: str, size: int) -> Any:
+        return helper.make_tensor_value_info(name, TensorProto.FLOAT, [1, 1, size])
+
+    graph = helper.make_graph(
+        [node],
+        "step",
+        [array("x", reference.input_size), *(array(n, reference.hidden_size) for n in "hc")],
+        [array(f"{name}_after", reference.hidden_size) for name in "hc"],
+        [numpy_helper.from_array(weight[None], name) for name, weight in weights.items()],
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9)
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = options.inter_op_num_threads = 1
+    return onnxruntime.InferenceSession(
+        model.SerializeToString(), options, providers=["CPUExecutionProvider"]
+    )

@@ -1,0 +1,105 @@
+"""From a dictionary of features to the numbers an LSTM reads, with features that come and go."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Hashable, Iterator, Mapping
+from datetime import date, datetime
+from numbers import Real
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+LARGEST = 1e30
+"""Numbers beyond this size count as missing: their squares leave float64's useful range."""
+
+NUMBER = (Real, np.bool_)
+
+CATEGORIES = 256
+"""How many different strings of one feature get a column; later ones count as missing."""
+
+
+class FeatureEncoder:
+    """Gives every feature its columns, in the order of first appearance, and never takes one back.
+
+    =============== ======================= ====================================================
+    value           columns                 numbers
+    =============== ======================= ====================================================
+    number          ``key``                 itself, later standardised
+    True, False     ``key``                 1, 0, later standardised
+    string          ``key=value``           1 in the value's column, 0 in the key's others
+    date, datetime  ``key:hour`` (sin, cos) hour with minutes, weekday and month on a circle
+    =============== ======================= ====================================================
+
+    A missing key, None, NaN, an infinity or a number beyond 1e30 leaves NaN in its columns, for the
+    scaler to replace by the mean; strings without a column leave zeros. Keys that are new in one
+    event get their columns in sorted order, so that the order of keys in an event means nothing.
+
+    Attributes
+    ----------
+    columns : dict of str to int
+        Position of each column.
+    numeric : list of bool
+        Which columns hold plain numbers, to be standardised.
+    imputed : int
+        How many values were not finite, too large or of a type without columns, so far.
+    """
+
+    def __init__(self) -> None:
+        self.columns: dict[str, int] = {}
+        self.numeric: list[bool] = []
+        self.imputed = 0
+        self._categories: dict[str, int] = {}
+
+    def learn(self, x: Mapping[Hashable, Any]) -> list[str]:
+        """Give new features their columns, count unusable values, and return the new columns."""
+        new: list[str] = []
+        for key in sorted(x, key=str):
+            value = x[key]
+            self.imputed += not _usable(value)
+            for column, _ in _cells(key, value):
+                if column in self.columns or not self._admits(key, value):
+                    continue
+                self.columns[column] = len(self.columns)
+                self.numeric.append(isinstance(value, NUMBER))
+                new.append(column)
+        return new
+
+    def encode(self, x: Mapping[Hashable, Any]) -> NDArray[np.float64]:
+        """Return the numbers of one event, (columns,), NaN where missing; changes nothing."""
+        encoded = np.where(self.numeric, np.nan, 0.0)
+        for key, value in x.items():
+            for column, number in _cells(key, value):
+                place = self.columns.get(column)
+                if place is not None:
+                    encoded[place] = number
+        return encoded
+
+    def _admits(self, key: Hashable, value: object) -> bool:
+        if not isinstance(value, str):
+            return True
+        count = self._categories.get(str(key), 0)
+        self._categories[str(key)] = min(count + 1, CATEGORIES)
+        return count < CATEGORIES
+
+
+def _cells(key: Hashable, value: object) -> Iterator[tuple[str, float]]:
+    """Yield the columns that one feature fills and their numbers."""
+    if isinstance(value, NUMBER):
+        yield str(key), float(value) if abs(value) <= LARGEST else math.nan
+    elif isinstance(value, str):
+        yield f"{key}={value}", 1.0
+    elif isinstance(value, date):
+        turns = {"weekday": value.weekday() / 7, "month": (value.month - 1) / 12}
+        if isinstance(value, datetime):
+            turns["hour"] = (value.hour + value.minute / 60) / 24
+        for name, turn in sorted(turns.items()):
+            yield f"{key}:{name} (sin)", math.sin(2 * math.pi * turn)
+            yield f"{key}:{name} (cos)", math.cos(2 * math.pi * turn)
+
+
+def _usable(value: object) -> bool:
+    if isinstance(value, NUMBER):
+        return bool(abs(value) <= LARGEST)
+    return isinstance(value, str | date)

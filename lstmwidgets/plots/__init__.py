@@ -1,0 +1,7 @@
+"""Bokeh figures. What they show is computed in `lstmwidgets.analysis`, or comes in as arrays."""
+
+from .heatmap import unit_heatmap
+from .lines import error_figure, prediction_figure
+from .style import EventAxis
+
+__all__ = ["EventAxis", "error_figure", "prediction_figure", "unit_heatmap"]

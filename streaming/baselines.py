@@ -1,0 +1,128 @@
+"""Forecasts that cost nothing, for a model to be measured against, and the running errors."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections import deque
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+
+from .events import Event, Outcome
+
+
+REMEMBERED = 100_000
+"""Most targets kept for a day: one a second fits, and a clock that stands still does no harm."""
+
+
+class Baseline(ABC):
+    """A forecast by rule.
+
+    Attributes
+    ----------
+    name : str
+        For people.
+    """
+
+    name: str
+
+    @abstractmethod
+    def predict(self, event: Event) -> float | None:
+        """Return the forecast for an event, None where the rule has none."""
+
+    @abstractmethod
+    def learn(self, event: Event, target: float) -> None:
+        """Take in an event's target."""
+
+
+class LastValue(Baseline):
+    """Repeats the last value."""
+
+    name = "last value"
+
+    def __init__(self) -> None:
+        self._last: float | None = None
+
+    def predict(self, event: Event) -> float | None:  # noqa: ARG002
+        """Return the last target."""
+        return self._last
+
+    def learn(self, event: Event, target: float) -> None:  # noqa: ARG002
+        """Keep the target."""
+        self._last = target
+
+
+class SameTimeYesterday(Baseline):
+    """Repeats the value of exactly 24 hours before; of a stream with times in order."""
+
+    name = "same hour yesterday"
+
+    def __init__(self) -> None:
+        self._past: deque[tuple[datetime, float]] = deque(maxlen=REMEMBERED)
+
+    def predict(self, event: Event) -> float | None:
+        """Return the target of 24 hours ago, None if there was no event at that time."""
+        if event.time is None:
+            return None
+        yesterday = _comparable(event.time) - timedelta(days=1)
+        while self._past and self._past[0][0] < yesterday:
+            self._past.popleft()
+        if self._past and self._past[0][0] == yesterday:
+            return self._past[0][1]
+        return None
+
+    def learn(self, event: Event, target: float) -> None:
+        """Keep the target until it is a day old."""
+        if event.time is not None:
+            self._past.append((_comparable(event.time), target))
+
+
+class Comparison:
+    """Absolute errors of the model and of one baseline, over the events that both predicted.
+
+    Attributes
+    ----------
+    name : str
+        The baseline's.
+    events : int
+        How many events both predicted.
+    """
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.events = 0
+        self._model = 0.0
+        self._baseline = 0.0
+
+    def add(self, outcome: Outcome) -> None:
+        """Take in an event's outcome."""
+        target, baseline = outcome.event.y, outcome.baselines[self.name]
+        if target is None or baseline is None or outcome.prediction is None:
+            return
+        self.events += 1
+        self._model += abs(outcome.prediction - target)
+        self._baseline += abs(baseline - target)
+
+    @property
+    def model(self) -> float | None:
+        """Mean absolute error of the model, in the target's unit; None before the first."""
+        return self._model / self.events if self.events else None
+
+    @property
+    def baseline(self) -> float | None:
+        """Mean absolute error of the baseline, in the target's unit; None before the first."""
+        return self._baseline / self.events if self.events else None
+
+    @property
+    def ratio(self) -> float | None:
+        """Error of the model over that of the baseline: below 1, the model is better."""
+        return self._model / self._baseline if self._baseline else None
+
+
+def _comparable(time: datetime) -> datetime:
+    """Take times without a zone for UTC, so that a stream with both kinds can be ordered."""
+    return time if time.tzinfo else time.replace(tzinfo=UTC)
+
+
+def forecasts(baselines: list[Baseline], event: Event) -> Mapping[str, float | None]:
+    """Return every baseline's forecast by name."""
+    return {baseline.name: baseline.predict(event) for baseline in baselines}

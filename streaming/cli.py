@@ -1,0 +1,196 @@
+"""The command ``lstmwidgets``."""
+
+from __future__ import annotations
+
+import random
+import sys
+import time
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Annotated
+
+import click
+import typer
+from rich.console import Console
+
+import lstmwidgets
+
+from .errors import StreamError
+
+app = typer.Typer(
+    help="See and use an LSTM while it runs.",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+)
+
+
+def main() -> None:
+    """Run the command; wrong use ends with one line on standard error and exit status 2."""
+    try:
+        status = app(standalone_mode=False)
+    except click.exceptions.NoArgsIsHelpError as error:
+        error.show()
+        status = 2
+    except click.ClickException as error:
+        status = _fail(error.format_message())
+    except StreamError as error:
+        status = _fail(str(error))
+    except KeyboardInterrupt:
+        status = 130
+    sys.exit(status)
+
+
+@app.callback(invoke_without_command=True)
+def common(
+    version: Annotated[bool, typer.Option("--version", help="Show the version and exit.")] = False,
+) -> None:
+    """See and use an LSTM while it runs."""
+    if version:
+        typer.echo(f"lstmwidgets {lstmwidgets.__version__}")
+        raise typer.Exit
+
+
+@app.command()
+def stream(
+    source: Annotated[
+        str,
+        typer.Argument(
+            help="river:NAME for one of River's regression data sets, a CSV file with a header "
+            "line, or - for CSV on standard input.",
+            show_default=False,
+        ),
+    ],
+    target: Annotated[
+        str | None,
+        typer.Option(help="Column to predict; needed for CSV.", show_default=False),
+    ] = None,
+    features: Annotated[
+        str,
+        typer.Option(
+            help="Columns to read as features, with commas between them; by default all but the "
+            "target.",
+            show_default=False,
+        ),
+    ] = "",
+    drop: Annotated[
+        str, typer.Option(help="Columns to leave out, with commas between.", show_default=False)
+    ] = "",
+    text: Annotated[
+        str,
+        typer.Option(
+            help="Columns to read as text even where they look like numbers.", show_default=False
+        ),
+    ] = "",
+    skip_bad_rows: Annotated[
+        bool,
+        typer.Option(
+            "--skip-bad-rows", help="Count rows that cannot be read and go on without them."
+        ),
+    ] = False,
+    predictions: Annotated[
+        Path | None,
+        typer.Option(
+            help="Write every prediction to this file, one JSON object a line.", show_default=False
+        ),
+    ] = None,
+    report: Annotated[
+        Path | None,
+        typer.Option(
+            help="Write a report to this file: one HTML page that works offline.",
+            show_default=False,
+        ),
+    ] = None,
+    hidden_size: Annotated[int, typer.Option(min=1, help="Units of the LSTM.")] = 32,
+    cell: Annotated[
+        str,
+        typer.Option(
+            help="Cell kind: standard, peephole, full_gate_recurrence, coupled or layer_norm."
+        ),
+    ] = "standard",
+    window: Annotated[
+        int, typer.Option(min=1, help="How many events the gradient looks back.")
+    ] = 16,
+    seed: Annotated[
+        int | None,
+        typer.Option(
+            min=0,
+            help="Repeat a run to the byte; by default a new one is drawn and shown.",
+            show_default=False,
+        ),
+    ] = None,
+) -> int:
+    """Predict a stream while learning from it.
+
+    Reads one event after another and for each of them predicts the target, writes the prediction,
+    and then learns the target. At the end it compares the model's error with that of repeating the
+    last value and, where events have a time, the value of the same hour yesterday.
+
+    Features may be numbers, true/false, ISO 8601 datetimes and text. Empty cells count as missing;
+    an event without a target is predicted and not learned.
+
+    Output files appear when they are complete. Ctrl-C ends the stream early and completes them with
+    what has been seen.
+
+    \b
+    Examples:
+      lstmwidgets stream river:WaterFlow --report out/report.html
+      lstmwidgets stream readings.csv --target flow --predictions out/predictions.jsonl
+      tail -n +1 -f readings.csv | lstmwidgets stream - --target flow --drop note
+    """
+    # Imported here, so that --help need not wait for PyTorch and River.
+    import torch
+
+    from lstmwidgets.cells import CELLS
+    from lstmwidgets.online import LSTMRegressor
+
+    from .files import written_whole
+    from .interrupt import Interruptible
+    from .progress import result_table, shown
+    from .record import RunRecord
+    from .runner import StreamRunner
+    from .sinks import JsonLines
+    from .sources import Columns, open_source
+
+    torch.set_num_threads(1)  # one event's matrices are too small to share out
+    if cell not in CELLS:
+        raise StreamError(f"--cell must be one of {', '.join(CELLS)}, got {cell!r}")
+    seed = random.SystemRandom().getrandbits(32) if seed is None else seed
+    columns = Columns(target, _names(features), _names(drop), _names(text))
+    events = open_source(source, columns, skip_bad_rows)
+    model = LSTMRegressor(hidden_size, cell=cell, window=window, seed=seed)
+    notes = Console(stderr=True)
+    with ExitStack() as files:
+        sink = None if predictions is None else files.enter_context(JsonLines(predictions))
+        page = None if report is None else files.enter_context(written_whole(report))
+        interruptible = Interruptible(events)
+        runner = StreamRunner(model, interruptible, sink)
+        record = RunRecord(runner)
+        started = time.perf_counter()
+        for outcome in shown(runner.run(), runner, events, notes):
+            if report is not None:
+                record.add(outcome)
+        seconds = time.perf_counter() - started
+        if page is not None:
+            from .report import report_html
+
+            facts = {"events": f"{runner.events:,}", "seed": str(seed)}
+            html = report_html(f"{events.name} with {model}", facts, record, runner.comparisons)
+            page.write_text(html, encoding="utf-8")
+    out = Console()
+    out.print(
+        f"{runner.events:,} events, {runner.events / seconds:,.0f} events per second, seed {seed}",
+        highlight=False,
+    )
+    out.print(result_table(runner.comparisons))
+    return 0
+
+
+def _names(listed: str) -> tuple[str, ...]:
+    return tuple(name.strip() for name in listed.split(",") if name.strip())
+
+
+def _fail(message: str) -> int:
+    print(f"lstmwidgets: {message}", file=sys.stderr)
+    return 2

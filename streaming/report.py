@@ -1,0 +1,171 @@
+"""One offline HTML file that shows a finished run."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from datetime import datetime
+from html import escape
+from pathlib import Path
+from uuid import UUID
+
+import numpy as np
+from bokeh.embed import file_html
+from bokeh.layouts import column
+from bokeh.plotting import figure
+from bokeh.resources import INLINE
+
+from lstmwidgets.analysis import order_units
+from lstmwidgets.plots import EventAxis, error_figure, prediction_figure, unit_heatmap
+
+from .baselines import Comparison
+from .record import RunRecord, Snapshot
+
+MOST_UNITS = 256
+"""Most units drawn in a heatmap: more rows than that are less than a pixel high."""
+
+HEATMAPS = {
+    "cell": "Cell state: what each unit remembers",
+    "input_gate": "Input gate: how much new information enters",
+    "forget_gate": "Forget gate: how much old information stays",
+    "output_gate": "Output gate: how much of the cell is shown",
+}
+
+
+def report_html(title: str, facts: Mapping[str, str], record: RunRecord, comparisons: list[Comparison]) -> str:
+    """Return the report of a run as one HTML page that needs nothing from elsewhere.
+
+    Equal runs give equal pages, to the byte: nothing in it depends on the clock.
+
+    Parameters
+    ----------
+    title : str
+        What was run.
+    facts : mapping of str to str
+        What to state about it at the top.
+    record : RunRecord
+        What happened.
+    comparisons : list of Comparison
+        Errors of the model and of the baselines.
+    """
+    page = file_html(
+        column(*_figures(record), sizing_mode="stretch_width"),
+        resources=INLINE,
+        title=title,
+        template=TEMPLATE,
+        template_variables={
+            "heading": escape(title),
+            "facts": "".join(
+                f"<div><dt>{escape(name)}</dt><dd>{escape(value)}</dd></div>"
+                for name, value in facts.items()
+            ),
+            "rows": "".join(map(_row, comparisons)),
+            "notes": "".join(f"<p>{escape(note)}</p>" for note in _notes(record)),
+        },
+    )
+    return _with_numbered_ids(page)
+
+
+def _figures(record: RunRecord) -> Iterator[figure]:
+    points = record.points.items
+    events = [point.event for point in points]
+    axis = EventAxis(events, [point.time for point in points])
+    yield prediction_figure(
+        axis, events, [p.target for p in points], [p.prediction for p in points]
+    )
+    yield error_figure(
+        axis,
+        events,
+        [p.model_error for p in points],
+        [p.naive_error for p in points],
+        "repeating the last value",
+    )
+    snapshots = record.snapshots.items
+    if not snapshots:
+        return
+    arrays = {name: np.stack([getattr(s, name) for s in snapshots]) for name in HEATMAPS}
+    units = order_units(arrays["cell"])
+    if len(units) > MOST_UNITS:
+        liveliest = np.argsort(arrays["cell"].std(axis=0))[-MOST_UNITS:]
+        units = units[np.isin(units, liveliest)]
+    for name, title in HEATMAPS.items():
+        yield unit_heatmap(
+            axis,
+            title,
+            arrays[name],
+            units,
+            first=snapshots[0].event,
+            stride=record.snapshots.stride,
+            signed=name == "cell",
+        )
+
+
+def _row(comparison: Comparison) -> str:
+    if not comparison.events:
+        return ""
+    ratio = "–" if comparison.ratio is None else f"{comparison.ratio:.3f}"
+    return (
+        f"<tr><td>{escape(comparison.name)}</td><td>{comparison.events:,}</td>"
+        f"<td>{comparison.model:.4g}</td><td>{comparison.baseline:.4g}</td><td>{ratio}</td></tr>"
+    )
+
+
+def _notes(record: RunRecord) -> Iterator[str]:
+    if record.points.stride > 1:
+        yield f"Lines show every {record.points.stride}th event."
+    snapshots = record.snapshots.items
+    if not snapshots:
+        return
+    if record.snapshots.stride > 1:
+        yield f"Heatmaps show every {record.snapshots.stride}th event."
+    hidden = len(snapshots[0].cell)
+    if hidden > MOST_UNITS:
+        yield f"Heatmaps show the {MOST_UNITS} of {hidden} units whose cell state moves the most."
+
+
+def _with_numbered_ids(page: str) -> str:
+    """Replace the random ids that Bokeh gives documents and elements by numbers."""
+    ids = dict.fromkeys(re.findall(UUID_PATTERN, page))
+    numbers = {found: str(UUID(int=n)) for n, found in enumerate(ids)}
+    return re.sub(UUID_PATTERN, lambda match: numbers[match[0]], page)
+
+
+UUID_PATTERN = r"[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}"
+
+TEMPLATE = """
+{% block postamble %}
+<style>
+  :root { color-scheme: light; }
+  body { margin: 0 auto; padding: 28px 24px 48px; max-width: 1280px; background: #fff;
+         color: #333; font: 15px/1.45 system-ui, -apple-system, "Segoe UI", Roboto, Helvetica,
+         Arial, sans-serif; }
+  h1 { margin: 0 0 14px; font-size: 24px; font-weight: 650; }
+  .summary { display: flex; flex-wrap: wrap; gap: 16px 48px; align-items: flex-start;
+             margin-bottom: 22px; }
+  dl { display: grid; grid-template-columns: repeat(2, auto); gap: 4px 28px; margin: 0; }
+  dl div { display: contents; }
+  dt { color: #6b6b6b; }
+  dd { margin: 0; font-variant-numeric: tabular-nums; }
+  table { border-collapse: collapse; font-variant-numeric: tabular-nums; }
+  th { color: #6b6b6b; font-weight: 400; text-align: right; padding: 0 0 4px 28px; }
+  td { text-align: right; padding: 3px 0 3px 28px; border-top: 1px solid #ececec; }
+  th:first-child, td:first-child { text-align: left; padding-left: 0; }
+  td:last-child { font-weight: 650; }
+  p { margin: 0 0 6px; color: #6b6b6b; }
+</style>
+{% endblock %}
+{% block contents %}
+<h1>{{ heading }}</h1>
+<div class="summary">
+  <dl>{{ facts }}</dl>
+  <table>
+    <caption hidden>Mean absolute errors</caption>
+    <thead><tr><th>against</th><th>events</th><th>error of the model</th><th>its error</th>
+    <th>ratio</th></tr></thead>
+    <tbody>{{ rows }}</tbody>
+  </table>
+</div>
+{{ notes }}
+{{ super() }}
+{% endblock %}
+"""

@@ -1,0 +1,5 @@
+"""Where predictions go."""
+
+from .jsonl import JsonLines
+
+__all__ = ["JsonLines"]

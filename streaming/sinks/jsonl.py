@@ -1,0 +1,56 @@
+"""Predictions as JSON Lines: one object a line."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import msgspec
+
+from ..events import Prediction
+from ..files import written_whole
+
+
+class JsonLines:
+    """Writes predictions to a file that appears when all of them are written.
+
+    Use it as a context manager. Leaving it by an exception leaves no file, and an older file of the
+    same name as it was. NaN and infinities are written as null, as JSON has no word for them.
+
+    Parameters
+    ----------
+    path : Path
+        The file; its folder is made if need be.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> path = Path(tempfile.mkdtemp()) / "predictions.jsonl"
+    >>> with JsonLines(path) as sink:
+    ...     sink.write(Prediction(id=0, prediction=None, target=2.5))
+    >>> path.read_text()
+    '{"id":0,"prediction":null,"target":2.5}\\n'
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._whole = written_whole(path)
+        self._encoder = msgspec.json.Encoder()
+
+    def __enter__(self) -> Self:
+        self._file = self._whole.__enter__().open("wb")
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._file.close()
+        self._whole.__exit__(kind, error, traceback)
+
+    def write(self, prediction: Prediction) -> None:
+        """Write one line."""
+        self._file.write(self._encoder.encode(prediction) + b"\n")

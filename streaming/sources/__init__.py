@@ -1,0 +1,31 @@
+"""Where events come from."""
+
+from .base import Columns, Source
+from .csv_file import CsvFile
+from .river_dataset import RiverDataset
+
+__all__ = ["Columns", "CsvFile", "RiverDataset", "Source", "open_source"]
+
+
+def open_source(name: str, columns: Columns, skip_bad_rows: bool = False) -> Source:
+    """Return the source that a name on the command line stands for.
+
+    Parameters
+    ----------
+    name : str
+        ``river:NAME`` for one of River's data sets, a path to a CSV file, or ``-`` for CSV on
+        standard input.
+    columns : Columns
+        Which columns are target and features.
+    skip_bad_rows : bool
+        Count rows that cannot be read and go on, instead of stopping at the first.
+
+    Raises
+    ------
+    StreamError
+        If there is no such source, or it has no such columns.
+    """
+    kind, separator, rest = name.partition(":")
+    if separator and kind == "river":
+        return RiverDataset(rest, columns)
+    return CsvFile(name, columns, skip_bad_rows=skip_bad_rows)

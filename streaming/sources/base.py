@@ -1,0 +1,73 @@
+"""What every source of events has in common."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+
+from ..errors import StreamError
+from ..events import Event
+
+
+@dataclass(frozen=True)
+class Columns:
+    """Which columns of a source are what.
+
+    Attributes
+    ----------
+    target : str or None
+        The column to predict; None where the source knows it.
+    features : tuple of str
+        Columns to read as features; all but the target if empty.
+    drop : tuple of str
+        Columns to leave out.
+    text : tuple of str
+        Columns to read as text even where they look like numbers.
+    """
+
+    target: str | None = None
+    features: tuple[str, ...] = ()
+    drop: tuple[str, ...] = ()
+    text: tuple[str, ...] = ()
+
+    def check(self, source: str, available: Collection[str]) -> None:
+        """Raise if a column is named that the source does not have."""
+        for option, names in vars(self).items():
+            for name in [names] if isinstance(names, str) else names or ():
+                if name not in available:
+                    raise StreamError(
+                        f"{source} has no column {name!r} (--{option}); "
+                        f"its columns are: {', '.join(available)}"
+                    )
+        if self.target in self.features:
+            raise StreamError(f"{self.target!r} is the target, it cannot be a feature as well")
+
+    def is_feature(self, name: str) -> bool:
+        """Say whether a column is to be read as a feature."""
+        chosen = name in self.features if self.features else name != self.target
+        return chosen and name not in self.drop
+
+
+class Source(ABC):
+    """A stream of events, in order, that can be read once.
+
+    Attributes
+    ----------
+    name : str
+        For people, as in titles and errors.
+    skipped : int
+        Rows left out so far because they could not be read.
+    """
+
+    name: str
+    skipped: int = 0
+
+    @abstractmethod
+    def __iter__(self) -> Iterator[Event]:
+        """Yield the events."""
+
+    @property
+    @abstractmethod
+    def progress(self) -> float | None:
+        """Share of the source that has been read, from 0 to 1; None if nobody can know."""
