@@ -74,8 +74,7 @@ def check_reset(reset: object, batch: int, steps: int) -> Tensor:
         raise TypeError(f"reset must be a bool tensor, got {given}")
     if reset.shape != (batch, steps):
         raise ValueError(
-            f"reset must have the shape (batch, time) = {(batch, steps)}, "
-            f"got {tuple(reset.shape)}"
+            f"reset must have the shape (batch, time) = {(batch, steps)}, got {tuple(reset.shape)}"
         )
     return reset
 

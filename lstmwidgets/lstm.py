@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import warnings
 from collections.abc import Callable, Iterator
-from functools import partial
 from itertools import pairwise
 from typing import Self
 
@@ -82,6 +81,11 @@ class LSTM(nn.Module):
     >>> lstm.load_state_dict(torch.nn.LSTM(3, 8).state_dict())
     <All keys matched successfully>
     """
+
+    weight_ih_l0: nn.Parameter
+    weight_hh_l0: nn.Parameter
+    bias_ih_l0: nn.Parameter
+    bias_hh_l0: nn.Parameter
 
     def __init__(
         self,
@@ -270,7 +274,8 @@ class LSTM(nn.Module):
         state = self._check_sequence(x, state)
         record: list[list[Tensor]] = []
         _, state = self._loop(x, state, record=record)
-        return Trace(*(torch.stack(layers) for layers in zip(*record, strict=True)), state)
+        i, f, g, o, c, h = (torch.stack(layers) for layers in zip(*record, strict=True))
+        return Trace(i, f, g, o, c, h, state)
 
     def stepper(self, streams: int = 1) -> Stepper:
         """Return compiled, stateful inference on these weights.
@@ -333,6 +338,8 @@ class LSTM(nn.Module):
             return output, LSTMState(h, c)
         packed = pack_padded_sequence(x, lengths.cpu(), batch_first=True, enforce_sorted=False)
         order, back = packed.sorted_indices, packed.unsorted_indices
+        assert order is not None
+        assert back is not None
         hx = (h.index_select(1, order), c.index_select(1, order))
         data, h, c = torch.lstm(packed.data, packed.batch_sizes, hx, weights, *options)
         output, _ = pad_packed_sequence(
@@ -361,7 +368,8 @@ class LSTM(nn.Module):
             for t, projected in enumerate(self._cell.project(x, weights).unbind(0)):
                 after, gates = self._cell.advance(projected, now, weights)
                 if alive is not None:
-                    after = tuple(map(partial(torch.where, alive[t]), after, now))
+                    pairs = zip(after, now, strict=True)
+                    after = tuple(torch.where(alive[t], new, old) for new, old in pairs)
                 now = after
                 outputs.append(now[0])
                 if record is not None:
@@ -386,7 +394,7 @@ class LSTM(nn.Module):
         return check_state(state, self._cell.state_type, shape, self.weight_hh_l0)
 
     def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Self:
-        super()._apply(fn, recurse)
+        super()._apply(fn, recurse)  # type: ignore[no-untyped-call]
         self._flatten_for_cudnn()
         return self
 
@@ -398,16 +406,14 @@ class LSTM(nn.Module):
             return
         if len({(weight.dtype, weight.device) for weight in weights}) > 1:
             return
-        if not torch.backends.cudnn.is_acceptable(first):
+        if not torch.backends.cudnn.is_acceptable(first):  # type: ignore[no-untyped-call]
             return
-        from torch.backends.cudnn.rnn import get_cudnn_mode
-
-        with torch.cuda.device_of(first), torch.no_grad():
-            torch._cudnn_rnn_flatten_weight(
+        with torch.cuda.device(first.device), torch.no_grad():
+            torch._cudnn_rnn_flatten_weight(  # noqa: SLF001
                 weights,
                 4,  # weights a layer: two matrices, two biases
                 self.input_size,
-                get_cudnn_mode("LSTM"),
+                2,  # cuDNN's number for an LSTM
                 self.hidden_size,
                 0,  # no projection
                 self.num_layers,

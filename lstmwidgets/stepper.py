@@ -13,11 +13,14 @@ from torch import Tensor
 
 from .cells import CELLS, Cell, Weights, advance_layers
 from .checks import NOT_FINITE, check_size, check_state
-from .state import FullGateState, Gates, State
+from .state import Gates, State
 
 Array = NDArray[Any]
 
-NUMPY_DTYPES = {torch.float32: np.dtype(np.float32), torch.float64: np.dtype(np.float64)}
+NUMPY_DTYPES: dict[torch.dtype, np.dtype[Any]] = {
+    torch.float32: np.dtype(np.float32),
+    torch.float64: np.dtype(np.float64),
+}
 """What compiled steppers compute in. Others compute in torch and give out float32."""
 
 
@@ -253,7 +256,7 @@ class CompiledStepper(Stepper):
         return Gates(*map(_layers_first, self._blocks()[2:]))
 
     def _blocks(self) -> list[Array]:
-        """Views of h, c, i, f, g and o, each (S, L, H)."""
+        """Return views of h, c, i, f, g and o, each (S, L, H)."""
         return np.split(self._memory, 6, axis=-1)
 
     def _state_blocks(self) -> list[Array]:
@@ -375,7 +378,11 @@ def _packed_vectors(layer: Mapping[str, Array]) -> Array:
 
 def _fingerprint(weights: Mapping[str, Tensor | None]) -> list[tuple[int, int]]:
     """Return what changes when a weight does: each one's version counter and address."""
-    return [(w._version, w.data_ptr()) for w in weights.values() if w is not None]
+    return [
+        (w._version, w.data_ptr())  # noqa: SLF001
+        for w in weights.values()
+        if w is not None
+    ]
 
 
 def _layers_first(part: Array) -> Tensor:

@@ -9,7 +9,6 @@ from datetime import UTC, datetime, timedelta
 
 from .events import Event, Outcome
 
-
 REMEMBERED = 100_000
 """Most targets kept for a day: one a second fits, and a clock that stands still does no harm."""
 

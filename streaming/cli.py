@@ -121,7 +121,7 @@ def stream(
         ),
     ] = None,
 ) -> int:
-    """Predict a stream while learning from it.
+    r"""Predict a stream while learning from it.
 
     Reads one event after another and for each of them predicts the target, writes the prediction,
     and then learns the target. At the end it compares the model's error with that of repeating the
@@ -192,5 +192,5 @@ def _names(listed: str) -> tuple[str, ...]:
 
 
 def _fail(message: str) -> int:
-    print(f"lstmwidgets: {message}", file=sys.stderr)
+    typer.echo(f"lstmwidgets: {message}", err=True)
     return 2

@@ -36,6 +36,8 @@ def shown(
         for outcome in outcomes:
             yield outcome
             now = time.perf_counter()
+            if runner.events == 1:  # builds the model, which says nothing about the speed
+                started = shown_at = now
             if now - shown_at < every:
                 continue
             shown_at = now
@@ -45,7 +47,9 @@ def shown(
             else:
                 share = "" if source.progress is None else f"{source.progress:.0%}  "
                 console.print(f"{source.name}  {share}{status}", highlight=False)
-        bar.update(task, completed=source.progress, status=_status(runner, time.perf_counter() - started))
+        bar.update(
+            task, completed=source.progress, status=_status(runner, time.perf_counter() - started)
+        )
 
 
 def result_table(comparisons: list[Comparison]) -> Table:
@@ -56,7 +60,7 @@ def result_table(comparisons: list[Comparison]) -> Table:
     for comparison in comparisons:
         if not comparison.events:
             continue
-        ratio = "–" if comparison.ratio is None else f"{comparison.ratio:.3f}"
+        ratio = "none" if comparison.ratio is None else f"{comparison.ratio:.3f}"
         table.add_row(
             comparison.name,
             f"{comparison.events:,}",
@@ -84,4 +88,5 @@ def _status(runner: StreamRunner, seconds: float) -> str:
     errors = ""
     if naive.model is not None and naive.baseline is not None:
         errors = f"  error {naive.model:.4g} ({naive.name} {naive.baseline:.4g})"
-    return f"{runner.events:,} events  {runner.events / seconds:,.0f}/s{errors}"
+    rate = f"{(runner.events - 1) / seconds:,.0f}" if seconds else "?"
+    return f"{runner.events:,} events  {rate}/s{errors}"

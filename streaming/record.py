@@ -18,7 +18,7 @@ from .runner import StreamRunner
 POINTS = 20_000
 """Most events drawn as points of the lines."""
 
-COLUMNS = 1_000
+COLUMNS = 2_000
 """Most events drawn as columns of the heatmaps: about the pixels of a wide screen."""
 
 
@@ -81,9 +81,7 @@ class RunRecord:
     def _point(self, outcome: Outcome) -> Point:
         naive = self._runner.comparisons[0]
         event = outcome.event
-        return Point(
-            event.id, event.time, event.y, outcome.prediction, naive.model, naive.baseline
-        )
+        return Point(event.id, event.time, event.y, outcome.prediction, naive.model, naive.baseline)
 
 
 def _snapshot(model: Inspectable, event: int) -> Snapshot:

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from datetime import datetime
 from html import escape
-from pathlib import Path
 from uuid import UUID
 
 import numpy as np
@@ -19,7 +17,7 @@ from lstmwidgets.analysis import order_units
 from lstmwidgets.plots import EventAxis, error_figure, prediction_figure, unit_heatmap
 
 from .baselines import Comparison
-from .record import RunRecord, Snapshot
+from .record import RunRecord
 
 MOST_UNITS = 256
 """Most units drawn in a heatmap: more rows than that are less than a pixel high."""
@@ -32,7 +30,9 @@ HEATMAPS = {
 }
 
 
-def report_html(title: str, facts: Mapping[str, str], record: RunRecord, comparisons: list[Comparison]) -> str:
+def report_html(
+    title: str, facts: Mapping[str, str], record: RunRecord, comparisons: list[Comparison]
+) -> str:
     """Return the report of a run as one HTML page that needs nothing from elsewhere.
 
     Equal runs give equal pages, to the byte: nothing in it depends on the clock.
@@ -103,7 +103,7 @@ def _figures(record: RunRecord) -> Iterator[figure]:
 def _row(comparison: Comparison) -> str:
     if not comparison.events:
         return ""
-    ratio = "–" if comparison.ratio is None else f"{comparison.ratio:.3f}"
+    ratio = "none" if comparison.ratio is None else f"{comparison.ratio:.3f}"
     return (
         f"<tr><td>{escape(comparison.name)}</td><td>{comparison.events:,}</td>"
         f"<td>{comparison.model:.4g}</td><td>{comparison.baseline:.4g}</td><td>{ratio}</td></tr>"
@@ -112,12 +112,12 @@ def _row(comparison: Comparison) -> str:
 
 def _notes(record: RunRecord) -> Iterator[str]:
     if record.points.stride > 1:
-        yield f"Lines show every {record.points.stride}th event."
+        yield f"Lines show one event in {record.points.stride}."
     snapshots = record.snapshots.items
     if not snapshots:
         return
     if record.snapshots.stride > 1:
-        yield f"Heatmaps show every {record.snapshots.stride}th event."
+        yield f"Heatmaps show one event in {record.snapshots.stride}."
     hidden = len(snapshots[0].cell)
     if hidden > MOST_UNITS:
         yield f"Heatmaps show the {MOST_UNITS} of {hidden} units whose cell state moves the most."
@@ -160,7 +160,7 @@ TEMPLATE = """
   <dl>{{ facts }}</dl>
   <table>
     <caption hidden>Mean absolute errors</caption>
-    <thead><tr><th>against</th><th>events</th><th>error of the model</th><th>its error</th>
+    <thead><tr><th>mean absolute error against</th><th>events</th><th>model</th><th>baseline</th>
     <th>ratio</th></tr></thead>
     <tbody>{{ rows }}</tbody>
   </table>

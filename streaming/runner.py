@@ -58,9 +58,7 @@ class StreamRunner:
     (True, 96.0)
     """
 
-    def __init__(
-        self, model: Regressor, source: Iterable[Event], sink: Sink | None = None
-    ) -> None:
+    def __init__(self, model: Regressor, source: Iterable[Event], sink: Sink | None = None) -> None:
         self.model = model
         self.source = source
         self.sink = sink

@@ -20,18 +20,17 @@ from numba import types
 from numba.extending import overload
 
 
-
-def exp(x: Any) -> Any:
+def exp(x: Any) -> Any:  # noqa: ARG001
     """Return e to the x. Works in compiled code only."""
     raise TypeError("a kernel's function; call numpy.exp from Python")
 
 
-def sigmoid(x: Any) -> Any:
+def sigmoid(x: Any) -> Any:  # noqa: ARG001
     """Return 1 / (1 + e^-x). Works in compiled code only."""
     raise TypeError("a kernel's function; call torch.sigmoid from Python")
 
 
-def tanh(x: Any) -> Any:
+def tanh(x: Any) -> Any:  # noqa: ARG001
     """Return the hyperbolic tangent. Works in compiled code only."""
     raise TypeError("a kernel's function; call numpy.tanh from Python")
 

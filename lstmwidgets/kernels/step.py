@@ -90,7 +90,7 @@ def step_many(
 
 @compiled
 def _finite(x: Array) -> bool:
-    for k in range(x.shape[0]):
+    for k in range(x.shape[0]):  # noqa: SIM110, Numba knows no generators
         if not np.isfinite(x[k]):
             return False
     return True
@@ -110,7 +110,7 @@ def _advance(
     """Advance one stream, (L, 6H), through all layers."""
     hidden = stream.shape[1] // 6
     width = rows.shape[1]
-    first = np.int64(0)
+    first: Any = np.int64(0)  # not a literal, which would compile every function below twice
     source, size = x, x.shape[0]
     for layer in range(stream.shape[0]):
         own, vector = stream[layer], vectors[layer]
@@ -140,9 +140,7 @@ def _advance(
 
 
 @compiled
-def _add_rows(
-    rows: Array, first: int, source: Array, begin: int, count: int, z: Array
-) -> None:
+def _add_rows(rows: Array, first: int, source: Array, begin: int, count: int, z: Array) -> None:
     """Add ``source[begin + r] * rows[first + r]`` to z for r up to count, four rows a pass."""
     whole = count - count % 4
     for r in range(0, whole, 4):

@@ -87,7 +87,7 @@ class FeatureEncoder:
 def _cells(key: Hashable, value: object) -> Iterator[tuple[str, float]]:
     """Yield the columns that one feature fills and their numbers."""
     if isinstance(value, NUMBER):
-        yield str(key), float(value) if abs(value) <= LARGEST else math.nan
+        yield str(key), float(value) if _usable(value) else math.nan
     elif isinstance(value, str):
         yield f"{key}={value}", 1.0
     elif isinstance(value, date):
@@ -99,7 +99,8 @@ def _cells(key: Hashable, value: object) -> Iterator[tuple[str, float]]:
             yield f"{key}:{name} (cos)", math.cos(2 * math.pi * turn)
 
 
-def _usable(value: object) -> bool:
+def _usable(value: Any) -> bool:
     if isinstance(value, NUMBER):
-        return bool(abs(value) <= LARGEST)
+        size: Any = abs(value)
+        return bool(size <= LARGEST)
     return isinstance(value, str | date)

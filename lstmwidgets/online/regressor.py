@@ -36,7 +36,7 @@ class StreamState(NamedTuple):
     last: float | None
 
 
-class LSTMRegressor(base.Regressor):  # type: ignore[misc]
+class LSTMRegressor(base.Regressor):
     """Regression on a stream with an LSTM whose state is carried from event to event.
 
     Every learned event advances the state; prediction peeks and changes nothing. Nothing has to be

@@ -20,9 +20,9 @@ class OnlineScaler:
     """
 
     def __init__(self) -> None:
-        self.mean = np.zeros(0)
-        self._count = np.zeros(0)
-        self._squares = np.zeros(0)
+        self.mean: NDArray[np.float64] = np.zeros(0)
+        self._count: NDArray[np.float64] = np.zeros(0)
+        self._squares: NDArray[np.float64] = np.zeros(0)
 
     def learn(self, values: NDArray[np.float64]) -> None:
         """Take in one event's numbers, (columns,); NaN is skipped, new columns are added."""
@@ -40,7 +40,8 @@ class OnlineScaler:
     @property
     def deviation(self) -> NDArray[np.float64]:
         """Standard deviation of each column so far; 0 where nothing is known."""
-        return np.sqrt(self._squares / np.maximum(self._count, 1))
+        variance: NDArray[np.float64] = self._squares / np.maximum(self._count, 1)
+        return np.sqrt(variance)
 
     def scale(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return (value - mean) / standard deviation, cut off at ±5; 0 where NaN or unknown."""

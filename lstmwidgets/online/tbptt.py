@@ -147,12 +147,7 @@ class TBPTTLearner:
             nothing = torch.zeros_like(self.carry.state.h)
             return Gates(nothing, nothing, nothing, nothing)
         trace = self.lstm.trace(torch.stack(self.carry.window)[None], self.carry.before)
-        return Gates(
-            *(
-                getattr(trace, name)[:, :, -1]
-                for name in Gates._fields
-            )
-        )
+        return Gates(*(getattr(trace, name)[:, :, -1] for name in Gates._fields))
 
     @torch.no_grad()
     def grow(self, new_names: Iterable[str]) -> None:

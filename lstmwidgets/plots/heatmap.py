@@ -7,12 +7,12 @@ from typing import Any
 import numpy as np
 from bokeh.models import (
     BasicTicker,
-    ColorBar,
     CustomJSHover,
     HoverTool,
     LinearColorMapper,
     Range1d,
 )
+from bokeh.models.annotations import ColorBar
 from bokeh.plotting import figure
 from numpy.typing import NDArray
 
@@ -52,8 +52,10 @@ def unit_heatmap(
         mapper = LinearColorMapper(palette=DIVERGING, low=-limit, high=limit)
     else:
         mapper = LinearColorMapper(palette=SEQUENTIAL, low=0, high=1)
-    plot = event_figure(axis, title, 190, "unit", y_range=Range1d(0, len(units)))
-    plot.yaxis.major_label_text_font_size = "0px"  # positions in the order say nothing by themselves
+    plot = event_figure(axis, title, 190, "unit", y_range=Range1d(start=0, end=len(units)))
+    plot.yaxis.major_label_text_font_size = (
+        "0px"  # positions in the order say nothing by themselves
+    )
     plot.yaxis.major_tick_line_color = None
     plot.grid.grid_line_color = None
     image = plot.image(
@@ -62,7 +64,7 @@ def unit_heatmap(
         y=0,
         dw=len(values) * stride,
         dh=len(units),
-        color_mapper=mapper,
+        color_mapper=mapper,  # type: ignore[call-arg]  # Bokeh's stub leaves it out
         level="image",
     )
     unit_name = CustomJSHover(

@@ -41,15 +41,14 @@ def prediction_figure(
     plot = event_figure(axis, "Prediction and truth", 340, "target")
     plot.y_range = DataRange1d(only_visible=True, range_padding=0.08)
     truth_line = plot.line(
-        "event", "target", source=source, color=TRUTH, width=1.6, legend_label="truth"
+        "event", "target", source=source, color=TRUTH, line_width=4, legend_label="truth"
     )
     plot.line(
         "event",
         "prediction",
         source=source,
         color=MODEL,
-        width=1.4,
-        alpha=0.9,
+        line_width=1.3,
         legend_label="prediction",
     )
     plot.add_tools(
@@ -96,9 +95,9 @@ def error_figure(
     plot = event_figure(axis, "Mean absolute error so far", 220, "error")
     plot.y_range = DataRange1d(only_visible=True, range_padding=0.08)
     line = plot.line(
-        "event", "naive", source=source, color=NAIVE, width=1.6, legend_label=naive_name
+        "event", "naive", source=source, color=NAIVE, line_width=1.6, legend_label=naive_name
     )
-    plot.line("event", "model", source=source, color=MODEL, width=1.8, legend_label="model")
+    plot.line("event", "model", source=source, color=MODEL, line_width=1.8, legend_label="model")
     plot.add_tools(
         HoverTool(
             renderers=[line],

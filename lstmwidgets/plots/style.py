@@ -8,11 +8,12 @@ from typing import Any
 
 import numpy as np
 from bokeh.models import CustomJSTickFormatter, Range1d, WheelZoomTool
+from bokeh.models.annotations import Title
 from bokeh.palettes import RdBu, Viridis256, interp_palette
 from bokeh.plotting import figure
 
 # Okabe & Ito (2008), "Color universal design": told apart by colour-blind eyes as well.
-TRUTH, MODEL, NAIVE = "#222222", "#0072b2", "#d55e00"
+TRUTH, MODEL, NAIVE = "#b3b3b3", "#0072b2", "#d55e00"
 TEXT, FAINT, GRID = "#333333", "#6b6b6b", "#ececec"
 FONT = "system-ui, -apple-system, Segoe UI, Roboto, Helvetica, Arial, sans-serif"
 
@@ -39,7 +40,9 @@ class EventAxis:
 
     def __init__(self, events: Sequence[int], times: Sequence[datetime | None]) -> None:
         first, last = (events[0], events[-1]) if events else (0, 1)
-        self.range = Range1d(first, max(last, first + 1), bounds=(first - 1, max(last, 1) + 1))
+        self.range = Range1d(
+            start=first, end=max(last, first + 1), bounds=(first - 1, max(last, first + 1) + 1)
+        )
         self.labels = [
             f"event {event}" if time is None else f"{time:%a %d %b %Y %H:%M}"
             for event, time in zip(events, times, strict=True)
@@ -84,24 +87,27 @@ def event_figure(axis: EventAxis, title: str, height: int, y_label: str, **optio
         Further options of `bokeh.plotting.figure`.
     """
     plot = figure(
-        title=title,
+        title=Title(
+            text=title,
+            text_font=FONT,
+            text_font_size="15px",
+            text_font_style="bold",
+            text_color=TEXT,
+        ),
         height=height,
         sizing_mode="stretch_width",
         x_range=axis.range,
         tools="xpan,xwheel_zoom,xbox_zoom,reset,save",
+        toolbar_location="above",
         min_border_left=LEFT,
         min_border_right=RIGHT,
         y_axis_label=y_label,
         **options,
     )
-    plot.toolbar.active_scroll = plot.select_one(WheelZoomTool)
+    plot.toolbar.active_scroll = next(t for t in plot.tools if isinstance(t, WheelZoomTool))
     plot.toolbar.logo = None
     plot.toolbar.autohide = True
     plot.outline_line_color = None
-    plot.title.text_font = FONT
-    plot.title.text_font_size = "15px"
-    plot.title.text_font_style = "bold"
-    plot.title.text_color = TEXT
     plot.grid.grid_line_color = GRID
     formatter = axis.formatter()
     if formatter is not None:
@@ -131,7 +137,6 @@ def place_legend(plot: figure) -> None:
     plot.legend.label_text_font = FONT
     plot.legend.label_text_font_size = "12px"
     plot.legend.label_text_color = TEXT
-    plot.legend.padding = 0
     plot.legend.margin = 2
     plot.legend.click_policy = "hide"
 

@@ -13,7 +13,7 @@ from ..files import written_whole
 
 
 class JsonLines:
-    """Writes predictions to a file that appears when all of them are written.
+    r"""Writes predictions to a file that appears when all of them are written.
 
     Use it as a context manager. Leaving it by an exception leaves no file, and an older file of the
     same name as it was. NaN and infinities are written as null, as JSON has no word for them.
@@ -30,7 +30,7 @@ class JsonLines:
     >>> with JsonLines(path) as sink:
     ...     sink.write(Prediction(id=0, prediction=None, target=2.5))
     >>> path.read_text()
-    '{"id":0,"prediction":null,"target":2.5}\\n'
+    '{"id":0,"prediction":null,"target":2.5}\n'
     """
 
     def __init__(self, path: Path) -> None:

@@ -18,7 +18,7 @@ MISSING = {"", "na", "n/a", "nan", "null", "none"}
 """Cells, in lower case, that hold no value."""
 
 
-class BadRow(Exception):
+class BadRowError(Exception):
     """A row that cannot be read; the message names the place and what was expected."""
 
 
@@ -74,7 +74,7 @@ class CsvFile(Source):
                     event = self._event(number, row)
                 except StopIteration:
                     break
-                except (BadRow, csv.Error) as error:
+                except (BadRowError, csv.Error) as error:
                     self._refuse(error)
                     continue
                 yield event
@@ -128,9 +128,9 @@ class CsvFile(Source):
         here = f"{self.name}, line {self._reader.line_num}"
         if self._not_utf8:
             self._not_utf8 = False
-            raise BadRow(f"{here}: expected text in UTF-8, got other bytes")
+            raise BadRowError(f"{here}: expected text in UTF-8, got other bytes")
         if len(row) != len(self._header):
-            raise BadRow(
+            raise BadRowError(
                 f"{here}: expected {len(self._header)} cells as in the header, got {len(row)}"
             )
         features: dict[str, Any] = {}
@@ -163,7 +163,7 @@ class CsvFile(Source):
         try:
             return parse(text)
         except ValueError:
-            raise BadRow(
+            raise BadRowError(
                 f"{self.name}, line {self._reader.line_num}, column {column!r}: "
                 f"expected {EXPECTED[parse]}, got {text!r}"
             ) from None
@@ -173,7 +173,7 @@ class CsvFile(Source):
             self.skipped += 1
             return
         message = str(error)
-        if not isinstance(error, BadRow):
+        if not isinstance(error, BadRowError):
             message = f"{self.name}, line {self._reader.line_num + 1}: {message}"
         raise StreamError(
             f"{message}; correct it, pass --skip-bad-rows to leave such rows out, or --text to "

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import datetime
-from itertools import chain
 from difflib import get_close_matches
+from itertools import chain
 from typing import Any
 
 from ..errors import StreamError
@@ -61,6 +61,3 @@ def _load(name: str) -> Any:
         return getattr(datasets, name)()
     except TypeError as error:
         raise StreamError(f"river:{name} needs arguments and cannot be named here") from error
-
-
-
