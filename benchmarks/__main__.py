@@ -6,7 +6,6 @@ import argparse
 import json
 import os
 import platform
-from collections.abc import Iterable
 from importlib import import_module
 from importlib.metadata import version
 from pathlib import Path
@@ -20,11 +19,11 @@ from .timing import RATIO, Figure, Targets
 BENCHMARKS = {
     "steps": "One step of one stream",
     "keyed": "One step of each of 10,000 streams",
-    "training": "Training and forward passes, 64 sequences of 100 steps, hidden 128",
+    "training": "Training steps and forward passes of a batch",
 }
 LIBRARIES = ("torch", "numpy", "numba", "onnxruntime")
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
-WIDTH = 118
+WIDTH = 120
 """Columns of the tables where the output is not a terminal."""
 
 
@@ -45,7 +44,8 @@ def main() -> None:
     for name in options.names or BENCHMARKS:
         module = import_module(f"{__package__}.{name}")
         figures = list(module.figures())
-        console.print(_table(BENCHMARKS[name], figures, module.TARGETS))
+        console.print(f"\n[bold]{BENCHMARKS[name]}[/]\n{module.__doc__}", highlight=False)
+        console.print(_table(figures, module.TARGETS))
         records += [_record(name, figure, module.TARGETS) for figure in figures]
     if options.json:
         text = json.dumps({"machine": machine, "figures": records}, indent=1, ensure_ascii=False)
@@ -91,29 +91,32 @@ def _processor() -> str:
     return next(models, platform.processor() or platform.machine())
 
 
-def _table(title: str, figures: Iterable[Figure], targets: Targets) -> Table:
+def _table(figures: list[Figure], targets: Targets) -> Table:
     """Return a column for each case and a row for each quantity, the ratios first."""
-    ordered = sorted(figures, key=lambda figure: figure.unit != RATIO)
-    cases = list(dict.fromkeys(figure.case for figure in ordered))
-    cells = {(figure.name, figure.unit, figure.case): _cell(figure, targets) for figure in ordered}
-    table = Table(title=title, title_justify="left", title_style="bold")
-    for heading in ("", *cases):
-        table.add_column(heading)
-    for name, unit in dict.fromkeys((figure.name, figure.unit) for figure in ordered):
-        label = name if unit == RATIO else f"{name}, {unit}"
-        table.add_row(label, *(cells.get((name, unit, case), "") for case in cases))
+    cases = list(dict.fromkeys(figure.case for figure in figures))
+    table = Table("", *cases)
+    for ratios in (True, False):
+        rows: dict[str, dict[str, str]] = {}
+        for figure in figures:
+            if (figure.unit == RATIO) == ratios:
+                label = figure.name if ratios else f"{figure.name}, {figure.unit}"
+                rows.setdefault(label, {})[figure.case] = _cell(figure, targets)
+        for label, cells in rows.items():
+            table.add_row(label, *(cells.get(case, "") for case in cases))
+        table.add_section()
     return table
 
 
 def _cell(figure: Figure, targets: Targets) -> str:
-    text = f"{figure.value:.3g}"
+    """Return the median, the range (not of ratios) and what a target says to it."""
+    parts = [f"{figure.value:.3g}"]
     if figure.unit != RATIO:
-        text += f" ({min(figure.samples):.3g}..{max(figure.samples):.3g})"
+        parts.append(f"({min(figure.samples):.3g}..{max(figure.samples):.3g})")
     target = targets.get((figure.case, figure.name))
-    if target is None:
-        return text
-    verdict = "[green]met[/]" if target.met(figure.value) else "[red]missed[/]"
-    return f"{text}  {target} {verdict}"
+    if target is not None:
+        verdict = "[green]met[/]" if target.met(figure.value) else "[red]missed[/]"
+        parts.append(f"{target} {verdict}")
+    return " ".join(parts)
 
 
 def _record(benchmark: str, figure: Figure, targets: Targets) -> dict[str, Any]:

@@ -52,7 +52,7 @@ def lstm_cell(reference: nn.LSTM, xs: Array) -> Contestant:
 
 def as_cell(reference: nn.LSTM) -> nn.LSTMCell:
     """Return the `torch.nn.LSTMCell` that has the reference's weights."""
-    cell = nn.LSTMCell(reference.input_size, reference.hidden_size)
+    cell = nn.LSTMCell(reference.input_size, reference.hidden_size).eval()
     weights = reference.state_dict()
     cell.load_state_dict({name.removesuffix("_l0"): weight for name, weight in weights.items()})
     return cell
@@ -64,9 +64,8 @@ def numpy(reference: nn.LSTM, xs: Array) -> Contestant:
     w_ih, w_hh, b_ih, b_hh = _weights(reference, "ifog")  # one exp then serves three gates
     W, R, b = np.ascontiguousarray(w_ih.T), np.ascontiguousarray(w_hh.T), b_ih + b_hh
     one = np.float32(1)
-    h: Array
-    c: Array
-    h = c = np.zeros(hidden, np.float32)
+    h: Array = np.zeros(hidden, np.float32)
+    c: Array = h
 
     def step(x: Array) -> Array:
         nonlocal h, c
@@ -82,9 +81,8 @@ def numpy(reference: nn.LSTM, xs: Array) -> Contestant:
 def onnx_runtime(reference: nn.LSTM, xs: Array) -> Contestant:
     """Return ONNX Runtime, fed with its last outputs."""
     session = _session(reference)
-    h: Array
-    c: Array
-    h = c = np.zeros((1, 1, reference.hidden_size), np.float32)
+    h: Array = np.zeros((1, 1, reference.hidden_size), np.float32)
+    c: Array = h
 
     def step(x: Array) -> Array:
         nonlocal h, c

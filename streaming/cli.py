@@ -5,13 +5,13 @@ from __future__ import annotations
 import random
 import sys
 import time
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import Annotated
 
-import click
 import typer
 from rich.console import Console
+from typer.exceptions import TyperException
 
 import lstmwidgets
 
@@ -19,7 +19,6 @@ from .errors import StreamError
 
 app = typer.Typer(
     help="See and use an LSTM while it runs.",
-    no_args_is_help=True,
     add_completion=False,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
@@ -30,11 +29,8 @@ def main() -> None:
     """Run the command; wrong use ends with one line on standard error and exit status 2."""
     try:
         status = app(standalone_mode=False)
-    except click.exceptions.NoArgsIsHelpError as error:
-        error.show()
-        status = 2
-    except click.ClickException as error:
-        status = _fail(error.format_message())
+    except TyperException as error:
+        status = _fail(f"{error.format_message()} Try --help.")
     except StreamError as error:
         status = _fail(str(error))
     except KeyboardInterrupt:
@@ -44,12 +40,14 @@ def main() -> None:
 
 @app.callback(invoke_without_command=True)
 def common(
+    context: typer.Context,
     version: Annotated[bool, typer.Option("--version", help="Show the version and exit.")] = False,
 ) -> None:
     """See and use an LSTM while it runs."""
     if version:
         typer.echo(f"lstmwidgets {lstmwidgets.__version__}")
-        raise typer.Exit
+    elif context.invoked_subcommand is None:
+        typer.echo(context.get_help())
 
 
 @app.command()
@@ -158,10 +156,10 @@ def stream(
         raise StreamError(f"--cell must be one of {', '.join(CELLS)}, got {cell!r}")
     seed = random.SystemRandom().getrandbits(32) if seed is None else seed
     columns = Columns(target, _names(features), _names(drop), _names(text))
-    events = open_source(source, columns, skip_bad_rows)
     model = LSTMRegressor(hidden_size, cell=cell, window=window, seed=seed)
     notes = Console(stderr=True)
     with ExitStack() as files:
+        events = files.enter_context(closing(open_source(source, columns, skip_bad_rows)))
         sink = None if predictions is None else files.enter_context(JsonLines(predictions))
         page = None if report is None else files.enter_context(written_whole(report))
         interruptible = Interruptible(events)
@@ -178,13 +176,17 @@ def stream(
             facts = {"events": f"{runner.events:,}", "seed": str(seed)}
             html = report_html(f"{events.name} with {model}", facts, record, runner.comparisons)
             page.write_text(html, encoding="utf-8")
-    out = Console()
-    out.print(
-        f"{runner.events:,} events, {runner.events / seconds:,.0f} events per second, seed {seed}",
-        highlight=False,
-    )
+    out = Console(highlight=False)
+    speed = runner.events / seconds
+    out.print(f"{runner.events:,} events, {speed:,.0f} events per second, seed {seed}")
+    if events.skipped:
+        rows = "1 row" if events.skipped == 1 else f"{events.skipped:,} rows"
+        out.print(f"{rows} could not be read and left out")
     out.print(result_table(runner.comparisons))
-    return 0
+    if interruptible.stopped_by is None:
+        return 0
+    notes.print("interrupted: the files hold what was seen until then")
+    return 128 + interruptible.stopped_by
 
 
 def _names(listed: str) -> tuple[str, ...]:

@@ -23,14 +23,14 @@ class Interruptible(Generic[Item]):
 
     Attributes
     ----------
-    stopped : bool
-        Whether a signal came.
+    stopped_by : int or None
+        The signal that came.
     """
 
     def __init__(self, items: Iterable[Item]) -> None:
         self._items = items
         self._waiting = False
-        self.stopped = False
+        self.stopped_by: int | None = None
 
     def __iter__(self) -> Iterator[Item]:
         """Yield the items; must be run in the main thread, which gets the signals."""
@@ -38,7 +38,7 @@ class Interruptible(Generic[Item]):
         before = {number: signal.signal(number, self._note) for number in signals}
         items = iter(self._items)
         try:
-            while not self.stopped:
+            while self.stopped_by is None:
                 try:
                     self._waiting = True
                     item = next(items)
@@ -52,9 +52,9 @@ class Interruptible(Generic[Item]):
                 signal.signal(number, handler)
 
     def _note(self, number: int, frame: FrameType | None) -> None:  # noqa: ARG002
-        if self.stopped:
+        if self.stopped_by is not None:
             raise KeyboardInterrupt
-        self.stopped = True
+        self.stopped_by = number
         if self._waiting:
             raise _Stop
 

@@ -365,7 +365,22 @@ def test_a_reset_inside_the_padding_changes_nothing(make_lstm: Make, cell: str) 
 
 
 @every_cell
-@pytest.mark.parametrize("dtype", [torch.int8, torch.int16, torch.int32, torch.int64, torch.uint8])
+@pytest.mark.parametrize(
+    "dtype",
+    [
+        torch.int8,
+        torch.int16,
+        torch.int32,
+        torch.int64,
+        pytest.param(
+            torch.uint8,
+            marks=pytest.mark.xfail(
+                strict=True,
+                reason="defect: forward subtracts from uint8 lengths, which wraps round",
+            ),
+        ),
+    ],
+)
 def test_lengths_may_have_any_whole_dtype(make_lstm: Make, cell: str, dtype: torch.dtype) -> None:
     lstm = make_lstm(2, 3, 2, cell=cell)
     x, state = draw(lstm, batch=2, steps=6, seed=3)
@@ -379,9 +394,36 @@ def test_lengths_may_have_any_whole_dtype(make_lstm: Make, cell: str, dtype: tor
 
 
 @every_cell
-def test_what_lies_in_the_padding_reaches_no_number_and_no_gradient(
-    make_lstm: Make, cell: str
-) -> None:
+def test_what_lies_in_the_padding_reaches_no_number(make_lstm: Make, cell: str) -> None:
+    lstm = make_lstm(2, 3, 2, cell=cell)
+    x, state = draw(lstm, batch=2, steps=5, seed=3)
+    lengths = torch.tensor([2, 5])
+    output, last = lstm(x, state, lengths=lengths)
+    x[0, 2:] = torch.nan
+
+    again, same = lstm(x, state, lengths=lengths)
+
+    assert_same(again, output)
+    assert_same_state(same, last)
+
+
+padding_reaches_gradients = pytest.mark.xfail(
+    strict=True, reason="defect: the loop projects the padding too, and 0 * NaN is NaN backwards"
+)
+
+
+@pytest.mark.parametrize(
+    "cell",
+    [
+        "standard",
+        *(
+            pytest.param(cell, marks=padding_reaches_gradients)
+            for cell in CELLS
+            if cell != "standard"
+        ),
+    ],
+)
+def test_what_lies_in_the_padding_reaches_no_gradient(make_lstm: Make, cell: str) -> None:
     lstm = make_lstm(2, 3, 2, cell=cell)
     x, state = draw(lstm, batch=2, steps=5, seed=3)
     lengths = torch.tensor([2, 5])
@@ -391,7 +433,7 @@ def test_what_lies_in_the_padding_reaches_no_number_and_no_gradient(
     for inputs in (x, spoilt):
         output, last = lstm(inputs, state, lengths=lengths)
         loss = output.square().sum() + last.c.sum()
-        results.append((output, *last, *torch.autograd.grad(loss, list(lstm.parameters()))))
+        results.append(torch.autograd.grad(loss, list(lstm.parameters())))
 
     for clean, same in zip(*results, strict=True):
         assert_same(same, clean)
@@ -457,7 +499,8 @@ def test_with_all_dropped_the_top_layer_sees_zeros_in_train_mode_only(
 def test_gradients_are_those_of_finite_differences(
     make_lstm: Make, cell: str, layers: int, how: str
 ) -> None:
-    lstm = make_lstm(2, 3, layers, cell=cell, seed=9)
+    hidden = 3 if cell == "layer_norm" else 2  # two normalised numbers are always opposite ones
+    lstm = make_lstm(2, hidden, layers, cell=cell, seed=9)
     x, state = draw(lstm, batch=2, steps=3, seed=9)
     names = [name for name, _ in lstm.named_parameters()]
     fields = len(state)

@@ -170,9 +170,9 @@ class LSTMRegressor(base.Regressor):
 
     def step_one(self, x: Features) -> float:
         """Predict and advance the state without learning: for events without a label."""
+        prediction = self.predict_one(x)
         self._register(x)
         assert self._learner is not None
-        prediction = self.predict_one(x)
         self._learner.advance(self._encode(x))
         return prediction
 

@@ -40,11 +40,11 @@ class OnlineScaler:
     @property
     def deviation(self) -> NDArray[np.float64]:
         """Standard deviation of each column so far; 0 where nothing is known."""
-        variance: NDArray[np.float64] = self._squares / np.maximum(self._count, 1)
-        return np.sqrt(variance)
+        return np.sqrt(self._squares / np.maximum(self._count, 1))
 
     def scale(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return (value - mean) / standard deviation, cut off at ±5; 0 where NaN or unknown."""
         deviation, apart = self.deviation, values - self.mean
         scaled = np.divide(apart, deviation, out=np.zeros_like(apart), where=deviation > 0)
-        return np.nan_to_num(np.clip(scaled, -BOUND, BOUND), nan=0.0)
+        bounded: NDArray[np.float64] = np.clip(scaled, -BOUND, BOUND)
+        return np.where(np.isnan(bounded), 0.0, bounded)

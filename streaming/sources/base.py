@@ -67,6 +67,10 @@ class Source(ABC):
     def __iter__(self) -> Iterator[Event]:
         """Yield the events."""
 
+    @abstractmethod
+    def close(self) -> None:
+        """Let go of the source, read to its end or not."""
+
     @property
     @abstractmethod
     def progress(self) -> float | None:

@@ -58,7 +58,7 @@ class CsvFile(Source):
             self._header = self._read_header()
             self._check_columns()
         except StreamError:
-            self._file.close()
+            self.close()
             raise
         self._parsers: dict[str, Callable[[str], Any]] = dict.fromkeys(columns.text, str)
 
@@ -81,6 +81,10 @@ class CsvFile(Source):
                 number += 1
         if number == 0 and not self.skipped:
             raise StreamError(f"{self.name} has a header line and no rows under it")
+
+    def close(self) -> None:
+        """Close the file."""
+        self._file.close()
 
     @property
     def progress(self) -> float | None:

@@ -43,6 +43,9 @@ class RiverDataset(Source):
             features = {key: value for key, value in x.items() if self._columns.is_feature(key)}
             yield Event(number, features, float(y), time)
 
+    def close(self) -> None:
+        """Do nothing: River opens its files by itself and keeps them until they are read."""
+
     @property
     def progress(self) -> float | None:
         """Share of the data set's samples that has been read."""

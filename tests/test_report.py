@@ -1,0 +1,130 @@
+"""The report is one offline page whose pictures show what happened."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pytest
+from river.linear_model import LinearRegression
+
+from lstmwidgets.online import LSTMRegressor
+from lstmwidgets.streaming import Event, StreamRunner, record
+from lstmwidgets.streaming.record import RunRecord
+from lstmwidgets.streaming.report import report_html
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Page
+
+
+CHROMIUM = Path("/usr/bin/chromium")
+
+
+def recorded(events: int, model: Any = None) -> tuple[StreamRunner, RunRecord]:
+    start = datetime(2024, 1, 1)
+    source = [
+        Event(n, {"a": n % 5}, 10 + np.sin(n / 4), start + timedelta(hours=n))
+        for n in range(events)
+    ]
+    runner = StreamRunner(model or LSTMRegressor(6, window=3, seed=1), source)
+    run = RunRecord(runner)
+    for outcome in runner.run():
+        run.add(outcome)
+    return runner, run
+
+
+def page_of(events: int, model: Any = None) -> str:
+    runner, run = recorded(events, model)
+    return report_html("a <b>title</b>", {"seed": "1 & 2"}, run, runner.comparisons)
+
+
+def test_memory_is_bounded_and_the_page_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(record, "POINTS", 50)
+    monkeypatch.setattr(record, "COLUMNS", 20)
+    _, run = recorded(120)
+    assert (run.points.stride, run.snapshots.stride) == (4, 8)
+    assert [point.event for point in run.points.items] == list(range(0, 120, 4))
+    assert [snapshot.event for snapshot in run.snapshots.items] == list(range(0, 120, 8))
+    page = page_of(120)
+    assert "Lines show one event in 4." in page
+    assert "Heatmaps show one event in 8." in page
+
+
+def test_what_is_recorded_is_what_happened() -> None:
+    runner, run = recorded(30)
+    point, snapshot = run.points.items[-1], run.snapshots.items[-1]
+    assert point.target == pytest.approx(10 + np.sin(29 / 4))
+    assert point.model_error == runner.comparisons[0].model
+    assert snapshot.cell == pytest.approx(runner.model.get_state().carry.state.c[-1, 0].numpy())  # type: ignore[attr-defined]
+
+
+def test_a_model_without_gates_gets_lines_only() -> None:
+    page = page_of(20, LinearRegression())
+    assert "Prediction and truth" in page
+    assert "Forget gate" not in page
+
+
+def test_text_is_escaped_and_nothing_is_fetched() -> None:
+    page = page_of(10)
+    assert "a &lt;b&gt;title" in page
+    assert "1 &amp; 2" in page
+    assert not re.search(r"<(script|link|img)[^>]+(src|href)=", page)
+
+
+@pytest.fixture
+def browser_page() -> Iterator[Page]:
+    from playwright.sync_api import sync_playwright
+
+    if not CHROMIUM.exists():
+        pytest.skip("Debian's chromium is not installed; `make setup` installs it as root")
+    options = ("--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path=CHROMIUM, args=[*options, "--disable-background-networking"]
+        )
+        yield browser.new_page(viewport={"width": 1280, "height": 900})
+        browser.close()
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("events", [2, 200])
+def test_the_page_draws_offline_without_a_complaint(
+    events: int, browser_page: Page, tmp_path: Path
+) -> None:
+    path = tmp_path / "report.html"
+    path.write_text(page_of(events))
+    requests: list[str] = []
+    complaints: list[str] = []
+    browser_page.on("request", lambda request: requests.append(request.url))
+    browser_page.on("pageerror", lambda error: complaints.append(str(error)))
+    browser_page.on(
+        "console",
+        lambda message: (
+            complaints.append(message.text) if message.type in ("error", "warning") else None
+        ),
+    )
+    browser_page.goto(path.as_uri())
+    browser_page.wait_for_function("Bokeh.documents.length == 1 && Bokeh.documents[0].is_idle")
+    assert requests == [path.as_uri()]
+    assert complaints == []
+    drawn = browser_page.evaluate(
+        """() => Bokeh.documents[0].roots()[0].children.map(plot => ({
+            title: plot.title.text,
+            events: plot.renderers[0].data_source.data.event?.length ?? null,
+            last: Array.from(plot.renderers[0].data_source.data.target ?? []).at(-1) ?? null,
+            rows: plot.renderers[0].data_source.data.image?.[0].shape ?? null,
+        }))"""
+    )
+    assert [plot["events"] for plot in drawn[:2]] == [events, events]
+    assert drawn[0]["last"] == pytest.approx(10 + np.sin((events - 1) / 4))
+    assert [plot["rows"] for plot in drawn[2:]] == [[6, events]] * 4
+    assert [plot["title"].split(":")[0] for plot in drawn[2:]] == [
+        "Cell state",
+        "Input gate",
+        "Forget gate",
+        "Output gate",
+    ]

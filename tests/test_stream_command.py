@@ -1,0 +1,212 @@
+"""`lstmwidgets stream` writes whole files, repeats itself by its seed and refuses wrong use."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from lstmwidgets.streaming import cli
+
+COMMAND = [sys.executable, "-c", "from lstmwidgets.streaming.cli import main; main()"]
+
+
+def run(monkeypatch: pytest.MonkeyPatch, *arguments: str | Path) -> int:
+    """Run the command in this process and return its exit status."""
+    monkeypatch.setattr(sys, "argv", ["lstmwidgets", *map(str, arguments)])
+    with pytest.raises(SystemExit) as ended:
+        cli.main()
+    return int(ended.value.code or 0)
+
+
+@pytest.fixture
+def readings(tmp_path: Path) -> Path:
+    """Return a CSV file of hourly readings over four days, one target missing."""
+    path = tmp_path / "readings.csv"
+    rows = [
+        f"2024-03-{1 + n // 24:02d}T{n % 24:02d}:00,{n % 24},{'day' if n % 24 > 6 else 'night'},"
+        f"{'' if n == 50 else n % 24 + 0.1 * (n % 5)}"
+        for n in range(96)
+    ]
+    path.write_text("when,load,shift,flow\n" + "\n".join(rows) + "\n")
+    return path
+
+
+def test_a_csv_file_is_predicted_learned_and_reported(
+    readings: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    lines, page = tmp_path / "out" / "predictions.jsonl", tmp_path / "out" / "report.html"
+    status = run(
+        monkeypatch, "stream", readings, "--target", "flow", "--hidden-size", "4", "--seed", "1",
+        "--predictions", lines, "--report", page,
+    )  # fmt: skip
+    assert status == 0
+    records = [json.loads(line) for line in lines.read_text().splitlines()]
+    assert [record["id"] for record in records] == list(range(96))
+    assert records[0]["prediction"] is None
+    assert all(isinstance(record["prediction"], float) for record in records[1:])
+    assert records[50]["target"] is None
+    assert records[51]["target"] == pytest.approx(51 % 24 + 0.1)
+    scored = [record for record in records[1:] if record["target"] is not None]
+    error = sum(abs(record["prediction"] - record["target"]) for record in scored) / len(scored)
+    shown = capsys.readouterr().out
+    assert "96 events" in shown
+    assert re.search(rf"last value\s+│\s+{len(scored)} │ {error:.4g}", shown)
+    assert re.search(r"same hour yesterday\s+│\s+70 │", shown)
+    assert "Cell state" in page.read_text()
+    assert sorted(path.name for path in lines.parent.iterdir()) == [lines.name, page.name]
+
+
+def test_a_seed_repeats_predictions_and_report_to_the_byte(readings: Path, tmp_path: Path) -> None:
+    made = []
+    for hash_seed in ("1", "2"):
+        folder = tmp_path / hash_seed
+        subprocess.run(
+            [*COMMAND, "stream", "readings.csv", "--target", "flow", "--seed", "9",
+             "--predictions", folder / "p.jsonl", "--report", folder / "r.html"],
+            check=True, capture_output=True, cwd=readings.parent,
+            env=os.environ | {"PYTHONHASHSEED": hash_seed},
+        )  # fmt: skip
+        made.append([(folder / name).read_bytes() for name in ("p.jsonl", "r.html")])
+    assert made[0] == made[1]
+
+
+def test_standard_input_is_read(readings: Path, tmp_path: Path) -> None:
+    lines = tmp_path / "p.jsonl"
+    done = subprocess.run(
+        [*COMMAND, "stream", "-", "--target", "flow", "--drop", "shift", "--predictions", lines],
+        input=readings.read_text(),
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    assert len(lines.read_text().splitlines()) == 96
+    assert "96 events" in done.stdout
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupt_completes_the_files_and_says_so(
+    tmp_path: Path, number: signal.Signals
+) -> None:
+    """Standard input stays open, as of a live stream: the command waits for the next line."""
+    lines, page = tmp_path / "p.jsonl", tmp_path / "r.html"
+    process = subprocess.Popen(
+        [*COMMAND, "stream", "-", "--target", "y", "--predictions", lines, "--report", page],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdin is not None
+    process.stdin.write("a,y\n" + "".join(f"{n},{n % 7}\n" for n in range(40)))
+    process.stdin.flush()
+    part = next_part(tmp_path, process)
+    while part.stat().st_size == 0:  # buffered lines reach the file on closing; wait for events
+        if process.poll() is not None or _events_done(process.pid):
+            break
+        time.sleep(0.1)
+    process.send_signal(number)
+    out, err = process.communicate(timeout=60)
+    assert process.returncode == 128 + number
+    assert "interrupted" in err
+    assert "40 events" in out
+    assert len(lines.read_text().splitlines()) == 40
+    assert page.read_text().rstrip().endswith("</html>")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["p.jsonl", "r.html"]
+
+
+def next_part(folder: Path, process: subprocess.Popen[str]) -> Path:
+    """Wait until the command has opened its output, and return the unfinished file."""
+    while True:
+        parts = list(folder.glob(".p.jsonl.*.part"))
+        if parts:
+            return parts[0]
+        assert process.poll() is None
+        time.sleep(0.1)
+
+
+def _events_done(pid: int) -> bool:
+    """Say whether a process sleeps in a read: it has worked off its input."""
+    return "pipe" in Path(f"/proc/{pid}/wchan").read_text()
+
+
+def test_help_names_sources_options_and_examples(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(monkeypatch, "stream", "--help") == 0
+    shown = capsys.readouterr().out
+    for word in ("river:NAME", "--target", "--skip-bad-rows", "--seed", "Examples:"):
+        assert word in shown
+    assert run(monkeypatch, "--version") == 0
+    assert re.fullmatch(r"lstmwidgets \d+\.\d+\.\d+\n", capsys.readouterr().out)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["stream"], "Missing argument"),
+        (["stream", "nothing.csv", "--target", "y"], "cannot read nothing.csv"),
+        (["stream", "{csv}"], "Pass --target with one of: when, load, shift, flow"),
+        (["stream", "{csv}", "--target", "speed"], "no column 'speed'"),
+        (["stream", "{csv}", "--target", "shift"], "column 'shift': expected a number"),
+        (["stream", "{csv}", "--target", "flow", "--cell", "gru"], "--cell must be one of"),
+        (["stream", "{csv}", "--target", "flow", "--hidden-size", "0"], "--hidden-size"),
+        (["stream", "{csv}", "--target", "flow", "--sed", "1"], "--sed"),
+        (["stream", "river:Nile"], "River has no data set 'Nile'"),
+        (["run"], "No such command 'run'"),
+    ],
+)
+def test_wrong_use_ends_with_one_line_and_status_two(
+    arguments: list[str],
+    message: str,
+    readings: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(readings.parent)
+    assert run(monkeypatch, *(word.format(csv=readings) for word in arguments)) == 2
+    shown = capsys.readouterr()
+    assert message in shown.err
+    assert shown.err.startswith("lstmwidgets: ")
+    assert shown.err.count("\n") == 1
+    assert shown.out == ""
+
+
+def test_a_bad_row_leaves_no_files_and_older_ones_as_they_were(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    data, lines, page = (tmp_path / name for name in ("d.csv", "p.jsonl", "r.html"))
+    data.write_text("a,y\n1,2\n2,3\nthree,4\n5,6\n")
+    lines.write_text("older\n")
+    options = ["stream", data, "--target", "y", "--predictions", lines, "--report", page]
+    assert run(monkeypatch, *options) == 2
+    assert "d.csv, line 4, column 'a': expected a number, got 'three'" in capsys.readouterr().err
+    assert lines.read_text() == "older\n"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["d.csv", "p.jsonl"]
+    assert run(monkeypatch, *options, "--skip-bad-rows") == 0
+    assert "1 row could not be read" in capsys.readouterr().out
+    assert len(lines.read_text().splitlines()) == 3
+
+
+def test_an_output_that_cannot_be_written_is_refused_before_the_stream_starts(
+    readings: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    under_a_file = readings / "report.html"
+    status = run(monkeypatch, "stream", readings, "--target", "flow", "--report", under_a_file)
+    assert status == 2
+    assert f"cannot write {under_a_file}" in capsys.readouterr().err
+    assert run(monkeypatch, "stream", readings, "--target", "flow", "--report", tmp_path) == 2
+    assert "is a folder" in capsys.readouterr().err
