@@ -11,11 +11,11 @@ from typing import Self
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import dropout as drop
-from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
 from .cells import CELLS, Weights, advance_layers
 from .checks import check_finite, check_input, check_lengths, check_reset, check_size, check_state
-from .state import LSTMState, State
+from .fused import Fused
+from .state import State
 from .stepper import Stepper, make_stepper
 from .trace import Trace
 
@@ -123,7 +123,8 @@ class LSTM(nn.Module):
                 weight = torch.empty(shape, device=device, dtype=dtype)
                 self.register_parameter(f"{name}_l{layer}", nn.Parameter(weight))
         self.reset_parameters()
-        self._flatten_for_cudnn()
+        if cell == "standard":
+            self._fused().flatten()
 
     @property
     def cell(self) -> str:
@@ -325,27 +326,12 @@ class LSTM(nn.Module):
 
     def _run(self, x: Tensor, state: State, lengths: Tensor | None) -> tuple[Tensor, State]:
         if self.cell == "standard" and (lengths is None or bool((lengths > 0).all())):
-            return self._fused(x, state, lengths)
+            return self._fused().run(x, state, lengths)
         return self._loop(x, state, lengths)
 
-    def _fused(self, x: Tensor, state: State, lengths: Tensor | None) -> tuple[Tensor, State]:
-        """Run the standard cell by PyTorch's own operator."""
+    def _fused(self) -> Fused:
         weights = [weight for layer in self._layers() for weight in layer.values()]
-        options = (True, self.num_layers, float(self.dropout), self.training, False)
-        h, c = state[:2]
-        if lengths is None:
-            output, h, c = torch.lstm(x, (h, c), weights, *options, True)
-            return output, LSTMState(h, c)
-        packed = pack_padded_sequence(x, lengths.cpu(), batch_first=True, enforce_sorted=False)
-        order, back = packed.sorted_indices, packed.unsorted_indices
-        assert order is not None
-        assert back is not None
-        hx = (h.index_select(1, order), c.index_select(1, order))
-        data, h, c = torch.lstm(packed.data, packed.batch_sizes, hx, weights, *options)
-        output, _ = pad_packed_sequence(
-            packed._replace(data=data), batch_first=True, total_length=x.shape[1]
-        )
-        return output, LSTMState(h.index_select(1, back), c.index_select(1, back))
+        return Fused(weights, self.num_layers, float(self.dropout), self.training)
 
     def _loop(
         self,
@@ -395,31 +381,9 @@ class LSTM(nn.Module):
 
     def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Self:
         super()._apply(fn, recurse)  # type: ignore[no-untyped-call]
-        self._flatten_for_cudnn()
+        if self.cell == "standard":
+            self._fused().flatten()
         return self
-
-    def _flatten_for_cudnn(self) -> None:
-        """Lay the standard cell's weights out in one piece, as cuDNN wants them; else nothing."""
-        weights = [weight for layer in self._layers() for weight in layer.values()]
-        first = weights[0]
-        if self.cell != "standard" or not first.is_cuda:
-            return
-        if len({(weight.dtype, weight.device) for weight in weights}) > 1:
-            return
-        if not torch.backends.cudnn.is_acceptable(first):  # type: ignore[no-untyped-call]
-            return
-        with torch.cuda.device(first.device), torch.no_grad():
-            torch._cudnn_rnn_flatten_weight(  # noqa: SLF001
-                weights,
-                4,  # weights a layer: two matrices, two biases
-                self.input_size,
-                2,  # cuDNN's number for an LSTM
-                self.hidden_size,
-                0,  # no projection
-                self.num_layers,
-                True,  # batch first
-                False,  # one direction
-            )
 
 
 def _between(reset: Tensor) -> Iterator[tuple[int, int]]:

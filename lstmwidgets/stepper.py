@@ -183,9 +183,11 @@ class CompiledStepper(Stepper):
 
     def __init__(self, cell: str, weights: Mapping[str, Tensor | None], streams: int) -> None:
         super().__init__(cell, weights, streams)
+        from .kernels import packing
         from .kernels import step as kernels
 
         self._step, self._step_many = kernels.step, kernels.step_many
+        self._pack = packing.pack
         self._kind = kernels.KINDS[cell]
         self._dtype = NUMPY_DTYPES[_weight(weights, "weight_hh_l0").dtype]
         hidden, dtype = self.hidden_size, self._dtype
@@ -238,9 +240,7 @@ class CompiledStepper(Stepper):
             }
             for k in range(self.num_layers)
         ]
-        rows = _aligned(np.vstack([_packed_rows(layer) for layer in layers]))
-        vectors = np.stack([_packed_vectors(layer) for layer in layers])
-        self._packed = (self._kind, rows, vectors)
+        self._packed = (self._kind, *self._pack(layers))
 
     @property
     def state(self) -> State:
@@ -362,39 +362,13 @@ def _weight(weights: Mapping[str, Tensor | None], name: str) -> Tensor:
     return weight
 
 
-def _packed_rows(layer: Mapping[str, Array]) -> Array:
-    """Return one layer's weights as rows by source, (sources, W); see `kernels.step`."""
-    sources = [layer["weight_ih"].T, layer["weight_hh"].T]
-    if "weight_gate" in layer:
-        from_gates = layer["weight_gate"].T  # (3H, 3H), columns i, f, o
-        i_and_f, o = np.split(from_gates, [2 * len(from_gates) // 3], axis=1)
-        sources.append(np.hstack([i_and_f, np.zeros_like(o), o]))
-    return np.vstack(sources)
-
-
-def _packed_vectors(layer: Mapping[str, Array]) -> Array:
-    names = ("weight_peephole", "weight_norm_ih", "weight_norm_hh", "weight_norm_c", "bias_norm_c")
-    bias = layer["bias_ih"] + layer["bias_hh"]
-    return np.concatenate([bias, *(layer[name] for name in names if name in layer)])
-
-
-def _aligned(array: Array) -> Array:
-    """Return a copy that begins on a cache line: a row is then read in the fewest lines."""
-    line = 64 // array.itemsize
-    room = np.empty(array.size + line, array.dtype)
-    start = -(room.ctypes.data // array.itemsize) % line
-    aligned = room[start : start + array.size].reshape(array.shape)
-    aligned[:] = array
-    return aligned
-
-
 def _fingerprint(weights: Mapping[str, Tensor | None]) -> list[int]:
     """Return what changes when a weight does: each one's version counter and address."""
-    state: list[int] = []
+    seen: list[int] = []
     for weight in weights.values():
         if weight is not None:
-            state += weight._version, weight.data_ptr()  # noqa: SLF001
-    return state
+            seen += weight._version, weight.data_ptr()  # noqa: SLF001
+    return seen
 
 
 def _layers_first(part: Array) -> Tensor:

@@ -124,7 +124,7 @@ def test_a_file_that_cannot_be_used_is_refused(
 
 
 def test_missing_files_and_folders_are_refused(tmp_path: Path) -> None:
-    with pytest.raises(StreamError, match="cannot read .*nothing.csv: No such file"):
+    with pytest.raises(StreamError, match=r"cannot read .*nothing\.csv: No such file"):
         read(str(tmp_path / "nothing.csv"))
     with pytest.raises(StreamError, match="Is a directory"):
         read(str(tmp_path))
