@@ -74,17 +74,26 @@ def step_many(
     scratch: Array,
     output: Array,
 ) -> int:
-    """Advance stream ``slots[n]`` by input ``x[n]``, one n after another; see `step`.
+    """Advance stream ``slots[n]`` by input ``x[n]`` for every n in order; see `step`.
 
     Returns -1, or the first n whose input is not finite; then nothing was changed.
     """
     for n in range(x.shape[0]):
         if not _finite(x[n]):
             return n
-    for n in range(x.shape[0]):
+    n = 0
+    while n < x.shape[0]:
         stream = memory[slots[n]]
-        _advance(kind, rows, vectors, x[n], stream, scratch)
-        _copy_output(stream, output[n])
+        if kind == STANDARD and n + 1 < x.shape[0] and slots[n + 1] != slots[n]:
+            other = memory[slots[n + 1]]
+            _advance_two(rows, vectors, x[n], x[n + 1], stream, other, scratch)
+            _copy_output(stream, output[n])
+            _copy_output(other, output[n + 1])
+            n += 2
+        else:
+            _advance(kind, rows, vectors, x[n], stream, scratch)
+            _copy_output(stream, output[n])
+            n += 1
     return -1
 
 
@@ -137,6 +146,56 @@ def _advance(
                 _peephole(z, vector[width:], own)
         first = recurrent + hidden
         source, size = own, hidden  # h comes first in a layer's memory
+
+
+@compiled
+def _advance_two(
+    rows: Array, vectors: Array, x: Array, y: Array, stream: Array, other: Array, scratch: Array
+) -> None:
+    """Advance two streams of the standard cell, reading the weights once for both."""
+    hidden = stream.shape[1] // 6
+    width = rows.shape[1]
+    z, w = scratch[:width], scratch[width : 2 * width]
+    first: Any = np.int64(0)
+    source, beside, size = x, y, x.shape[0]
+    for layer in range(stream.shape[0]):
+        own, its = stream[layer], other[layer]
+        for j in range(width):
+            z[j] = vectors[layer, j]
+        for j in range(width):
+            w[j] = vectors[layer, j]
+        _add_rows_to_two(rows, first, source, beside, size, z, w)
+        _add_rows_to_two(rows, first + size, own, its, hidden, z, w)
+        _standard(z, own)
+        _standard(w, its)
+        first += size + hidden
+        source, beside, size = own, its, hidden
+
+
+@compiled
+def _add_rows_to_two(
+    rows: Array, first: int, source: Array, beside: Array, count: int, z: Array, w: Array
+) -> None:
+    """Add ``source[r] * rows[first + r]`` to z and ``beside[r] * rows[first + r]`` to w.
+
+    The sums are those of `_add_rows`, term by term, so that a stream's numbers are the same to the
+    bit whether it goes alone or beside another.
+    """
+    whole = count - count % 4
+    for r in range(0, whole, 4):
+        row = first + r
+        s0, s1, s2, s3 = source[r], source[r + 1], source[r + 2], source[r + 3]
+        b0, b1, b2, b3 = beside[r], beside[r + 1], beside[r + 2], beside[r + 3]
+        w0, w1, w2, w3 = rows[row], rows[row + 1], rows[row + 2], rows[row + 3]
+        for j in range(z.shape[0]):
+            z[j] += (s0 * w0[j] + s1 * w1[j]) + (s2 * w2[j] + s3 * w3[j])
+            w[j] += (b0 * w0[j] + b1 * w1[j]) + (b2 * w2[j] + b3 * w3[j])
+    for r in range(whole, count):
+        s0, b0 = source[r], beside[r]
+        w0 = rows[first + r]
+        for j in range(z.shape[0]):
+            z[j] += s0 * w0[j]
+            w[j] += b0 * w0[j]
 
 
 @compiled
