@@ -7,6 +7,9 @@ from torch import Tensor
 
 from .state import FullGateState, LSTMState, State
 
+WHOLE = (torch.uint8, torch.int8, torch.int16, torch.int32, torch.int64)
+"""Types of whole numbers; bool, a mask rather than a count, is not among them."""
+
 
 def check_size(name: str, size: object) -> None:
     """Raise unless a size is a positive whole number."""
@@ -31,9 +34,12 @@ def check_state(
     state: object,
     state_type: type[LSTMState] | type[FullGateState],
     shape: tuple[int, int, int],
-    weight: Tensor,
+    weight: Tensor | None = None,
 ) -> State:
-    """Return the state as its named tuple if it has this shape and fits the weights, else raise."""
+    """Return the state as its named tuple if it has this shape, else raise.
+
+    With a weight, the state must also have its dtype and device.
+    """
     names = state_type._fields
     if not isinstance(state, tuple | list) or len(state) != len(names):
         given = f"{len(state)} parts" if isinstance(state, tuple | list) else type(state).__name__
@@ -48,15 +54,17 @@ def check_state(
                 f"state.{name} must have the shape (layers, batch, hidden) = {shape}, got "
                 f"{tuple(part.shape)}; initial_state(batch_size) makes a fitting one"
             )
-        _check_alike(f"state.{name}", part, weight)
+        if weight is not None:
+            _check_alike(f"state.{name}", part, weight)
     return state_type(*state)
 
 
 def check_lengths(lengths: object, batch: int, steps: int) -> Tensor:
     """Return lengths if they are whole numbers from 1 to T, one a sequence, else raise."""
-    if not isinstance(lengths, Tensor) or lengths.is_floating_point() or lengths.is_complex():
+    if not isinstance(lengths, Tensor) or lengths.dtype not in WHOLE:
         given = lengths.dtype if isinstance(lengths, Tensor) else type(lengths).__name__
         raise TypeError(f"lengths must be a tensor of whole numbers, got {given}")
+    lengths = lengths.long()  # small unsigned types wrap round in differences
     if lengths.shape != (batch,):
         raise ValueError(f"lengths must have the shape ({batch},), got {tuple(lengths.shape)}")
     if int(lengths.min()) < 1 or int(lengths.max()) > steps:
@@ -91,16 +99,22 @@ NOT_FINITE = (
 )
 
 
-def _check_alike(name: str, value: Tensor, weight: Tensor) -> None:
-    """Raise unless dtype and device are the weights' own; autocast chooses dtypes by itself."""
+def check_dtype(name: str, value: Tensor, dtype: torch.dtype) -> None:
+    """Raise unless a tensor has a dtype; under autocast, which chooses one, any float will do."""
+    if value.dtype == dtype:
+        return
     kind = value.device.type
-    if value.dtype != weight.dtype and not (
-        torch.is_autocast_enabled(kind) and value.is_floating_point()
-    ):
+    autocast = torch.amp.is_autocast_available(kind) and torch.is_autocast_enabled(kind)
+    if not (autocast and value.is_floating_point()):
         raise ValueError(
-            f"{name} must have the weights' dtype {weight.dtype}, got {value.dtype}; "
-            f"convert it with .to({weight.dtype})"
+            f"{name} must have the weights' dtype {dtype}, got {value.dtype}; "
+            f"convert it with .to({dtype})"
         )
+
+
+def _check_alike(name: str, value: Tensor, weight: Tensor) -> None:
+    """Raise unless dtype and device are the weights' own."""
+    check_dtype(name, value, weight.dtype)
     if value.device != weight.device:
         raise ValueError(
             f"{name} must be on the weights' device {weight.device}, got {value.device}; "

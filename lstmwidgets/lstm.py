@@ -16,7 +16,8 @@ from .cells import CELLS, Weights, advance_layers
 from .checks import check_finite, check_input, check_lengths, check_reset, check_size, check_state
 from .fused import Fused
 from .state import State
-from .stepper import Stepper, make_stepper
+from .stepper import NUMPY_DTYPES, CompiledStepper, Stepper
+from .torch_stepper import TorchStepper
 from .trace import Trace
 
 
@@ -304,7 +305,10 @@ class LSTM(nn.Module):
         torch.Size([1, 1, 4])
         """
         check_size("streams", streams)
-        return make_stepper(self._cell.name, self._parameters, streams)
+        weight = self.weight_hh_l0
+        compiled = weight.device.type == "cpu" and weight.dtype in NUMPY_DTYPES
+        kind = CompiledStepper if compiled else TorchStepper
+        return kind(self.cell, self._parameters, streams)
 
     def extra_repr(self) -> str:
         """Return what differs from the default, for `repr`."""
@@ -345,6 +349,7 @@ class LSTM(nn.Module):
         alive = None
         if lengths is not None:
             alive = torch.arange(len(x), device=x.device)[:, None, None] < lengths[:, None]
+            x = torch.where(alive, x, 0)  # whatever lies in the padding stays out of gradients
         finals = []
         for level, weights in enumerate(self._layers()):
             if level:

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
+from functools import cache
 from typing import Any, NoReturn, final
 
 import numpy as np
 import torch
 from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
+from torch.optim.optimizer import register_optimizer_step_post_hook
 
-from .cells import CELLS, Cell, Weights, advance_layers
-from .checks import NOT_FINITE, check_size, check_state
+from .cells import CELLS, Cell
+from .checks import NOT_FINITE, check_dtype, check_size, check_state
 from .state import Gates, State
 
 Array = NDArray[Any]
@@ -46,8 +48,8 @@ class Stepper(ABC):
         self.streams = streams
         self._cell: Cell = CELLS[cell]
         self._weights = weights
-        self.input_size = _weight(weights, "weight_ih_l0").shape[1]
-        self.hidden_size = _weight(weights, "weight_hh_l0").shape[1]
+        self.input_size = weight_of(weights, "weight_ih_l0").shape[1]
+        self.hidden_size = weight_of(weights, "weight_hh_l0").shape[1]
         self.num_layers = sum(name.startswith("weight_hh_l") for name in weights)
         # What `step` takes; with several streams nothing fits, which saves the hot path a check.
         self._row_shape = (self.input_size,) if streams == 1 else None
@@ -126,10 +128,12 @@ class Stepper(ABC):
             f"num_layers={self.num_layers}, cell={self._cell.name!r}, streams={self.streams})"
         )
 
-    def _checked_state(self, state: object) -> State:
+    def _checked_state(self, state: object, dtype: torch.dtype) -> State:
         shape = (self.num_layers, self.streams, self.hidden_size)
-        like = torch.empty(0, dtype=_weight(self._weights, "weight_hh_l0").dtype)
-        return check_state(state, self._cell.state_type, shape, like)
+        checked = check_state(state, self._cell.state_type, shape)
+        for name, part in checked._asdict().items():
+            check_dtype(f"state.{name}", part, dtype)
+        return checked
 
     def _refuse_row(self, x: Array) -> NoReturn:
         if self.streams != 1:
@@ -159,24 +163,6 @@ class Stepper(ABC):
         return which.astype(np.int64, copy=False)
 
 
-def make_stepper(cell: str, weights: Mapping[str, Tensor | None], streams: int) -> Stepper:
-    """Return compiled inference for float32 and float64 weights on a CPU, else PyTorch's.
-
-    Parameters
-    ----------
-    cell : str
-        Name of the cell kind.
-    weights : mapping
-        A module's parameters by name; looked at again at every step.
-    streams : int
-        Number of independent states.
-    """
-    weight = _weight(weights, "weight_hh_l0")
-    if weight.device.type == "cpu" and weight.dtype in NUMPY_DTYPES:
-        return CompiledStepper(cell, weights, streams)
-    return TorchStepper(cell, weights, streams)
-
-
 @final
 class CompiledStepper(Stepper):
     """Runs Numba kernels over its own packed copy of the weights."""
@@ -189,7 +175,8 @@ class CompiledStepper(Stepper):
         self._step, self._step_many = kernels.step, kernels.step_many
         self._pack = packing.pack
         self._kind = kernels.KINDS[cell]
-        self._dtype = NUMPY_DTYPES[_weight(weights, "weight_hh_l0").dtype]
+        self._torch_dtype = weight_of(weights, "weight_hh_l0").dtype
+        self._dtype = NUMPY_DTYPES[self._torch_dtype]
         hidden, dtype = self.hidden_size, self._dtype
         self._x = np.zeros(self.input_size, dtype)
         self._memory = np.zeros((streams, self.num_layers, 6 * hidden), dtype)
@@ -204,7 +191,7 @@ class CompiledStepper(Stepper):
         if x.shape != self._row_shape:
             self._refuse_row(x)
         if x.dtype is not self._dtype or not x.flags.carray:
-            np.copyto(self._x, x, casting="same_kind")
+            copy_numbers(x, self._x)
             x = self._x
         output = np.empty(self.hidden_size, self._dtype)
         if not self._step(*self._packed, x, self._memory, self._scratch, output):
@@ -217,7 +204,7 @@ class CompiledStepper(Stepper):
             self.refresh()
         which, given = self._checked_rows(slots, X)
         x = np.empty(given.shape, self._dtype)
-        np.copyto(x, given, casting="same_kind")
+        copy_numbers(given, x)
         output = np.empty((len(x), self.hidden_size), self._dtype)
         bad = self._step_many(*self._packed, which, x, self._memory, self._scratch, output)
         if bad >= 0:
@@ -231,16 +218,23 @@ class CompiledStepper(Stepper):
 
     def refresh(self) -> None:
         """Pack the weights anew; see `Stepper.refresh`."""
-        self._packed_from = _fingerprint(self._weights)
-        names = self._cell.shapes(1, 1)
+        _watch_fused_optimizers()
+        seen = _fingerprint(self._weights)
+        held = {name: w.detach() for name, w in self._weights.items() if w is not None}
         layers = [
             {
-                name: _weight(self._weights, f"{name}_l{k}").detach().numpy().astype(self._dtype)
-                for name in names
+                name: weight_of(held, f"{name}_l{k}").to("cpu", self._torch_dtype).numpy()
+                for name in self._cell.shapes(1, 1)
             }
             for k in range(self.num_layers)
         ]
         self._packed = (self._kind, *self._pack(layers))
+        # An address tells weights apart only as long as their memory is not used again: hold it.
+        self._packed_from, self._held = seen, held
+
+    def __setstate__(self, attributes: dict[str, Any]) -> None:
+        self.__dict__.update(attributes)
+        self.refresh()
 
     @property
     def state(self) -> State:
@@ -249,7 +243,8 @@ class CompiledStepper(Stepper):
 
     @state.setter
     def state(self, state: State | Sequence[Tensor]) -> None:
-        for block, part in zip(self._state_blocks(), self._checked_state(state), strict=True):
+        checked = self._checked_state(state, self._torch_dtype)
+        for block, part in zip(self._state_blocks(), checked, strict=True):
             block[:] = part.detach().cpu().transpose(0, 1).numpy()
 
     @property
@@ -266,93 +261,8 @@ class CompiledStepper(Stepper):
         return [blocks[name] for name in self._cell.state_type._fields]
 
 
-@final
-class TorchStepper(Stepper):
-    """Runs PyTorch's operators where the weights are: on a GPU, or in half precision."""
-
-    def __init__(self, cell: str, weights: Mapping[str, Tensor | None], streams: int) -> None:
-        super().__init__(cell, weights, streams)
-        self.reset()
-
-    def step(self, x_t: ArrayLike) -> Array:
-        """Advance the only stream by one step; see `Stepper.step`."""
-        x = np.asarray(x_t)
-        if x.shape != self._row_shape:
-            self._refuse_row(x)
-        row = self._tensor(x[None])
-        output: Array = self._advance(np.zeros(1, np.int64), row)[0]
-        return output
-
-    def step_many(self, slots: ArrayLike, X: ArrayLike) -> Array:
-        """Advance several streams, each by its own input; see `Stepper.step_many`."""
-        which, rows = self._checked_rows(slots, X)
-        x = self._tensor(rows)
-        output = np.empty((len(rows), self.hidden_size), np.float32)
-        for turn in _turns(which):
-            output[turn] = self._advance(which[turn], x[torch.from_numpy(turn)])
-        return output
-
-    def reset(self, slots: ArrayLike | None = None) -> None:
-        """Put states back to zeros; see `Stepper.reset`."""
-        weight = _weight(self._weights, "weight_hh_l0")
-        if slots is None:
-            shape = (self.num_layers, self.streams, self.hidden_size)
-            fields = self._cell.state_type._fields
-            with torch.no_grad():
-                self._state: State = self._cell.state_type(
-                    *(weight.new_zeros(shape) for _ in fields)
-                )
-                self._gates = Gates(*(weight.new_zeros(shape) for _ in Gates._fields))
-            return
-        which = torch.from_numpy(self._checked_slots(slots)).to(weight.device)
-        for part in (*self._state, *self._gates):
-            part[:, which] = 0
-
-    def refresh(self) -> None:
-        """Do nothing: the weights themselves are used, there is no copy to renew."""
-
-    @property
-    def state(self) -> State:
-        """State of all streams; see `Stepper.state`."""
-        return self._cell.state_type(*(part.clone().cpu() for part in self._state))
-
-    @state.setter
-    def state(self, state: State | Sequence[Tensor]) -> None:
-        device = self._state.h.device
-        parts = (part.detach().to(device, copy=True) for part in self._checked_state(state))
-        self._state = self._cell.state_type(*parts)
-
-    @property
-    def gates(self) -> Gates:
-        """Gates and candidate of every stream's last step; see `Stepper.gates`."""
-        return Gates(*(part.clone().cpu() for part in self._gates))
-
-    def _tensor(self, rows: Array) -> Tensor:
-        x = np.empty(rows.shape, np.float32)
-        np.copyto(x, rows, casting="same_kind")
-        if not np.isfinite(x).all():
-            raise ValueError(NOT_FINITE)
-        return torch.from_numpy(x).to(_weight(self._weights, "weight_hh_l0"))
-
-    @torch.no_grad()
-    def _advance(self, slots: Array, x: Tensor) -> Array:
-        which = torch.from_numpy(slots).to(x.device)
-        before = self._cell.state_type(*(part[:, which] for part in self._state))
-        output, after, gates = advance_layers(self._cell, self._layers(), x, before)
-        for mine, new in zip((*self._state, *self._gates), (*after, *gates), strict=True):
-            mine[:, which] = new
-        result: Array = output.float().cpu().numpy()
-        return result
-
-    def _layers(self) -> list[Weights]:
-        names = self._cell.shapes(1, 1)
-        return [
-            {name: _weight(self._weights, f"{name}_l{k}") for name in names}
-            for k in range(self.num_layers)
-        ]
-
-
-def _weight(weights: Mapping[str, Tensor | None], name: str) -> Tensor:
+def weight_of(weights: Mapping[str, Tensor | None], name: str) -> Tensor:
+    """Return a module's parameter by name, or say why there is none."""
     weight = weights.get(name)
     if weight is None:
         raise ValueError(
@@ -362,24 +272,36 @@ def _weight(weights: Mapping[str, Tensor | None], name: str) -> Tensor:
     return weight
 
 
+def copy_numbers(given: Array, own: Array) -> None:
+    """Copy numbers into an array of ours; what is too large for it becomes infinite."""
+    with np.errstate(over="ignore"):
+        np.copyto(own, given, casting="same_kind")
+
+
 def _fingerprint(weights: Mapping[str, Tensor | None]) -> list[int]:
     """Return what changes when a weight does: each one's version counter and address."""
-    seen: list[int] = []
+    seen = [_fused_steps]
     for weight in weights.values():
         if weight is not None:
             seen += weight._version, weight.data_ptr()  # noqa: SLF001
     return seen
 
 
+_fused_steps = 0
+"""Steps of fused optimizers in this process: they write weights without counting versions up."""
+
+
+@cache
+def _watch_fused_optimizers() -> None:
+    register_optimizer_step_post_hook(_count_fused_step)
+
+
+def _count_fused_step(
+    optimizer: torch.optim.Optimizer, _args: tuple[Any, ...], _kwargs: dict[str, Any]
+) -> None:
+    global _fused_steps
+    _fused_steps += any(group.get("fused") for group in optimizer.param_groups)
+
+
 def _layers_first(part: Array) -> Tensor:
     return torch.from_numpy(part.swapaxes(0, 1).copy())
-
-
-def _turns(slots: Array) -> list[Array]:
-    """Split rows into groups with no slot twice, which can run side by side, in order."""
-    turn = np.zeros(len(slots), np.int64)
-    seen: dict[int, int] = {}
-    for row, slot in enumerate(slots.tolist()):
-        turn[row] = seen.get(slot, 0)
-        seen[slot] = int(turn[row]) + 1
-    return [np.flatnonzero(turn == n) for n in range(int(turn.max(initial=-1)) + 1)]

@@ -145,8 +145,6 @@ def test_river_data_sets_are_events_with_time() -> None:
     assert source.progress == 1
 
 
-# River leaves the file open of a data set that is not read to its end.
-@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 @pytest.mark.parametrize(
     ("name", "columns", "message"),
     [
