@@ -312,7 +312,6 @@ def test_lengths_are_a_tensor(lengths: Any) -> None:
         make()(sequence(), lengths=lengths)
 
 
-@pytest.mark.xfail(strict=True, reason="defect: bool lengths are taken for lengths of 1")
 @every_cell
 def test_lengths_are_not_a_mask(cell: str) -> None:
     with pytest.raises(TypeError, match=r"whole numbers, got torch\.bool"):
@@ -421,11 +420,6 @@ def test_the_first_bad_row_is_named(dtype: torch.dtype) -> None:
         warmed_up(3, dtype).step_many([0, 1, 2, 1], X)
 
 
-@pytest.mark.xfail(
-    strict=True,
-    raises=RuntimeWarning,
-    reason="defect: NumPy warns about the cast before the stepper refuses the number",
-)
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
 def test_what_overflows_the_weights_dtype_is_refused_like_an_infinity(dtype: torch.dtype) -> None:
     stepper = warmed_up(1, dtype)

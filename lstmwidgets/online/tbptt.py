@@ -146,8 +146,12 @@ class TBPTTLearner:
         if not self.carry.window:
             nothing = torch.zeros_like(self.carry.state.h)
             return Gates(nothing, nothing, nothing, nothing)
-        trace = self.lstm.trace(torch.stack(self.carry.window)[None], self.carry.before)
-        return Gates(*(getattr(trace, name)[:, :, -1] for name in Gates._fields))
+        *earlier, last = self.carry.window
+        state = self.carry.before
+        if earlier:
+            _, state = self.lstm(torch.stack(earlier)[None], state)
+        trace = self.lstm.trace(last[None, None], state)
+        return Gates(*(getattr(trace, name)[:, :, 0] for name in Gates._fields))
 
     @torch.no_grad()
     def grow(self, new_names: Iterable[str]) -> None:
