@@ -178,15 +178,21 @@ def stream(
             page.write_text(html, encoding="utf-8")
     out = Console(highlight=False)
     speed = runner.events / seconds
-    out.print(f"{runner.events:,} events, {speed:,.0f} events per second, seed {seed}")
+    out.print(f"{_count(runner.events, 'event')}, {speed:,.0f} events per second, seed {seed}")
     if events.skipped:
-        rows = "1 row" if events.skipped == 1 else f"{events.skipped:,} rows"
-        out.print(f"{rows} could not be read and left out")
-    out.print(result_table(runner.comparisons))
+        out.print(f"{_count(events.skipped, 'row')} could not be read and left out")
+    if runner.comparisons[0].events:
+        out.print(result_table(runner.comparisons))
+    else:
+        out.print("too few targets to compare with the last value")
     if interruptible.stopped_by is None:
         return 0
     notes.print("interrupted: the files hold what was seen until then")
     return 128 + interruptible.stopped_by
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number:,} {what}" if number == 1 else f"{number:,} {what}s"
 
 
 def _names(listed: str) -> tuple[str, ...]:

@@ -63,6 +63,12 @@ def test_numbers_can_be_read_as_text(tmp_path: Path) -> None:
     assert [event.x["zip"] for event in events] == ["01234", "K1A"]
 
 
+@pytest.mark.parametrize("separator", [";", "\t"])
+def test_columns_may_be_separated_otherwise(tmp_path: Path, separator: str) -> None:
+    path = write(tmp_path, "a,b,y\n1.5,x,2\n".replace(",", separator))
+    assert read(path) == [Event(0, {"a": 1.5, "b": "x"}, 2.0)]
+
+
 def test_byte_order_mark_quotes_and_blank_lines(tmp_path: Path) -> None:
     events = read(write(tmp_path, b'\xef\xbb\xbfy,"a, b"\r\n1,"two\r\nlines"\r\n\r\n2,x\r\n'))
     assert [event.x for event in events] == [{"a, b": "two\r\nlines"}, {"a, b": "x"}]

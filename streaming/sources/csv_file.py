@@ -7,6 +7,7 @@ import os
 import sys
 from collections.abc import Callable, Iterator
 from datetime import datetime
+from itertools import chain
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -25,7 +26,8 @@ class BadRowError(Exception):
 class CsvFile(Source):
     """Rows of a CSV file, or of standard input, as events.
 
-    A column is numbers, true/false, ISO 8601 datetimes or text, whichever its first value is; the
+    Columns are separated by commas, semicolons or tabs, whichever the header line has most of. A
+    column is numbers, true/false, ISO 8601 datetimes or text, whichever its first value is; the
     later ones must be the same. A cell that is empty or says NA, N/A, NaN, null or None is missing:
     the feature is left out of the event, and a row without a target is an event without a label.
 
@@ -53,8 +55,12 @@ class CsvFile(Source):
         self._size = None if path == "-" else os.fstat(self._file.fileno()).st_size
         self._bytes_read = 0
         self._not_utf8 = False
-        self._reader = csv.reader(self._lines())
+        lines = self._lines()
         try:
+            first = next(lines, "")
+            self._reader = csv.reader(
+                chain([first] if first else [], lines), delimiter=_delimiter(first)
+            )
             self._header = self._read_header()
             self._check_columns()
         except StreamError:
@@ -183,6 +189,11 @@ class CsvFile(Source):
             f"{message}; correct it, pass --skip-bad-rows to leave such rows out, or --text to "
             "read a column as text"
         ) from error
+
+
+def _delimiter(header: str) -> str:
+    """Return what separates the columns: the one of comma, semicolon and tab that occurs most."""
+    return max(",;\t", key=header.count)
 
 
 def _open(path: str) -> BinaryIO:
