@@ -189,8 +189,9 @@ class CoupledCell(Cell):
         h, c = state
         f, g, o = torch.addmm(projected, h, weights["weight_hh"].t()).chunk(3, -1)
         f, g, o = f.sigmoid(), g.tanh(), o.sigmoid()
-        c = torch.lerp(g, c, f)  # f ⊙ c' + (1 - f) ⊙ g
-        return (o * c.tanh(), c), Gates(1 - f, f, g, o)
+        i = 1 - f
+        c = torch.addcmul(f * c, i, g)
+        return (o * c.tanh(), c), Gates(i, f, g, o)
 
 
 class LayerNormCell(Cell):

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+from numbers import Integral
+
 import torch
 from torch import Tensor
 
@@ -13,10 +16,28 @@ WHOLE = (torch.uint8, torch.int8, torch.int16, torch.int32, torch.int64)
 
 def check_size(name: str, size: object) -> None:
     """Raise unless a size is a positive whole number."""
-    if not isinstance(size, int) or isinstance(size, bool):
+    if isinstance(size, bool) or not isinstance(size, Integral):
         raise TypeError(f"{name} must be a whole number, got {type(size).__name__} {size!r}")
-    if size < 1:
+    if int(size) < 1:
         raise ValueError(f"{name} must be at least 1, got {size}")
+
+
+def check_probability(name: str, value: object) -> None:
+    """Raise unless a value is a number from 0 to 1."""
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 1:
+        raise ValueError(f"{name} must be a probability from 0 to 1, got {value!r}")
+
+
+def check_choice(name: str, value: object, choices: Collection[str]) -> None:
+    """Raise unless a value is one of the choices."""
+    if not isinstance(value, str) or value not in choices:
+        raise ValueError(f"{name} must be one of {', '.join(map(repr, choices))}, got {value!r}")
+
+
+def check_floating(name: str, value: object) -> None:
+    """Raise unless a value is a floating-point dtype, or None for PyTorch's default."""
+    if value is not None and not (isinstance(value, torch.dtype) and value.is_floating_point):
+        raise ValueError(f"{name} must be a floating-point type, got {value!r}")
 
 
 def check_input(x: object, axes: tuple[str, ...], input_size: int, weight: Tensor) -> Tensor:

@@ -13,7 +13,17 @@ from torch import Tensor, nn
 from torch.nn.functional import dropout as drop
 
 from .cells import CELLS, Weights, advance_layers
-from .checks import check_finite, check_input, check_lengths, check_reset, check_size, check_state
+from .checks import (
+    check_choice,
+    check_finite,
+    check_floating,
+    check_input,
+    check_lengths,
+    check_probability,
+    check_reset,
+    check_size,
+    check_state,
+)
 from .fused import Fused
 from .state import State
 from .stepper import NUMPY_DTYPES, CompiledStepper, Stepper
@@ -103,16 +113,13 @@ class LSTM(nn.Module):
         sizes = {"input_size": input_size, "hidden_size": hidden_size, "num_layers": num_layers}
         for name, size in sizes.items():
             check_size(name, size)
-        if cell not in CELLS:
-            raise ValueError(f"cell must be one of {', '.join(map(repr, CELLS))}, got {cell!r}")
-        if isinstance(dropout, bool) or not 0 <= dropout <= 1:
-            raise ValueError(f"dropout must be a probability from 0 to 1, got {dropout!r}")
+        check_choice("cell", cell, CELLS)
+        check_probability("dropout", dropout)
+        check_floating("dtype", dtype)
         if dropout and num_layers == 1:
             warnings.warn(
                 "dropout acts between layers; with num_layers=1 it does nothing", stacklevel=2
             )
-        if dtype is not None and not dtype.is_floating_point:
-            raise ValueError(f"dtype must be a floating-point type, got {dtype}")
         self.input_size = input_size
         self.hidden_size = hidden_size
         self.num_layers = num_layers
@@ -242,7 +249,9 @@ class LSTM(nn.Module):
 
         Notes
         -----
-        For a stream without gradients, `stepper` is ten times faster and more.
+        For a stream without gradients, `stepper` is ten times faster and more. The look for NaN
+        waits for the device and cannot be traced by `torch.compile` or `torch.vmap`; `forward` has
+        no such look.
         """
         check_input(x_t, ("batch", "input_size"), self.input_size, self.weight_hh_l0)
         check_finite(x_t)

@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 from torch.optim.optimizer import register_optimizer_step_post_hook
 
-from .cells import CELLS, Cell
+from .cells import CELLS, Cell, Weights
 from .checks import NOT_FINITE, check_dtype, check_size, check_state
 from .state import Gates, State
 
@@ -53,6 +53,22 @@ class Stepper(ABC):
         self.num_layers = sum(name.startswith("weight_hh_l") for name in weights)
         # What `step` takes; with several streams nothing fits, which saves the hot path a check.
         self._row_shape = (self.input_size,) if streams == 1 else None
+
+    def current_layers(self) -> list[Weights]:
+        """Return the module's current weights, layer by layer, if they still fit this stepper."""
+        layers: list[Weights] = []
+        for k in range(self.num_layers):
+            inputs = self.hidden_size if k else self.input_size
+            shapes = self._cell.shapes(inputs, self.hidden_size)
+            layer = {name: weight_of(self._weights, f"{name}_l{k}") for name in shapes}
+            for name, shape in shapes.items():
+                if layer[name].shape != shape:
+                    raise ValueError(
+                        f"{name}_l{k} now has the shape {tuple(layer[name].shape)} and this "
+                        f"stepper was made for {shape}; make a new one with lstm.stepper()"
+                    )
+            layers.append(layer)
+        return layers
 
     @abstractmethod
     def step(self, x_t: ArrayLike) -> Array:
@@ -133,6 +149,8 @@ class Stepper(ABC):
         checked = check_state(state, self._cell.state_type, shape)
         for name, part in checked._asdict().items():
             check_dtype(f"state.{name}", part, dtype)
+            if not bool(torch.isfinite(part).all()):
+                raise ValueError(f"state.{name} has a NaN or an infinity; reset() makes zeros")
         return checked
 
     def _refuse_row(self, x: Array) -> NoReturn:
@@ -220,13 +238,10 @@ class CompiledStepper(Stepper):
         """Pack the weights anew; see `Stepper.refresh`."""
         _watch_fused_optimizers()
         seen = _fingerprint(self._weights)
-        held = {name: w.detach() for name, w in self._weights.items() if w is not None}
+        held = [{n: w.detach() for n, w in layer.items()} for layer in self.current_layers()]
         layers = [
-            {
-                name: weight_of(held, f"{name}_l{k}").to("cpu", self._torch_dtype).numpy()
-                for name in self._cell.shapes(1, 1)
-            }
-            for k in range(self.num_layers)
+            {name: weight.to("cpu", self._torch_dtype).numpy() for name, weight in layer.items()}
+            for layer in held
         ]
         self._packed = (self._kind, *self._pack(layers))
         # An address tells weights apart only as long as their memory is not used again: hold it.
@@ -268,6 +283,11 @@ def weight_of(weights: Mapping[str, Tensor | None], name: str) -> Tensor:
         raise ValueError(
             f"the module has no parameter {name!r}; a stepper needs plain parameters, "
             "not parametrised or pruned ones"
+        )
+    if weight.is_inference():
+        raise ValueError(
+            f"{name} was made in torch.inference_mode() and does not count its changes; "
+            "make the module outside of it"
         )
     return weight
 

@@ -10,7 +10,7 @@ import torch
 from numpy.typing import ArrayLike
 from torch import Tensor
 
-from .cells import Weights, advance_layers
+from .cells import advance_layers
 from .checks import NOT_FINITE
 from .state import Gates, State
 from .stepper import Array, Stepper, copy_numbers, weight_of
@@ -93,18 +93,11 @@ class TorchStepper(Stepper):
             self._gates = Gates(*(part.to(x) for part in self._gates))
         which = torch.from_numpy(slots).to(x.device)
         before = self._cell.state_type(*(part[:, which] for part in self._state))
-        output, after, gates = advance_layers(self._cell, self._layers(), x, before)
+        output, after, gates = advance_layers(self._cell, self.current_layers(), x, before)
         for mine, new in zip((*self._state, *self._gates), (*after, *gates), strict=True):
             mine[:, which] = new
         result: Array = output.float().cpu().numpy()
         return result
-
-    def _layers(self) -> list[Weights]:
-        names = self._cell.shapes(1, 1)
-        return [
-            {name: weight_of(self._weights, f"{name}_l{k}") for name in names}
-            for k in range(self.num_layers)
-        ]
 
 
 def _turns(slots: Array) -> list[Array]:

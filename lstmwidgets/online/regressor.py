@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from river import base
 
 from ..cells import CELLS
-from ..checks import check_size
+from ..checks import check_choice, check_size
 from ..state import Gates
 from .features import LARGEST, FeatureEncoder
 from .scaling import OnlineScaler
@@ -118,10 +118,10 @@ class LSTMRegressor(base.Regressor):
             ("window", window),
         ):
             check_size(name, size)
-        _check_choice("cell", cell, CELLS)
-        _check_choice("gradient", gradient, ("tbptt",))
+        check_choice("cell", cell, CELLS)
+        check_choice("gradient", gradient, ("tbptt",))
         if isinstance(optimizer, str):
-            _check_choice("optimizer", optimizer, OPTIMIZERS)
+            check_choice("optimizer", optimizer, OPTIMIZERS)
         for name, value in (("lr", lr), ("clip", clip)):
             if not value > 0:
                 raise ValueError(f"{name} must be above 0, got {value!r}")
@@ -238,8 +238,3 @@ class LSTMRegressor(base.Regressor):
             numeric = np.array(self._encoder.numeric, bool)
             features = np.where(numeric, self._inputs.scale(features), features)
         return np.concatenate([self._target.as_inputs(), np.nan_to_num(features, nan=0.0)])
-
-
-def _check_choice(name: str, value: str, choices: Any) -> None:
-    if value not in choices:
-        raise ValueError(f"{name} must be one of {', '.join(map(repr, choices))}, got {value!r}")
