@@ -51,7 +51,7 @@ class LastValue(Baseline):
 
 
 class SameTimeYesterday(Baseline):
-    """Repeats the value of exactly 24 hours before; of a stream with times in order."""
+    """Repeats the value of 24 hours before, to the second, of a stream with times in order."""
 
     name = "same hour yesterday"
 
@@ -60,7 +60,7 @@ class SameTimeYesterday(Baseline):
 
     def predict(self, event: Event) -> float | None:
         """Return the target of 24 hours ago, None if there was no event at that time."""
-        if event.time is None:
+        if event.time is None or event.time.year == 1:  # the day before may be none
             return None
         yesterday = _comparable(event.time) - timedelta(days=1)
         while self._past and self._past[0][0] < yesterday:
@@ -119,7 +119,8 @@ class Comparison:
 
 def _comparable(time: datetime) -> datetime:
     """Take times without a zone for UTC, so that a stream with both kinds can be ordered."""
-    return time if time.tzinfo else time.replace(tzinfo=UTC)
+    aware = time if time.tzinfo else time.replace(tzinfo=UTC)
+    return aware.replace(microsecond=0)
 
 
 def forecasts(baselines: list[Baseline], event: Event) -> Mapping[str, float | None]:

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import random
 import sys
-import time
-from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 from typer.exceptions import TyperException
 
 import lstmwidgets
@@ -33,8 +29,8 @@ def main() -> None:
         status = _fail(f"{error.format_message()} Try --help.")
     except StreamError as error:
         status = _fail(str(error))
-    except KeyboardInterrupt:
-        status = 130
+    except OSError as error:
+        status = _fail(f"{error.filename or 'output'}: {error.strerror or error}")
     sys.exit(status)
 
 
@@ -137,68 +133,31 @@ def stream(
       lstmwidgets stream readings.csv --target flow --predictions out/predictions.jsonl
       tail -n +1 -f readings.csv | lstmwidgets stream - --target flow --drop note
     """
-    # Imported here, so that --help need not wait for PyTorch and River.
-    import torch
+    # Imported here, so that --help need not wait for River and Bokeh.
+    from .job import Job
+    from .sources import Columns
 
-    from lstmwidgets.cells import CELLS
-    from lstmwidgets.online import LSTMRegressor
-
-    from .files import written_whole
-    from .interrupt import Interruptible
-    from .progress import result_table, shown
-    from .record import RunRecord
-    from .runner import StreamRunner
-    from .sinks import JsonLines
-    from .sources import Columns, open_source
-
-    torch.set_num_threads(1)  # one event's matrices are too small to share out
-    if cell not in CELLS:
-        raise StreamError(f"--cell must be one of {', '.join(CELLS)}, got {cell!r}")
-    seed = random.SystemRandom().getrandbits(32) if seed is None else seed
-    columns = Columns(target, _names(features), _names(drop), _names(text))
-    model = LSTMRegressor(hidden_size, cell=cell, window=window, seed=seed)
-    notes = Console(stderr=True)
-    with ExitStack() as files:
-        events = files.enter_context(closing(open_source(source, columns, skip_bad_rows)))
-        sink = None if predictions is None else files.enter_context(JsonLines(predictions))
-        page = None if report is None else files.enter_context(written_whole(report))
-        interruptible = Interruptible(events)
-        runner = StreamRunner(model, interruptible, sink)
-        record = RunRecord(runner)
-        started = time.perf_counter()
-        for outcome in shown(runner.run(), runner, events, notes):
-            if report is not None:
-                record.add(outcome)
-        seconds = time.perf_counter() - started
-        if page is not None:
-            from .report import report_html
-
-            facts = {"events": f"{runner.events:,}", "seed": str(seed)}
-            html = report_html(f"{events.name} with {model}", facts, record, runner.comparisons)
-            page.write_text(html, encoding="utf-8")
-    out = Console(highlight=False)
-    speed = runner.events / seconds
-    out.print(f"{_count(runner.events, 'event')}, {speed:,.0f} events per second, seed {seed}")
-    if events.skipped:
-        out.print(f"{_count(events.skipped, 'row')} could not be read and left out")
-    if runner.comparisons[0].events:
-        out.print(result_table(runner.comparisons))
-    else:
-        out.print("too few targets to compare with the last value")
-    if interruptible.stopped_by is None:
-        return 0
-    notes.print("interrupted: the files hold what was seen until then")
-    return 128 + interruptible.stopped_by
-
-
-def _count(number: int, what: str) -> str:
-    return f"{number:,} {what}" if number == 1 else f"{number:,} {what}s"
+    job = Job(
+        source,
+        Columns(target, _names(features), _names(drop), _names(text)),
+        skip_bad_rows=skip_bad_rows,
+        predictions=predictions,
+        report=report,
+        hidden_size=hidden_size,
+        cell=cell,
+        window=window,
+        seed=seed,
+    )
+    try:
+        return job.run()
+    except KeyboardInterrupt:
+        return _fail("interrupted; nothing more was written", status=130)
 
 
 def _names(listed: str) -> tuple[str, ...]:
     return tuple(name.strip() for name in listed.split(",") if name.strip())
 
 
-def _fail(message: str) -> int:
+def _fail(message: str, status: int = 2) -> int:
     typer.echo(f"lstmwidgets: {message}", err=True)
-    return 2
+    return status

@@ -41,11 +41,12 @@ class Interruptible(Generic[Item]):
             while self.stopped_by is None:
                 try:
                     self._waiting = True
-                    item = next(items)
+                    try:
+                        item = next(items)
+                    finally:
+                        self._waiting = False
                 except (StopIteration, _Stop):
                     break
-                finally:
-                    self._waiting = False
                 yield item
         finally:
             for number, handler in before.items():

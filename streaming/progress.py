@@ -21,35 +21,56 @@ EVERY_LINE = 2.0
 """Seconds between lines where there is no terminal to draw a bar in."""
 
 
+class Pace:
+    """How fast events go by. The first one, which builds the model, sets the clock going."""
+
+    def __init__(self) -> None:
+        self._events = 0
+        self._first = self._last = 0.0
+
+    def count(self) -> float:
+        """Take note of an event, and return the clock's time in seconds."""
+        self._last = time.perf_counter()
+        self._first = self._first or self._last
+        self._events += 1
+        return self._last
+
+    @property
+    def events_per_second(self) -> float | None:
+        """Events per second since the first one; None before the second."""
+        seconds = self._last - self._first
+        return (self._events - 1) / seconds if seconds else None
+
+
 def shown(
-    outcomes: Iterable[Outcome], runner: StreamRunner, source: Source, console: Console
+    outcomes: Iterable[Outcome],
+    runner: StreamRunner,
+    source: Source,
+    pace: Pace,
+    console: Console,
 ) -> Iterator[Outcome]:
     """Pass outcomes on and show how far the stream is, how fast, and how good.
 
     A terminal gets a bar; anything else gets plain lines, every two seconds.
     """
-    started = shown_at = time.perf_counter()
     every = EVERY if console.is_terminal else EVERY_LINE
+    shown_at = 0.0
     with _bar(console) as bar:
         total = None if source.progress is None else 1
         task = bar.add_task(source.name, total=total, status="")
         for outcome in outcomes:
             yield outcome
-            now = time.perf_counter()
-            if runner.events == 1:  # builds the model, which says nothing about the speed
-                started = shown_at = now
+            now = pace.count()
+            shown_at = shown_at or now
             if now - shown_at < every:
                 continue
             shown_at = now
-            status = _status(runner, now - started)
             if console.is_terminal:
-                bar.update(task, completed=source.progress, status=status)
+                bar.update(task, completed=source.progress, status=_status(runner, pace))
             else:
                 share = "" if source.progress is None else f"{source.progress:.0%}  "
-                console.print(f"{source.name}  {share}{status}", highlight=False)
-        bar.update(
-            task, completed=source.progress, status=_status(runner, time.perf_counter() - started)
-        )
+                console.print(f"{source.name}  {share}{_status(runner, pace)}", highlight=False)
+        bar.update(task, completed=source.progress, status=_status(runner, pace))
 
 
 def result_table(comparisons: list[Comparison]) -> Table:
@@ -83,10 +104,11 @@ def _bar(console: Console) -> Progress:
     )
 
 
-def _status(runner: StreamRunner, seconds: float) -> str:
-    naive = runner.comparisons[0]
-    errors = ""
+def _status(runner: StreamRunner, pace: Pace) -> str:
+    naive, speed = runner.comparisons[0], pace.events_per_second
+    status = f"{runner.events:,} events"
+    if speed is not None:
+        status += f"  {speed:,.0f}/s"
     if naive.model is not None and naive.baseline is not None:
-        errors = f"  error {naive.model:.4g} ({naive.name} {naive.baseline:.4g})"
-    rate = f"{(runner.events - 1) / seconds:,.0f}" if seconds else "?"
-    return f"{runner.events:,} events  {rate}/s{errors}"
+        status += f"  error {naive.model:.4g} ({naive.name} {naive.baseline:.4g})"
+    return status

@@ -54,8 +54,8 @@ def test_columns_are_chosen_and_dropped(tmp_path: Path) -> None:
 
 
 def test_dropped_columns_are_not_looked_at(tmp_path: Path) -> None:
-    path = write(tmp_path, "a,y\n1,1\nword,2\n")
-    assert len(read(path, drop=("a",))) == 2
+    path = write(tmp_path, "a,d,y\n1,2024-01-01,1\nword,unknown,2\n")
+    assert [event.time for event in read(path, drop=("a", "d"))] == [datetime(2024, 1, 1), None]
 
 
 def test_numbers_can_be_read_as_text(tmp_path: Path) -> None:
@@ -118,7 +118,9 @@ def test_a_bad_row_is_named_or_skipped(tmp_path: Path, rows: str | bytes, messag
         ("a,y\n1,2\n", {"target": None}, "Pass --target with one of: a, y"),
         ("a,y\n1,2\n", {"target": "z"}, r"no column 'z' \(--target\); its columns are: a, y"),
         ("a,y\n1,2\n", {"drop": ("b",)}, r"no column 'b' \(--drop\)"),
-        ("a,y\n1,2\n", {"features": ("y",)}, "'y' is the target"),
+        ("a,y\n1,2\n", {"features": ("y",)}, "'y' is the target; leave it out of --features"),
+        ("a,y\n1,2\n", {"drop": ("y",)}, "'y' is the target; leave it out of --drop"),
+        ("a,y\n1,2\n", {"features": ("a",), "drop": ("a",)}, "'a' stands in --features and in"),
         (b"\xff\xfea\x00", {}, "not text in UTF-8"),
     ],
 )
@@ -127,6 +129,21 @@ def test_a_file_that_cannot_be_used_is_refused(
 ) -> None:
     with pytest.raises(StreamError, match=message):
         read(write(tmp_path, content), **columns)
+
+
+def test_text_columns_keep_words_for_missing(tmp_path: Path) -> None:
+    events = read(write(tmp_path, "country,y\nNA,1\n,2\n"), text=("country",))
+    assert [event.x for event in events] == [{"country": "NA"}, {}]
+
+
+def test_blank_lines_before_the_header_do_no_harm(tmp_path: Path) -> None:
+    assert read(write(tmp_path, "\n\na,y\n1,2\n")) == [Event(0, {"a": 1.0}, 2.0)]
+
+
+def test_a_field_beyond_all_measure_is_named(tmp_path: Path) -> None:
+    path = write(tmp_path, "a,y\n1,2\n" + "x" * 200_000 + ",3\n")
+    with pytest.raises(StreamError, match=r"line 3: field larger than field limit"):
+        read(path)
 
 
 def test_missing_files_and_folders_are_refused(tmp_path: Path) -> None:

@@ -210,3 +210,71 @@ def test_an_output_that_cannot_be_written_is_refused_before_the_stream_starts(
     assert f"cannot write {under_a_file}" in capsys.readouterr().err
     assert run(monkeypatch, "stream", readings, "--target", "flow", "--report", tmp_path) == 2
     assert "is a folder" in capsys.readouterr().err
+
+
+def test_outputs_replace_neither_the_source_nor_each_other(
+    readings: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = readings.read_text()
+    options = ["stream", readings, "--target", "flow"]
+    assert run(monkeypatch, *options, "--predictions", readings) == 2
+    out = readings.parent / "out"
+    assert run(monkeypatch, *options, "--predictions", out, "--report", out) == 2
+    assert capsys.readouterr().err.count("is named twice") == 2
+    assert readings.read_text() == before
+    assert list(readings.parent.iterdir()) == [readings]
+
+
+def test_a_link_is_followed_and_a_pipe_is_refused(
+    readings: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = readings.parent
+    link, pipe = folder / "link", folder / "pipe"
+    link.symlink_to("linked")
+    os.mkfifo(pipe)
+    options = ["stream", readings, "--target", "flow"]
+    assert run(monkeypatch, *options, "--predictions", link) == 0
+    assert link.is_symlink()
+    assert len((folder / "linked").read_text().splitlines()) == 96
+    assert run(monkeypatch, *options, "--predictions", pipe) == 2
+    assert "not a regular file" in capsys.readouterr().err
+    assert pipe.is_fifo()
+
+
+def test_a_full_disk_ends_with_one_line(readings: Path) -> None:
+    command = " ".join([*(f"'{part}'" for part in COMMAND), "stream readings.csv --target flow"])
+    done = subprocess.run(
+        f"ulimit -f 1; {command} --predictions p.jsonl",
+        shell=True,
+        capture_output=True,
+        text=True,
+        cwd=readings.parent,
+    )
+    assert done.returncode == 2
+    assert "cannot write p.jsonl: File too large" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert [path.name for path in readings.parent.iterdir()] == ["readings.csv"]
+
+
+def test_an_interrupt_before_the_first_event_says_so(tmp_path: Path) -> None:
+    process = subprocess.Popen(
+        [*COMMAND, "stream", "-", "--target", "y", "--predictions", tmp_path / "p.jsonl"],
+        stdin=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    while "pipe" not in Path(f"/proc/{process.pid}/wchan").read_text():
+        time.sleep(0.1)
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=60)
+    assert (process.returncode, err) == (
+        130,
+        "lstmwidgets: interrupted; nothing more was written\n",
+    )
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_dates_of_the_year_one_do_no_harm(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    data = tmp_path / "d.csv"
+    data.write_text("t,y\n0001-01-01T00:00:00,1\n2024-01-01T00:00:00+01:00,2\n2024-01-02,3\n")
+    assert run(monkeypatch, "stream", data, "--target", "y", "--report", tmp_path / "r.html") == 0

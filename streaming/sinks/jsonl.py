@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -35,11 +36,12 @@ class JsonLines:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self._whole = written_whole(path)
         self._encoder = msgspec.json.Encoder()
+        self._open = ExitStack()
 
     def __enter__(self) -> Self:
-        self._file = self._whole.__enter__().open("wb")
+        beside = self._open.enter_context(written_whole(self.path))
+        self._file = self._open.enter_context(beside.open("wb"))
         return self
 
     def __exit__(
@@ -48,8 +50,7 @@ class JsonLines:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        self._file.close()
-        self._whole.__exit__(kind, error, traceback)
+        self._open.__exit__(kind, error, traceback)
 
     def write(self, prediction: Prediction) -> None:
         """Write one line."""

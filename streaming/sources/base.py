@@ -40,8 +40,16 @@ class Columns:
                         f"{source} has no column {name!r} (--{option}); "
                         f"its columns are: {', '.join(available)}"
                     )
-        if self.target in self.features:
-            raise StreamError(f"{self.target!r} is the target, it cannot be a feature as well")
+        for option, names in (
+            ("features", self.features),
+            ("drop", self.drop),
+            ("text", self.text),
+        ):
+            if self.target in names:
+                raise StreamError(f"{self.target!r} is the target; leave it out of --{option}")
+        both = [name for name in self.features if name in self.drop]
+        if both:
+            raise StreamError(f"{both[0]!r} stands in --features and in --drop; choose one")
 
     def is_feature(self, name: str) -> bool:
         """Say whether a column is to be read as a feature."""

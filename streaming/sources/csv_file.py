@@ -57,7 +57,7 @@ class CsvFile(Source):
         self._not_utf8 = False
         lines = self._lines()
         try:
-            first = next(lines, "")
+            first = next((line for line in lines if line.strip()), "")
             self._reader = csv.reader(
                 chain([first] if first else [], lines), delimiter=_delimiter(first)
             )
@@ -75,7 +75,7 @@ class CsvFile(Source):
             while True:
                 try:
                     row = next(self._reader)
-                    if not row:  # a blank line
+                    if len(row) < 2 and not "".join(row).strip():  # a blank line
                         continue
                     event = self._event(number, row)
                 except StopIteration:
@@ -147,20 +147,16 @@ class CsvFile(Source):
         target, time = None, None
         for column, cell in zip(self._header, row, strict=True):
             text = cell.strip()
-            if text.lower() in MISSING:
+            if text == "" or (text.lower() in MISSING and column not in self._columns.text):
                 continue
             if column == self._columns.target:
                 target = self._parsed(column, text, _number)
                 continue
-            wanted = self._columns.is_feature(column)
-            parse = self._parser(column, text)
-            if not wanted and parse is not _datetime:
-                continue
-            value = self._parsed(column, text, parse)
-            if time is None and isinstance(value, datetime):
-                time = value
-            if wanted:
-                features[column] = value
+            if self._columns.is_feature(column):
+                features[column] = self._parsed(column, text, self._parser(column, text))
+                time = time or _time(features[column])
+            else:  # it may still say when the event was
+                time = time or _time(text)
         return Event(number, features, target, time)
 
     def _parser(self, column: str, text: str) -> Callable[[str], Any]:
@@ -176,6 +172,7 @@ class CsvFile(Source):
             raise BadRowError(
                 f"{self.name}, line {self._reader.line_num}, column {column!r}: "
                 f"expected {EXPECTED[parse]}, got {text!r}"
+                + ("" if column == self._columns.target else " (--text reads a column as text)")
             ) from None
 
     def _refuse(self, error: Exception) -> None:
@@ -184,10 +181,9 @@ class CsvFile(Source):
             return
         message = str(error)
         if not isinstance(error, BadRowError):
-            message = f"{self.name}, line {self._reader.line_num + 1}: {message}"
+            message = f"{self.name}, line {self._reader.line_num}: {message}"
         raise StreamError(
-            f"{message}; correct it, pass --skip-bad-rows to leave such rows out, or --text to "
-            "read a column as text"
+            f"{message}; correct it, or pass --skip-bad-rows to leave such rows out"
         ) from error
 
 
@@ -198,6 +194,8 @@ def _delimiter(header: str) -> str:
 
 def _open(path: str) -> BinaryIO:
     if path == "-":
+        if sys.stdin is None:
+            raise StreamError("cannot read standard input: it is closed")
         return sys.stdin.buffer
     try:
         return Path(path).open("rb")
@@ -227,6 +225,16 @@ EXPECTED: dict[Callable[[str], Any], str] = {
     _datetime: "an ISO 8601 date and time",
     str: "text",
 }
+
+
+def _time(value: object) -> datetime | None:
+    """Return a cell's time, parsed or not, if it is one."""
+    if isinstance(value, str):
+        try:
+            return _datetime(value) if len(value) >= len("2024-01-01") else None
+        except ValueError:
+            return None
+    return value if isinstance(value, datetime) else None
 
 
 def _parser_of(text: str) -> Callable[[str], Any]:
