@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection
 from numbers import Integral
 
@@ -26,6 +27,12 @@ def check_probability(name: str, value: object) -> None:
     """Raise unless a value is a number from 0 to 1."""
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 1:
         raise ValueError(f"{name} must be a probability from 0 to 1, got {value!r}")
+
+
+def check_positive(name: str, value: object) -> None:
+    """Raise unless a value is a finite number above 0."""
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < math.inf:
+        raise ValueError(f"{name} must be a number above 0, got {value!r}")
 
 
 def check_choice(name: str, value: object, choices: Collection[str]) -> None:

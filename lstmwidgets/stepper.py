@@ -162,7 +162,7 @@ class Stepper(ABC):
         raise ValueError(f"expected input of shape ({self.input_size},), got {x.shape}")
 
     def _checked_rows(self, slots: ArrayLike, X: ArrayLike) -> tuple[Array, Array]:
-        rows, which = np.asarray(X), np.asarray(slots)
+        rows, which = as_array(X), as_array(slots)
         if rows.ndim != 2 or rows.shape[1] != self.input_size:
             raise ValueError(f"expected inputs of shape (N, {self.input_size}), got {rows.shape}")
         if which.shape != rows.shape[:1]:
@@ -178,7 +178,7 @@ class Stepper(ABC):
                 f"slots must lie between 0 and {self.streams - 1}, "
                 f"got {which.min()} to {which.max()}"
             )
-        return which.astype(np.int64, copy=False)
+        return which.astype(np.int64)  # a copy: other layouts would compile the kernel again
 
 
 @final
@@ -187,25 +187,18 @@ class CompiledStepper(Stepper):
 
     def __init__(self, cell: str, weights: Mapping[str, Tensor | None], streams: int) -> None:
         super().__init__(cell, weights, streams)
-        from .kernels import packing
-        from .kernels import step as kernels
-
-        self._step, self._step_many = kernels.step, kernels.step_many
-        self._pack = packing.pack
-        self._kind = kernels.KINDS[cell]
         self._torch_dtype = weight_of(weights, "weight_hh_l0").dtype
         self._dtype = NUMPY_DTYPES[self._torch_dtype]
         hidden, dtype = self.hidden_size, self._dtype
         self._x = np.zeros(self.input_size, dtype)
         self._memory = np.zeros((streams, self.num_layers, 6 * hidden), dtype)
-        self._scratch = np.zeros(9 * hidden, dtype)
-        self.refresh()
+        self._make_ready()
 
     def step(self, x_t: ArrayLike) -> Array:
         """Advance the only stream by one step; see `Stepper.step`."""
         if self._packed_from != _fingerprint(self._weights):
             self.refresh()
-        x = x_t if type(x_t) is np.ndarray else np.asarray(x_t)
+        x = x_t if type(x_t) is np.ndarray else as_array(x_t)
         if x.shape != self._row_shape:
             self._refuse_row(x)
         if x.dtype is not self._dtype or not x.flags.carray:
@@ -247,9 +240,23 @@ class CompiledStepper(Stepper):
         # An address tells weights apart only as long as their memory is not used again: hold it.
         self._packed_from, self._held = seen, held
 
+    def _make_ready(self) -> None:
+        """Make what is not worth keeping in a pickle."""
+        from .kernels import packing
+        from .kernels import step as kernels
+
+        self._step, self._step_many, self._pack = kernels.step, kernels.step_many, packing.pack
+        self._kind = kernels.KINDS[self._cell.name]
+        self._scratch = np.zeros(9 * self.hidden_size, self._dtype)
+        self.refresh()
+
+    def __getstate__(self) -> dict[str, Any]:
+        made = ("_step", "_step_many", "_pack", "_kind", "_scratch", "_packed", "_held")
+        return {name: value for name, value in self.__dict__.items() if name not in made}
+
     def __setstate__(self, attributes: dict[str, Any]) -> None:
         self.__dict__.update(attributes)
-        self.refresh()
+        self._make_ready()
 
     @property
     def state(self) -> State:
@@ -290,6 +297,14 @@ def weight_of(weights: Mapping[str, Tensor | None], name: str) -> Tensor:
             "make the module outside of it"
         )
     return weight
+
+
+def as_array(given: ArrayLike | Tensor) -> Array:
+    """Return what was given as an array; tensors may require gradients or be half precision."""
+    if isinstance(given, Tensor):
+        given = given.detach().cpu()
+        return (given.float() if given.dtype == torch.bfloat16 else given).numpy()
+    return np.asarray(given)
 
 
 def copy_numbers(given: Array, own: Array) -> None:

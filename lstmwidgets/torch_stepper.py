@@ -13,7 +13,7 @@ from torch import Tensor
 from .cells import advance_layers
 from .checks import NOT_FINITE
 from .state import Gates, State
-from .stepper import Array, Stepper, copy_numbers, weight_of
+from .stepper import Array, Stepper, as_array, copy_numbers, weight_of
 
 
 @final
@@ -26,7 +26,7 @@ class TorchStepper(Stepper):
 
     def step(self, x_t: ArrayLike) -> Array:
         """Advance the only stream by one step; see `Stepper.step`."""
-        x = np.asarray(x_t)
+        x = as_array(x_t)
         if x.shape != self._row_shape:
             self._refuse_row(x)
         row = self._tensor(x[None])
@@ -48,7 +48,7 @@ class TorchStepper(Stepper):
         if slots is None:
             shape = (self.num_layers, self.streams, self.hidden_size)
             fields = self._cell.state_type._fields
-            with torch.no_grad():
+            with torch.inference_mode(False), torch.no_grad():
                 self._state: State = self._cell.state_type(
                     *(weight.new_zeros(shape) for _ in fields)
                 )
@@ -68,6 +68,7 @@ class TorchStepper(Stepper):
 
     @state.setter
     def state(self, state: State | Sequence[Tensor]) -> None:
+        self._follow()
         like = self._state.h
         parts = (
             part.detach().to(like, copy=True) for part in self._checked_state(state, like.dtype)
@@ -86,11 +87,17 @@ class TorchStepper(Stepper):
             raise ValueError(NOT_FINITE)
         return torch.from_numpy(x).to(weight_of(self._weights, "weight_hh_l0"))
 
+    def _follow(self) -> None:
+        """Go where the module's weights have gone, in their dtype."""
+        like = weight_of(self._weights, "weight_hh_l0")
+        if self._state.h.dtype != like.dtype or self._state.h.device != like.device:
+            kind, device = like.dtype, like.device
+            self._state = self._cell.state_type(*(p.to(device, kind) for p in self._state))
+            self._gates = Gates(*(p.to(device, kind) for p in self._gates))
+
     @torch.no_grad()
     def _advance(self, slots: Array, x: Tensor) -> Array:
-        if self._state.h.dtype != x.dtype or self._state.h.device != x.device:
-            self._state = self._cell.state_type(*(part.to(x) for part in self._state))
-            self._gates = Gates(*(part.to(x) for part in self._gates))
+        self._follow()
         which = torch.from_numpy(slots).to(x.device)
         before = self._cell.state_type(*(part[:, which] for part in self._state))
         output, after, gates = advance_layers(self._cell, self.current_layers(), x, before)

@@ -68,6 +68,8 @@ def report_html(
 
 def _figures(record: RunRecord) -> Iterator[figure]:
     points = record.points.items
+    if not any(point.target is not None for point in points):
+        return
     events = [point.event for point in points]
     axis = EventAxis(events, [point.time for point in points])
     yield prediction_figure(
@@ -103,7 +105,7 @@ def _figures(record: RunRecord) -> Iterator[figure]:
 def _row(comparison: Comparison) -> str:
     if not comparison.events:
         return ""
-    ratio = "none" if comparison.ratio is None else f"{comparison.ratio:.3f}"
+    ratio = "&ndash;" if comparison.ratio is None else f"{comparison.ratio:.3f}"
     return (
         f"<tr><td>{escape(comparison.name)}</td><td>{comparison.events:,}</td>"
         f"<td>{comparison.model:.4g}</td><td>{comparison.baseline:.4g}</td><td>{ratio}</td></tr>"
@@ -111,9 +113,13 @@ def _row(comparison: Comparison) -> str:
 
 
 def _notes(record: RunRecord) -> Iterator[str]:
+    if not any(point.target is not None for point in record.points.items):
+        yield "No event had a target: there is nothing to draw."
+        return
     if record.points.stride > 1:
         yield f"Lines show one event in {record.points.stride}."
     snapshots = record.snapshots.items
+    yield "Drag to pan, hold Shift and turn the wheel to zoom; the figures move together."
     if not snapshots:
         return
     if record.snapshots.stride > 1:

@@ -257,8 +257,9 @@ def test_any_torch_optimizer_will_do() -> None:
         ({"cell": "gru"}, "cell must be one of 'standard'.*got 'gru'"),
         ({"gradient": "bptt"}, "gradient must be one of 'tbptt', got 'bptt'"),
         ({"optimizer": "adamm"}, "optimizer must be one of 'adam'.*got 'adamm'"),
-        ({"lr": 0}, "lr must be above 0, got 0"),
-        ({"clip": math.nan}, "clip must be above 0, got nan"),
+        ({"lr": 0}, "lr must be a number above 0, got 0"),
+        ({"lr": math.inf}, "lr must be a number above 0, got inf"),
+        ({"clip": math.nan}, "clip must be a number above 0, got nan"),
     ],
 )
 def test_wrong_options_are_refused(options: dict[str, Any], message: str) -> None:
@@ -281,7 +282,7 @@ def test_times_lie_on_circles() -> None:
         encoder.encode({"t": time})
         for time in (datetime(2024, 12, 31, 23, 59), datetime(2024, 1, 1, 0, 0))
     )
-    hours = [place for name, place in encoder.columns.items() if ":hour" in name]
+    hours = [place for name, place in encoder.columns.items() if " hour" in name]
     assert np.abs(late - early)[hours].max() < 0.01
 
 
@@ -293,3 +294,53 @@ def test_the_scaler_agrees_with_numpy() -> None:
         scaler.learn(row)
     np.testing.assert_allclose(scaler.mean, np.nanmean(values, 0))
     np.testing.assert_allclose(scaler.deviation, np.nanstd(values, 0))
+
+
+def test_an_event_may_have_no_features_at_all() -> None:
+    for options in ({}, {"target_lag": False}):
+        model = learned(small(**options), [({}, 1.0), ({"a": None}, 2.0), ({"a": 3.0}, 3.0)])
+        assert math.isfinite(model.predict_one({}))
+
+
+def test_a_reset_forgets_the_last_change_as_well() -> None:
+    model = learned(small(), [({}, 1.0), ({}, 9.0)])
+    model.reset_state()
+    assert not model._target.as_inputs().any()
+
+
+def test_another_stream_in_between_leaves_no_trace() -> None:
+    model = learned(small(), stream(20))
+    x, _ = stream()[20]
+    state, expected = model.get_state(), model.predict_one(x)
+    model.reset_state()
+    for n in range(5):
+        model.step_one({"a": 100.0 * n})
+    model._target.change = 50.0
+    model.set_state(state)
+    model._inputs = copy.deepcopy(learned(small(), stream(20))._inputs)  # scales do move
+    assert model.predict_one(x) == expected
+
+
+def test_a_state_from_before_a_new_feature_can_be_put_back() -> None:
+    model = learned(small(), stream(20))
+    state = model.get_state()
+    model.learn_one({"new": 1.0}, 1.0)
+    model.set_state(state)
+    learned(model, stream()[20:])
+    with pytest.raises(TypeError, match="expected what get_state returned, got tuple"):
+        model.set_state((1, 2))  # type: ignore[arg-type]
+
+
+def test_keys_that_look_alike_have_columns_of_their_own() -> None:
+    encoder = FeatureEncoder()
+    encoder.learn({1: 1.0, "1": 9.0, "a": "b", "a is 'b'": 7.0})
+    assert len(encoder.columns) == 4
+    assert sorted(encoder.encode({1: 2.0, "1": 3.0, "a": "b", "a is 'b'": 4.0})) == [1, 2, 3, 4]
+
+
+def test_a_target_that_is_no_number_changes_nothing() -> None:
+    model = learned(small(), stream(10))
+    before = pickle.dumps(model)
+    with pytest.raises(TypeError, match="expected a number as target, got str 'x'"):
+        model.learn_one({"new": 1.0}, "x")  # type: ignore[arg-type]
+    assert pickle.dumps(model) == before

@@ -122,6 +122,17 @@ def test_the_page_draws_offline_without_a_complaint(
     assert [plot["events"] for plot in drawn[:2]] == [events, events]
     assert drawn[0]["last"] == pytest.approx(10 + np.sin((events - 1) / 4))
     assert [plot["rows"] for plot in drawn[2:]] == [[6, events]] * 4
+    heights = browser_page.evaluate(
+        """async () => {
+            const plot = Bokeh.documents[0].roots()[0].children[0]
+            const height = () => plot.y_range.end - plot.y_range.start
+            const before = height()
+            plot.x_range.end = plot.x_range.start + 1.6
+            await new Promise(done => setTimeout(done, 500))
+            return [before, height()]
+        }"""
+    )
+    assert events == 2 or heights[1] < heights[0] / 2
     assert [plot["title"].split(":")[0] for plot in drawn[2:]] == [
         "Cell state",
         "Input gate",

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from hashlib import sha256
+from pathlib import Path
 from typing import Any, TypeVar
 
 from numba import njit
@@ -18,12 +20,17 @@ OPTIONS: dict[str, Any] = {
 }
 
 
+SOURCES = sha256(b"".join(p.read_bytes() for p in sorted(Path(__file__).parent.glob("*.py"))))
+"""Of all kernels: Numba would go on using old code where only a function that it calls is new."""
+
+
 def compiled(function: Function) -> Function:
     """Compile on the first call, and keep the machine code on disk where a folder can be written.
 
     Numba looks for ``__pycache__`` beside the source, then for the user's cache folder;
     ``NUMBA_CACHE_DIR`` names another one.
     """
+    function.__qualname__ += f"-{SOURCES.hexdigest()[:12]}"  # is part of the cached file's name
     try:
         kernel = njit(cache=True, **OPTIONS)(function)
     except RuntimeError:  # Numba's word for: no folder can be written

@@ -26,10 +26,11 @@ class FeatureEncoder:
     =============== ======================= ====================================================
     value           columns                 numbers
     =============== ======================= ====================================================
-    number          ``key``                 itself, later standardised
-    True, False     ``key``                 1, 0, later standardised
-    string          ``key=value``           1 in the value's column, 0 in the key's others
-    date, datetime  ``key:hour`` (sin, cos) hour with minutes, weekday and month on a circle
+    number          ``'key'``               itself, later standardised
+    True, False     ``'key'``               1, 0, later standardised
+    string          ``'key' is 'value'``    1 in the value's column, 0 in the key's others
+    date, datetime  ``'key' hour`` and so   hour with minutes, weekday and month, each as sine and
+                    on                      cosine of its turn
     =============== ======================= ====================================================
 
     A missing key, None, NaN, an infinity or a number beyond 1e30 leaves NaN in its columns, for the
@@ -43,7 +44,8 @@ class FeatureEncoder:
     numeric : list of bool
         Which columns hold plain numbers, to be standardised.
     imputed : int
-        How many values were not finite, too large or of a type without columns, so far.
+        How many values were not finite, too large, of a type without columns, or one string too
+        many, so far.
     """
 
     def __init__(self) -> None:
@@ -55,11 +57,14 @@ class FeatureEncoder:
     def learn(self, x: Mapping[Hashable, Any]) -> list[str]:
         """Give new features their columns, count unusable values, and return the new columns."""
         new: list[str] = []
-        for key in sorted(x, key=str):
+        for key in sorted(x, key=repr):
             value = x[key]
             self.imputed += not _usable(value)
             for column, _ in _cells(key, value):
-                if column in self.columns or not self._admits(key, value):
+                if column in self.columns:
+                    continue
+                if not self._admits(key, value):
+                    self.imputed += 1
                     continue
                 self.columns[column] = len(self.columns)
                 self.numeric.append(isinstance(value, NUMBER))
@@ -79,24 +84,24 @@ class FeatureEncoder:
     def _admits(self, key: Hashable, value: object) -> bool:
         if not isinstance(value, str):
             return True
-        count = self._categories.get(str(key), 0)
-        self._categories[str(key)] = min(count + 1, CATEGORIES)
+        count = self._categories.get(repr(key), 0)
+        self._categories[repr(key)] = min(count + 1, CATEGORIES)
         return count < CATEGORIES
 
 
 def _cells(key: Hashable, value: object) -> Iterator[tuple[str, float]]:
     """Yield the columns that one feature fills and their numbers."""
     if isinstance(value, NUMBER):
-        yield str(key), float(value) if _usable(value) else math.nan
+        yield f"{key!r}", float(value) if _usable(value) else math.nan
     elif isinstance(value, str):
-        yield f"{key}={value}", 1.0
+        yield f"{key!r} is {value!r}", 1.0
     elif isinstance(value, date):
         turns = {"weekday": value.weekday() / 7, "month": (value.month - 1) / 12}
         if isinstance(value, datetime):
             turns["hour"] = (value.hour + value.minute / 60) / 24
         for name, turn in sorted(turns.items()):
-            yield f"{key}:{name} (sin)", math.sin(2 * math.pi * turn)
-            yield f"{key}:{name} (cos)", math.cos(2 * math.pi * turn)
+            yield f"{key!r} {name} (sin)", math.sin(2 * math.pi * turn)
+            yield f"{key!r} {name} (cos)", math.cos(2 * math.pi * turn)
 
 
 def _usable(value: Any) -> bool:

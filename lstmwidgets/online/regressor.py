@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 from river import base
 
 from ..cells import CELLS
-from ..checks import check_choice, check_size
+from ..checks import check_choice, check_positive, check_size
 from ..state import Gates
-from .features import LARGEST, FeatureEncoder
+from .features import LARGEST, NUMBER, FeatureEncoder
 from .scaling import OnlineScaler
 from .target import TargetScaler
 from .tbptt import OPTIMIZERS, Carry, OptimizerFactory, TBPTTLearner
@@ -30,10 +30,13 @@ class StreamState(NamedTuple):
         LSTM state and window of inputs.
     last : float or None
         The last learned target.
+    change : float
+        By how much it differed from the one before.
     """
 
     carry: Carry
     last: float | None
+    change: float
 
 
 class LSTMRegressor(base.Regressor):
@@ -57,8 +60,9 @@ class LSTMRegressor(base.Regressor):
     window : int
         How many events the gradient looks back. Memory reaches further, because the state does.
     optimizer : str or callable
-        ``"adam"``, ``"adamw"``, ``"sgd"``, any `torch.optim` class, or a factory called with
-        ``(params, lr=lr)``.
+        ``"adam"``, ``"adamw"``, ``"sgd"``, a `torch.optim` class, or a factory called with
+        ``(params, lr=lr)``. It must step without a closure (not LBFGS) on dense weights (not
+        SparseAdam) of any number of axes (not Muon).
     lr : float
         Learning rate. The default suits standardised numbers and Adam.
     clip : float
@@ -122,9 +126,10 @@ class LSTMRegressor(base.Regressor):
         check_choice("gradient", gradient, ("tbptt",))
         if isinstance(optimizer, str):
             check_choice("optimizer", optimizer, OPTIMIZERS)
-        for name, value in (("lr", lr), ("clip", clip)):
-            if not value > 0:
-                raise ValueError(f"{name} must be above 0, got {value!r}")
+        elif not callable(optimizer):
+            raise TypeError(f"optimizer must be a name or a callable, got {optimizer!r}")
+        check_positive("lr", lr)
+        check_positive("clip", clip)
         self.hidden_size = hidden_size
         self.num_layers = num_layers
         self.cell = cell
@@ -153,6 +158,7 @@ class LSTMRegressor(base.Regressor):
             Target. None, NaN, infinities and numbers beyond 1e30 are counted in `unlearned`; the
             event then advances the state as an unlabelled one.
         """
+        _check_target(y)
         self._register(x)
         assert self._learner is not None
         if y is None or not abs(y) <= LARGEST:
@@ -180,13 +186,13 @@ class LSTMRegressor(base.Regressor):
         """Forget the stream so far, as between two sequences; keep what was learned."""
         if self._learner is not None:
             self._learner.reset()
-        self._target.last = None
+        self._target.reset()
 
     def get_state(self) -> StreamState | None:
         """Return what the stream has left behind; None before the first event."""
         if self._learner is None:
             return None
-        return StreamState(self._learner.carry, self._target.last)
+        return StreamState(self._learner.carry, self._target.last, self._target.change)
 
     def set_state(self, state: StreamState | None) -> None:
         """Put back what `get_state` returned: another stream's, or the same one's from before."""
@@ -194,8 +200,11 @@ class LSTMRegressor(base.Regressor):
             self.reset_state()
         elif self._learner is None:
             raise ValueError("the model has not seen an event yet; it has no weights for a state")
+        elif not isinstance(state, StreamState):
+            raise TypeError(f"expected what get_state returned, got {type(state).__name__}")
         else:
-            self._learner.carry, self._target.last = state
+            self._learner.put_back(state.carry)
+            self._target.last, self._target.change = state.last, state.change
 
     @property
     def module(self) -> Any:
@@ -238,3 +247,8 @@ class LSTMRegressor(base.Regressor):
             numeric = np.array(self._encoder.numeric, bool)
             features = np.where(numeric, self._inputs.scale(features), features)
         return np.concatenate([self._target.as_inputs(), np.nan_to_num(features, nan=0.0)])
+
+
+def _check_target(y: object) -> None:
+    if y is not None and not isinstance(y, NUMBER):
+        raise TypeError(f"expected a number as target, got {type(y).__name__} {y!r}")

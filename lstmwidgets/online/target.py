@@ -24,6 +24,8 @@ class TargetScaler:
     ----------
     last : float or None
         The last learned target.
+    change : float
+        By how much it differed from the one before.
     """
 
     def __init__(self, scale: bool, lag: bool) -> None:
@@ -32,32 +34,36 @@ class TargetScaler:
         self.last: float | None = None
         self._level = OnlineScaler()
         self._level.learn(np.array([np.nan]))
-        self._change = 0.0
+        self.change = 0.0
         self._changes = 0
         self._total_change = 0.0
 
     @property
     def inputs(self) -> tuple[str, ...]:
         """Names of the inputs that the target feeds."""
-        return ("last target", "last change") if self.lag else ()
+        return ("last target", "last change") if self.lag else ("nothing",)
 
     def as_inputs(self) -> NDArray[np.float64]:
         """Return what the network reads of the past targets, one number for each of `inputs`."""
-        if not self.lag:
-            return np.zeros(0)
+        if not self.lag:  # one input that is always there, for events without any feature
+            return np.zeros(1)
         if self.last is None:
             return np.zeros(2)
         if not self.scale:
-            return np.array([self.last, self._change])
+            return np.array([self.last, self.change])
         level = self._level.scale(np.array([self.last]))[0]
-        return np.array([level, np.clip(self._change / self._unit, -BOUND, BOUND)])
+        return np.array([level, np.clip(self.change / self._unit, -BOUND, BOUND)])
+
+    def reset(self) -> None:
+        """Forget the last target, as between two sequences; keep the scales."""
+        self.last, self.change = None, 0.0
 
     def learn(self, y: float) -> None:
         """Take in a target."""
         if self.last is not None:
-            self._change = y - self.last
+            self.change = y - self.last
             self._changes += 1
-            self._total_change += abs(self._change)
+            self._total_change += abs(self.change)
         self.last = y
         self._level.learn(np.array([y]))
 

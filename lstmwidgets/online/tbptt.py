@@ -73,7 +73,7 @@ class TBPTTLearner:
     head : torch.nn.Linear
         From hidden output to the one number predicted. Starts at zero.
     carry : Carry
-        What the stream has left behind. Can be set.
+        What the stream has left behind; `put_back` sets it.
     """
 
     def __init__(
@@ -104,6 +104,12 @@ class TBPTTLearner:
         """Forget the stream; keep what was learned."""
         zeros = self.lstm.initial_state(1)
         self.carry = Carry(zeros, zeros, ())
+
+    def put_back(self, carry: Carry) -> None:
+        """Go on from an earlier carry; inputs that have come since were zero then."""
+        missing = (self.lstm.input_size - len(inputs) for inputs in carry.window)
+        padded = map(lambda x, n: nn.functional.pad(x, (0, n)), carry.window, missing)
+        self.carry = carry._replace(window=tuple(padded))
 
     @torch.no_grad()
     def predict(self, x: NDArray[np.float64]) -> float:
@@ -172,8 +178,7 @@ class TBPTTLearner:
                 else value
                 for name, value in moments.items()
             }
-        padded = (nn.functional.pad(inputs, (0, len(columns))) for inputs in self.carry.window)
-        self.carry = self.carry._replace(window=tuple(padded))
+        self.put_back(self.carry)
 
     @torch.no_grad()
     def _draw_weights(self, names: list[str]) -> None:

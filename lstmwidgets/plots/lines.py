@@ -39,7 +39,7 @@ def prediction_figure(
         }
     )
     plot = event_figure(axis, "Prediction and truth", 340, "target")
-    plot.y_range = DataRange1d(only_visible=True, range_padding=0.08)
+    _fit_to_window(plot)
     truth_line = plot.line(
         "event", "target", source=source, color=TRUTH, line_width=4, legend_label="truth"
     )
@@ -93,7 +93,7 @@ def error_figure(
         }
     )
     plot = event_figure(axis, "Mean absolute error so far", 220, "error")
-    plot.y_range = DataRange1d(only_visible=True, range_padding=0.08)
+    _fit_to_window(plot)
     line = plot.line(
         "event", "naive", source=source, color=NAIVE, line_width=1.6, legend_label=naive_name
     )
@@ -111,6 +111,12 @@ def error_figure(
     )
     place_legend(plot)
     return plot
+
+
+def _fit_to_window(plot: figure) -> None:
+    """Let the vertical axis follow what the horizontal one shows."""
+    plot.window_axis = "x"
+    plot.y_range = DataRange1d(range_padding=0.08)
 
 
 def _array(values: Numbers) -> NDArray[np.float64]:

@@ -7,7 +7,13 @@ from datetime import UTC, datetime
 from typing import Any
 
 import numpy as np
-from bokeh.models import CustomJSTickFormatter, Range1d, WheelZoomTool
+from bokeh.models import (
+    BasicTicker,
+    CustomJSTickFormatter,
+    NumeralTickFormatter,
+    Range1d,
+    WheelZoomTool,
+)
 from bokeh.models.annotations import Title
 from bokeh.palettes import RdBu, Viridis256, interp_palette
 from bokeh.plotting import figure
@@ -23,7 +29,7 @@ SEQUENTIAL = tuple(Viridis256)
 DIVERGING = tuple(interp_palette(RdBu[11], 255))
 """For cell state and hidden output: blue below zero, white at it, red above."""
 
-LEFT, RIGHT = 70, 80
+LEFT, RIGHT, BELOW = 70, 80, 56
 """Margins in pixels, the same in every figure, so that their event axes stand below each other."""
 
 
@@ -40,9 +46,8 @@ class EventAxis:
 
     def __init__(self, events: Sequence[int], times: Sequence[datetime | None]) -> None:
         first, last = (events[0], events[-1]) if events else (0, 1)
-        self.range = Range1d(
-            start=first, end=max(last, first + 1), bounds=(first - 1, max(last, first + 1) + 1)
-        )
+        start, end = first - 0.5, max(last, first + 1) + 0.5  # half a heatmap column each way
+        self.range = Range1d(start=start, end=end, bounds=(start, end))
         self.labels = [
             f"event {event}" if time is None else f"{time:%a %d %b %Y %H:%M}"
             for event, time in zip(events, times, strict=True)
@@ -65,7 +70,7 @@ class EventAxis:
                 const month = time.toLocaleString("en", {month: "short", timeZone: "UTC"})
                 const hour = String(time.getUTCHours()).padStart(2, "0")
                 const minute = String(time.getUTCMinutes()).padStart(2, "0")
-                return `${time.getUTCDate()} ${month} ${hour}:${minute}`
+                return `${time.getUTCDate()} ${month}\\n${hour}:${minute}`
             """,
         )
 
@@ -97,23 +102,30 @@ def event_figure(axis: EventAxis, title: str, height: int, y_label: str, **optio
         height=height,
         sizing_mode="stretch_width",
         x_range=axis.range,
-        tools="xpan,xwheel_zoom,xbox_zoom,reset,save",
+        tools="xpan,xbox_zoom,reset,save",
         toolbar_location="above",
         min_border_left=LEFT,
         min_border_right=RIGHT,
+        min_border_bottom=BELOW,
         y_axis_label=y_label,
         **options,
     )
-    plot.toolbar.active_scroll = next(t for t in plot.tools if isinstance(t, WheelZoomTool))
+    # With a key held down, so that the wheel alone goes on scrolling the page.
+    wheel = WheelZoomTool(dimensions="width", modifiers={"shift": True})
+    plot.add_tools(wheel)
+    plot.toolbar.active_scroll = wheel
     plot.toolbar.logo = None
     plot.toolbar.autohide = True
     plot.outline_line_color = None
     plot.grid.grid_line_color = GRID
+    plot.xaxis.ticker = BasicTicker(min_interval=1, desired_num_ticks=6)
+    plot.yaxis.formatter = NumeralTickFormatter(format="0,0.[0000]")
     formatter = axis.formatter()
     if formatter is not None:
         plot.xaxis.formatter = formatter
     else:
         plot.xaxis.axis_label = "event"
+        plot.xaxis.formatter = NumeralTickFormatter(format="0,0")
     for guide in (plot.xaxis, plot.yaxis):
         guide.axis_label_text_font = FONT
         guide.axis_label_text_font_style = "normal"
