@@ -259,3 +259,18 @@ def test_activations_are_for_compiled_code_only() -> None:
     }.items():
         with pytest.raises(TypeError, match=rf"a kernel's function; call {instead} from Python"):
             function(1.0)
+
+
+def test_importing_costs_little_beside_torch() -> None:
+    """Below 0.3 s at its best of three, where 0.03 s are usual."""
+    script = (
+        "import time, torch, numpy; started = time.perf_counter(); import lstmwidgets; "
+        "print(time.perf_counter() - started)"
+    )
+    seconds = [
+        float(
+            subprocess.run([sys.executable, "-c", script], check=True, capture_output=True).stdout
+        )
+        for _ in range(3)
+    ]
+    assert min(seconds) < 0.3
