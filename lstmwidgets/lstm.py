@@ -303,6 +303,11 @@ class LSTM(nn.Module):
             zeros. On a CPU with float32 or float64 weights it is compiled code; elsewhere PyTorch's
             operators do the work behind the same interface.
 
+        Notes
+        -----
+        Code is compiled at the first step, which takes some seconds once on a machine (for each
+        dtype), and is kept on disk.
+
         Examples
         --------
         >>> import numpy as np
