@@ -140,6 +140,16 @@ def test_blank_lines_before_the_header_do_no_harm(tmp_path: Path) -> None:
     assert read(write(tmp_path, "\n\na,y\n1,2\n")) == [Event(0, {"a": 1.0}, 2.0)]
 
 
+def test_blank_lines_above_the_header_are_counted(tmp_path: Path) -> None:
+    with pytest.raises(StreamError, match="line 5, column 'a': expected a number, got 'x'"):
+        read(write(tmp_path, "\n\na,y\n1,2\nx,3\n"))
+
+
+def test_a_dropped_number_is_no_time(tmp_path: Path) -> None:
+    path = write(tmp_path, "id,y\n20240101112,1\n")
+    assert read(path, drop=("id",)) == [Event(0, {}, 1.0)]
+
+
 def test_a_field_beyond_all_measure_is_named(tmp_path: Path) -> None:
     path = write(tmp_path, "a,y\n1,2\n" + "x" * 200_000 + ",3\n")
     with pytest.raises(StreamError, match=r"line 3: field larger than field limit"):

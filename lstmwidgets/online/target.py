@@ -33,7 +33,7 @@ class TargetScaler:
         self.lag = lag
         self.last: float | None = None
         self._level = OnlineScaler()
-        self._level.learn(np.array([np.nan]))
+        self._level.learn(np.array([np.nan]))  # gives the scaler its column and no value
         self.change = 0.0
         self._changes = 0
         self._total_change = 0.0

@@ -107,8 +107,8 @@ class TBPTTLearner:
 
     def put_back(self, carry: Carry) -> None:
         """Go on from an earlier carry; inputs that have come since were zero then."""
-        missing = (self.lstm.input_size - len(inputs) for inputs in carry.window)
-        padded = map(lambda x, n: nn.functional.pad(x, (0, n)), carry.window, missing)
+        size = self.lstm.input_size
+        padded = [nn.functional.pad(inputs, (0, size - len(inputs))) for inputs in carry.window]
         self.carry = carry._replace(window=tuple(padded))
 
     @torch.no_grad()

@@ -54,6 +54,7 @@ class CsvFile(Source):
         self._file = _open(path)
         self._size = None if path == "-" else os.fstat(self._file.fileno()).st_size
         self._bytes_read = 0
+        self._line = 0  # the reader's own count leaves out blank lines above the header
         self._not_utf8 = False
         lines = self._lines()
         try:
@@ -101,6 +102,7 @@ class CsvFile(Source):
         encoding = "utf-8-sig"  # the first line may begin with a byte order mark
         for line in self._file:
             self._bytes_read += len(line)
+            self._line += 1
             try:
                 yield line.decode(encoding)
             except UnicodeDecodeError:  # raised here, it would end the reader for good
@@ -122,7 +124,8 @@ class CsvFile(Source):
         for name in header:
             if not name or header.count(name) > 1:
                 raise StreamError(
-                    f"{self.name}, line 1: every column needs a name of its own, got {header}"
+                    f"{self.name}, line {self._line}: every column needs a name of its own, "
+                    f"got {header}"
                 )
         return header
 
@@ -135,7 +138,7 @@ class CsvFile(Source):
         self._columns.check(self.name, self._header)
 
     def _event(self, number: int, row: list[str]) -> Event:
-        here = f"{self.name}, line {self._reader.line_num}"
+        here = f"{self.name}, line {self._line}"
         if self._not_utf8:
             self._not_utf8 = False
             raise BadRowError(f"{here}: expected text in UTF-8, got other bytes")
@@ -153,10 +156,11 @@ class CsvFile(Source):
                 target = self._parsed(column, text, _number)
                 continue
             if self._columns.is_feature(column):
-                features[column] = self._parsed(column, text, self._parser(column, text))
-                time = time or _time(features[column])
+                value = features[column] = self._parsed(column, text, self._parser(column, text))
             else:  # it may still say when the event was
-                time = time or _time(text)
+                value = _datetime(text) if _parser_of(text) is _datetime else None
+            if time is None and isinstance(value, datetime):
+                time = value
         return Event(number, features, target, time)
 
     def _parser(self, column: str, text: str) -> Callable[[str], Any]:
@@ -170,7 +174,7 @@ class CsvFile(Source):
             return parse(text)
         except ValueError:
             raise BadRowError(
-                f"{self.name}, line {self._reader.line_num}, column {column!r}: "
+                f"{self.name}, line {self._line}, column {column!r}: "
                 f"expected {EXPECTED[parse]}, got {text!r}"
                 + ("" if column == self._columns.target else " (--text reads a column as text)")
             ) from None
@@ -181,7 +185,7 @@ class CsvFile(Source):
             return
         message = str(error)
         if not isinstance(error, BadRowError):
-            message = f"{self.name}, line {self._reader.line_num}: {message}"
+            message = f"{self.name}, line {self._line}: {message}"
         raise StreamError(
             f"{message}; correct it, or pass --skip-bad-rows to leave such rows out"
         ) from error
@@ -225,16 +229,6 @@ EXPECTED: dict[Callable[[str], Any], str] = {
     _datetime: "an ISO 8601 date and time",
     str: "text",
 }
-
-
-def _time(value: object) -> datetime | None:
-    """Return a cell's time, parsed or not, if it is one."""
-    if isinstance(value, str):
-        try:
-            return _datetime(value) if len(value) >= len("2024-01-01") else None
-        except ValueError:
-            return None
-    return value if isinstance(value, datetime) else None
 
 
 def _parser_of(text: str) -> Callable[[str], Any]:
