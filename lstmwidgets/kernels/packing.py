@@ -58,3 +58,39 @@ def _aligned(array: Array) -> Array:
     aligned = room[start : start + array.size].reshape(array.shape)
     aligned[:] = array
     return aligned
+
+
+def unpack(
+    rows: Array, vectors: Array, shapes: Sequence[Mapping[str, tuple[int, ...]]]
+) -> list[dict[str, Array]]:
+    """Return the weights of all layers; the inverse of `pack`.
+
+    Packing adds up the two biases. The sum comes back as ``bias_ih``, and ``bias_hh`` is zero.
+
+    Parameters
+    ----------
+    rows, vectors : ndarray
+        As `pack` returns them.
+    shapes : sequence of mapping
+        Each layer's weights' shapes by name, the lowest layer first.
+    """
+    layers, first = [], 0
+    for vector, shape in zip(vectors, shapes, strict=True):
+        layer: dict[str, Array] = {}
+        for name in ("weight_ih", "weight_hh", "weight_gate"):
+            if name in shape:
+                last = first + shape[name][1]
+                layer[name] = rows[first:last].T.copy()
+                first = last
+        if "weight_gate" in layer:
+            i_and_f, _, o = np.split(
+                layer["weight_gate"], [len(vector) // 7 * 2, len(vector) // 7 * 3]
+            )
+            layer["weight_gate"] = np.vstack([i_and_f, o])
+        names = ("bias_ih", *(name for name in VECTORS if name in shape))
+        ends = np.cumsum([shape[name][0] for name in names])
+        parts = np.split(vector, ends[:-1])
+        layer |= {name: part.copy() for name, part in zip(names, parts, strict=True)}
+        layer["bias_hh"] = np.zeros_like(layer["bias_ih"])
+        layers.append(layer)
+    return layers

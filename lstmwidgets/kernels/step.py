@@ -58,7 +58,7 @@ def step(
     """
     if not _finite(x):
         return False
-    _advance(kind, rows, vectors, x, memory[0], scratch)
+    advance(kind, rows, vectors, x, memory[0], scratch)
     _copy_output(memory[0], output)
     return True
 
@@ -91,7 +91,7 @@ def step_many(
             _copy_output(other, output[n + 1])
             n += 2
         else:
-            _advance(kind, rows, vectors, x[n], stream, scratch)
+            advance(kind, rows, vectors, x[n], stream, scratch)
             _copy_output(stream, output[n])
             n += 1
     return -1
@@ -113,7 +113,7 @@ def _copy_output(stream: Array, output: Array) -> None:
 
 
 @compiled
-def _advance(
+def advance(
     kind: int, rows: Array, vectors: Array, x: Array, stream: Array, scratch: Array
 ) -> None:
     """Advance one stream, (L, 6H), through all layers."""
@@ -131,8 +131,8 @@ def _advance(
             z = scratch[:width]
             for j in range(width):
                 z[j] = vector[j]
-            _add_rows(rows, first, source, 0, size, z)
-            _add_rows(rows, recurrent, own, 0, hidden, z)
+            add_rows(rows, first, source, 0, size, z)
+            add_rows(rows, recurrent, own, 0, hidden, z)
             if kind == STANDARD:
                 _standard(z, own)
             elif kind == COUPLED:
@@ -140,9 +140,9 @@ def _advance(
             else:
                 if kind == FULL_GATE_RECURRENCE:
                     recurrent += hidden
-                    _add_rows(rows, recurrent, own, 2 * hidden, 2 * hidden, z)  # i, f
+                    add_rows(rows, recurrent, own, 2 * hidden, 2 * hidden, z)  # i, f
                     recurrent += 2 * hidden
-                    _add_rows(rows, recurrent, own, 5 * hidden, hidden, z)  # o
+                    add_rows(rows, recurrent, own, 5 * hidden, hidden, z)  # o
                 _peephole(z, vector[width:], own)
         first = recurrent + hidden
         source, size = own, hidden  # h comes first in a layer's memory
@@ -199,7 +199,7 @@ def _add_rows_to_two(
 
 
 @compiled
-def _add_rows(rows: Array, first: int, source: Array, begin: int, count: int, z: Array) -> None:
+def add_rows(rows: Array, first: int, source: Array, begin: int, count: int, z: Array) -> None:
     """Add ``source[begin + r] * rows[first + r]`` to z for r up to count, four rows a pass."""
     whole = count - count % 4
     for r in range(0, whole, 4):
@@ -276,10 +276,10 @@ def _project_normalised(
     z, from_h = scratch[:width], scratch[width : 2 * width]
     for j in range(2 * width):
         scratch[j] = 0
-    _add_rows(rows, first, source, 0, size, z)
-    _add_rows(rows, first + size, own, 0, width // 4, from_h)
-    _normalise(z, vector[width : 2 * width])
-    _normalise(from_h, vector[2 * width : 3 * width])
+    add_rows(rows, first, source, 0, size, z)
+    add_rows(rows, first + size, own, 0, width // 4, from_h)
+    normalise(z, vector[width : 2 * width])
+    normalise(from_h, vector[2 * width : 3 * width])
     for j in range(width):
         z[j] += from_h[j] + vector[j]
 
@@ -292,14 +292,14 @@ def _layer_norm(scratch: Array, vector: Array, own: Array) -> None:
     _standard(z, own)  # all of it but h, which shows the normalised cell
     for j in range(hidden):
         shown[j] = own[hidden + j]
-    _normalise(shown, weight)
+    normalise(shown, weight)
     for j in range(hidden):
         shown[j] += bias[j]
     _show(own, shown)
 
 
 @compiled
-def _normalise(values: Array, weight: Array) -> None:
+def normalise(values: Array, weight: Array) -> None:
     """Scale values to mean 0 and variance 1, then by weight; sums are kept in float64."""
     count = values.shape[0]
     total = 0.0

@@ -1,0 +1,92 @@
+"""Losses of one event and their gradients with respect to the outputs."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .activations import exp
+from .compiled import compiled
+
+Array = NDArray[Any]
+
+SQUARED, ABSOLUTE, HUBER, QUANTILE, CROSS_ENTROPY = range(5)
+LOSSES = {
+    "squared": SQUARED,
+    "absolute": ABSOLUTE,
+    "huber": HUBER,
+    "quantile": QUANTILE,
+    "cross_entropy": CROSS_ENTROPY,
+}
+
+
+@compiled
+def loss_and_gradient(
+    loss: int, levels: Array, output: Array, target: Array, gradient: Array
+) -> float:
+    """Return the loss of one event, and write dL/d output, (K,).
+
+    ============= ==================================================== =========================
+    loss          formula, summed over outputs; r = output - target    levels
+    ============= ==================================================== =========================
+    squared       r²                                                   not read
+    absolute      abs(r), gradient 0 at r = 0                          not read
+    huber         r²/2 where abs(r) < δ, else δ (abs(r) - δ/2)         δ of each output
+    quantile      -τ r where r < 0, else (1 - τ) r                     τ of each output
+    cross entropy log of the sum of e^output, minus output[target[0]]  not read
+    ============= ==================================================== =========================
+
+    An output whose target is NaN has no loss and no gradient.
+    """
+    if loss == CROSS_ENTROPY:
+        return _cross_entropy(output, np.int64(target[0]), gradient)
+    total = 0.0
+    for k in range(output.shape[0]):
+        apart = output[k] - target[k]
+        size = abs(apart)
+        sign = np.sign(apart)
+        if np.isnan(target[k]):
+            gradient[k] = 0
+        elif loss == SQUARED:
+            total += apart * apart
+            gradient[k] = apart + apart
+        elif loss == ABSOLUTE:
+            total += size
+            gradient[k] = sign
+        elif loss == HUBER:
+            delta = levels[k]
+            if size < delta:
+                total += apart * apart / 2
+                gradient[k] = apart
+            else:
+                total += delta * (size - delta / 2)
+                gradient[k] = delta * sign
+        else:
+            slope = -levels[k] if apart < 0 else 1 - levels[k]
+            total += slope * apart
+            gradient[k] = slope if apart != 0 else 0
+    return total
+
+
+@compiled
+def _cross_entropy(output: Array, target: int, gradient: Array) -> float:
+    probabilities(output, gradient)
+    loss = -np.log(max(np.float64(gradient[target]), 1e-300))
+    gradient[target] -= 1
+    return loss
+
+
+@compiled
+def probabilities(output: Array, result: Array) -> None:
+    """Write softmax(output), (K,)."""
+    top = output[0]
+    for k in range(1, output.shape[0]):
+        top = max(top, output[k])
+    total = 0.0
+    for k in range(output.shape[0]):
+        result[k] = exp(output[k] - top)
+        total += result[k]
+    for k in range(output.shape[0]):
+        result[k] /= total

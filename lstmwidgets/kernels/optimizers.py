@@ -1,0 +1,119 @@
+"""SGD with momentum, Adam and AdamW over flat arrays, with the gradient's norm bounded first."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .compiled import compiled
+
+Array = NDArray[Any]
+
+SGD, ADAM, ADAMW = range(3)
+
+LR, BETA1, BETA2, EPS, DECAY = range(5)
+"""Places in `settings`. For SGD, β1 is the momentum and β2 is not read."""
+
+
+@compiled
+def optimize(
+    rule: int,
+    settings: Array,
+    steps: int,
+    clip: float,
+    parameters: Array,
+    gradient: Array,
+    moments: Array,
+) -> bool:
+    """Take one step; the formulas and their order are those of `torch.optim`.
+
+    Parameters
+    ----------
+    rule : int
+        `SGD`, `ADAM` (Kingma & Ba 2015, algorithm 1) or `ADAMW` (Loshchilov & Hutter 2019,
+        algorithm 2).
+    settings : ndarray
+        float64, read at `LR`, …, `DECAY`. Decay is L2 regularisation, decoupled for AdamW.
+    steps : int
+        How many were taken, this one included.
+    clip : float
+        Bound on the gradient's global norm, as `torch.nn.utils.clip_grad_norm_` takes it.
+    parameters, gradient : ndarray
+        (P,); both are changed.
+    moments : ndarray
+        First and second, (2, P); changed.
+
+    Returns
+    -------
+    bool
+        False, and nothing changed, if the gradient is not finite.
+    """
+    norm = global_norm(gradient)
+    if not np.isfinite(norm):
+        return False
+    factor = np.float32(min(clip / (norm + 1e-6), 1.0))
+    if rule == SGD:
+        _sgd(settings, steps, factor, parameters, gradient, moments[0])
+    else:
+        _adam(rule == ADAMW, settings, steps, factor, parameters, gradient, moments)
+    return True
+
+
+@compiled
+def global_norm(gradient: Array) -> float:
+    """Return the Euclidean norm; squares are added up in float64."""
+    lanes = 8  # independent sums, which vectorise
+    totals = (0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
+    a, b, c, d, e, f, g, h = totals
+    whole = gradient.shape[0] - gradient.shape[0] % lanes
+    for k in range(0, whole, lanes):
+        a += np.float64(gradient[k]) ** 2
+        b += np.float64(gradient[k + 1]) ** 2
+        c += np.float64(gradient[k + 2]) ** 2
+        d += np.float64(gradient[k + 3]) ** 2
+        e += np.float64(gradient[k + 4]) ** 2
+        f += np.float64(gradient[k + 5]) ** 2
+        g += np.float64(gradient[k + 6]) ** 2
+        h += np.float64(gradient[k + 7]) ** 2
+    for k in range(whole, gradient.shape[0]):
+        a += np.float64(gradient[k]) ** 2
+    return np.sqrt(((a + b) + (c + d)) + ((e + f) + (g + h)))
+
+
+@compiled
+def _sgd(
+    settings: Array, steps: int, factor: Any, parameters: Array, gradient: Array, velocity: Array
+) -> None:
+    lr, decay = np.float32(settings[LR]), np.float32(settings[DECAY])
+    momentum = np.float32(settings[BETA1] if steps > 1 else 0.0)
+    for k in range(parameters.shape[0]):
+        velocity[k] = momentum * velocity[k] + (factor * gradient[k] + decay * parameters[k])
+        parameters[k] -= lr * velocity[k]
+
+
+@compiled
+def _adam(
+    decoupled: bool,
+    settings: Array,
+    steps: int,
+    factor: Any,
+    parameters: Array,
+    gradient: Array,
+    moments: Array,
+) -> None:
+    beta1, beta2 = np.float32(settings[BETA1]), np.float32(settings[BETA2])
+    new1, new2 = np.float32(1 - settings[BETA1]), np.float32(1 - settings[BETA2])
+    lr = np.float32(settings[LR] / (1 - settings[BETA1] ** steps))
+    root = np.float32(1 / np.sqrt(1 - settings[BETA2] ** steps))
+    eps = np.float32(settings[EPS])
+    added = np.float32(0.0 if decoupled else settings[DECAY])
+    keep = np.float32(1 - settings[LR] * settings[DECAY] if decoupled else 1.0)
+    first, second = moments[0], moments[1]
+    for k in range(parameters.shape[0]):
+        slope = factor * gradient[k] + added * parameters[k]
+        first[k] = beta1 * first[k] + new1 * slope
+        second[k] = beta2 * second[k] + new2 * slope * slope
+        change = first[k] / (np.sqrt(second[k]) * root + eps)
+        parameters[k] = keep * parameters[k] - lr * change

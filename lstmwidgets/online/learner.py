@@ -1,0 +1,493 @@
+"""An LSTM with a linear head that learns one event at a time, in compiled kernels."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from collections.abc import Iterable, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import nn
+
+from ..cells import CELLS
+from ..kernels import learn as kernels
+from ..kernels import parameters as layout
+from ..kernels.losses import LOSSES
+from ..kernels.optimizers import global_norm, optimize
+from ..kernels.packing import unpack
+from ..kernels.step import KINDS
+from ..lstm import LSTM
+from ..state import Gates, State
+from .optimizers import CompiledOptimizer, OptimizerFactory, TorchOptimizer, find_optimizer
+
+Array = NDArray[Any]
+
+GRADIENTS = {"tbptt": kernels.TBPTT, "eligibility": kernels.ELIGIBILITY}
+TRACED_CELLS = ("standard", "peephole", "coupled")
+"""Cells that the eligibility rule is defined for."""
+
+
+class Carry(NamedTuple):
+    """What a stream has left behind in a learner: everything but what was learned.
+
+    Attributes
+    ----------
+    tape : ndarray
+        Memory before the oldest event of the window and after each of it, (n + 1, L, 6H), in the
+        blocks h, c, i, f, g, o.
+    inputs : ndarray
+        The inputs of these n events, (n, I).
+    traces : ndarray
+        Eligibility traces, (P,); empty for truncated backpropagation.
+    sizes : ndarray
+        The learner's sizes at the time.
+    """
+
+    tape: Array
+    inputs: Array
+    traces: Array
+    sizes: Array
+
+
+class OnlineLearner:
+    """An LSTM with a linear head that learns from each event as it comes.
+
+    The head reads the top layer's hidden output and, with ``skip``, the event's inputs beside it,
+    so that what is linear need not pass through the cell.
+
+    **Truncated backpropagation** (``"tbptt"``; Williams & Peng 1990, "An efficient gradient-based
+    algorithm for on-line training of recurrent network trajectories"): the inputs of the window are
+    run again with the current weights from the stored state before the oldest of them, a constant.
+    The loss is that of the last step, its gradient is exact for this computation, and the final
+    state of it is the one carried on. When the window is full, its oldest input is dropped and the
+    state after it, as it was last computed, becomes the stored one.
+
+    **Eligibility** (``"eligibility"``): no window, a trace for each weight;
+    `lstmwidgets.kernels.eligibility` has the formulas, and what is dropped between layers.
+
+    Parameters
+    ----------
+    input_names : iterable of str
+        A name for each input; its initial weights depend on it and the seed only.
+    hidden_size, num_layers, cell
+        As in `lstmwidgets.LSTM`.
+    outputs : int
+        Numbers that the head puts out, K.
+    loss : str
+        A name out of `lstmwidgets.kernels.losses.LOSSES`.
+    levels : sequence of float
+        What the loss needs to know of each output: δ of Huber's, τ of a quantile.
+    gradient : str
+        ``"tbptt"`` or ``"eligibility"``.
+    window : int
+        How many events truncated backpropagation looks back.
+    optimizer : str or callable
+        See `lstmwidgets.online.optimizers.find_optimizer`.
+    lr, clip : float
+        Learning rate, and bound on the gradient's global norm.
+    seed : int
+        Of the initial weights.
+    skip : bool
+        Whether the head reads the inputs.
+    input_gradient : bool
+        Whether `learn` leaves the gradient of the inputs in `input_errors`.
+
+    Attributes
+    ----------
+    output : ndarray
+        What the head put out when it last predicted or learned, (K,); overwritten by the next call.
+    input_errors : ndarray
+        dL/dx of the window's inputs after `learn`, (T, I), the oldest first.
+    """
+
+    def __init__(
+        self,
+        input_names: Iterable[str],
+        hidden_size: int,
+        num_layers: int = 1,
+        cell: str = "standard",
+        *,
+        outputs: int = 1,
+        loss: str = "squared",
+        levels: Sequence[float] = (),
+        gradient: str = "tbptt",
+        window: int = 16,
+        optimizer: str | OptimizerFactory = "adam",
+        lr: float = 0.002,
+        clip: float = 1.0,
+        seed: int = 0,
+        skip: bool = True,
+        input_gradient: bool = False,
+    ) -> None:
+        names = list(input_names)
+        self.seed = seed
+        self.lr = lr
+        self.clip = clip
+        self._rule = GRADIENTS[gradient]
+        self._window = window if gradient == "tbptt" else 1
+        self._loss = LOSSES[loss]
+        self._levels = np.array(levels, np.float32)
+        self._factory = optimizer
+        self._input_gradient = input_gradient
+        read = hidden_size + (len(names) if skip else 0)
+        kind = KINDS[cell]
+        self._cell = CELLS[cell]
+        self._sizes = np.array([kind, len(names), hidden_size, num_layers, outputs, read])
+        self._clock = np.zeros(2, np.int64)
+        self._make_stores()
+        self._draw_weights(names)
+        self._make_ready()
+
+    @property
+    def input_size(self) -> int:
+        """How many inputs there are, I."""
+        return int(self._sizes[layout.INPUTS])
+
+    @property
+    def outputs(self) -> int:
+        """How many numbers the head puts out, K."""
+        return int(self._sizes[layout.OUTPUTS])
+
+    def predict(self, x: Array) -> Array:
+        """Return the outputs (K,) for an input (I,), float32; changes nothing but `output`."""
+        kernels.predict(
+            self._sizes,
+            self._parameters,
+            self._clock,
+            self._tape,
+            x,
+            self._memory,
+            self._scratch,
+            self.output,
+        )
+        return self.output
+
+    def advance(self, x: Array) -> None:
+        """Let an input (I,), float32, pass without learning."""
+        kernels.move_on(
+            self._rule,
+            self._sizes,
+            self._parameters,
+            self._traces,
+            self._clock,
+            self._inputs,
+            self._tape,
+            x,
+            self._dz,
+            self._scratch,
+        )
+
+    def learn(self, x: Array, target: Array) -> float:
+        """Learn that an input (I,) comes with a target (K,), or a class (1,); return the loss."""
+        loss = self.differentiate(x, target)
+        if isinstance(self._optimizer, CompiledOptimizer):
+            self._clock[kernels.STEPS] += 1
+            rule, settings = self._optimizer
+            done = optimize(
+                rule,
+                settings,
+                self._clock[kernels.STEPS],
+                self.clip,
+                self._parameters,
+                self._gradient,
+                self._moments,
+            )
+            self._clock[kernels.STEPS] -= not done
+        else:
+            norm = global_norm(self._gradient)
+            if math.isfinite(norm):
+                self._gradient *= min(1.0, self.clip / (norm + 1e-6))
+                self._optimizer.step()
+        return loss
+
+    def differentiate(self, x: Array, target: Array) -> float:
+        """Advance as `learn` does, and leave the gradient where `gradients` shows it."""
+        return kernels.learn(
+            self._rule,
+            self._sizes,
+            self._parameters,
+            self._gradient,
+            self._traces,
+            self._clock,
+            self._inputs,
+            self._tape,
+            x,
+            self._loss,
+            self._levels,
+            target,
+            self.output,
+            self._dz,
+            self._back,
+            self.input_errors,
+            self._scratch,
+        )
+
+    def gradients(self) -> dict[str, Array]:
+        """Return the gradient that was last computed, by the names that `parameters` uses."""
+        return self._named(self._gradient)
+
+    def parameters(self) -> dict[str, Array]:
+        """Return copies of all weights by their names in `lstm`, and ``head.weight``, ``head.bias``.
+
+        A layer has one bias here; it is shown as ``bias_ih``, and ``bias_hh`` is zero.
+        """
+        return self._named(self._parameters)
+
+    @property
+    def lstm(self) -> LSTM:
+        """The weights as they are now, as a module; what is written into it is not read back."""
+        if self._module is None or self._module.input_size != self.input_size:
+            _, inputs, hidden, layers, _, _ = self._sizes.tolist()
+            with torch.random.fork_rng(devices=[]):  # what it draws is overwritten below
+                self._module = LSTM(inputs, hidden, layers, cell=self._cell.name)
+        named = self.parameters()
+        with torch.no_grad():
+            for name, parameter in self._module.named_parameters():
+                parameter.copy_(torch.from_numpy(named[name]))
+        return self._module
+
+    @property
+    def head(self) -> nn.Linear:
+        """The head as it is now: (h of the top layer, inputs with ``skip``) to outputs."""
+        named = self.parameters()
+        weight = torch.from_numpy(named["head.weight"])
+        head = nn.Linear(weight.shape[1], weight.shape[0], device="meta")
+        head.weight = nn.Parameter(weight)
+        head.bias = nn.Parameter(torch.from_numpy(named["head.bias"]))
+        return head
+
+    @property
+    def state(self) -> State:
+        """State after the last event, each field (L, 1, H)."""
+        blocks = dict(zip("hcifgo", self._last_blocks(), strict=True))
+        return self._cell.state_type(*(blocks[name] for name in self._cell.state_type._fields))
+
+    @property
+    def gates(self) -> Gates:
+        """Gates and candidate at the last event, each (L, 1, H); zeros before the first."""
+        return Gates(*self._last_blocks()[2:])
+
+    def reset(self) -> None:
+        """Forget the stream; keep what was learned."""
+        self._tape[0] = 0
+        self._traces[:] = 0
+        self._clock[kernels.FILLED] = 0
+
+    def get_carry(self) -> Carry:
+        """Return what the stream has left behind."""
+        filled = self._clock[kernels.FILLED]
+        return Carry(
+            self._tape[: filled + 1].copy(),
+            self._inputs[:filled, 0].copy(),
+            self._traces.copy(),
+            self._sizes.copy(),
+        )
+
+    def put_back(self, carry: Carry) -> None:
+        """Go on from an earlier carry; inputs that have come since were zero then."""
+        filled = len(carry.inputs)
+        self._clock[kernels.FILLED] = filled
+        self._tape[: filled + 1] = carry.tape
+        self._inputs[:filled] = 0
+        self._inputs[:filled, 0, : carry.inputs.shape[1]] = carry.inputs
+        if self._traces.size:
+            self._traces[:] = 0
+            _transplant(carry.sizes, carry.traces, self._sizes, self._traces)
+
+    def grow_inputs(self, new_names: Iterable[str]) -> None:
+        """Add inputs. Predictions stay as they are until a new input differs from zero."""
+        names = list(new_names)
+        sizes = self._sizes.copy()
+        sizes[layout.INPUTS] += len(names)
+        if sizes[layout.READ] > sizes[layout.HIDDEN]:
+            sizes[layout.READ] += len(names)
+        old = self.input_size
+        self._grow(sizes)
+        rows, _, _, _ = layout.views(self._sizes, self._parameters)
+        for place, name in enumerate(names, start=old):
+            rows[place] = self._input_row(name)
+
+    def grow_outputs(self, biases: Sequence[float]) -> None:
+        """Add outputs that start at these biases, with no other weights. Others do not move."""
+        sizes = self._sizes.copy()
+        sizes[layout.OUTPUTS] += len(biases)
+        self._grow(sizes)
+        _, _, _, bias = layout.views(self._sizes, self._parameters)
+        bias[-len(biases) :] = biases
+
+    def _grow(self, sizes: NDArray[np.int64]) -> None:
+        kept = [self._parameters, self._moments[0], self._moments[1], self._traces]
+        old, carry = self._sizes, self.get_carry()
+        tensors = None
+        if isinstance(self._optimizer, TorchOptimizer):
+            tensors = self._optimizer.moments()
+        self._sizes = sizes
+        self._make_stores()
+        grown = [self._parameters, self._moments[0], self._moments[1], self._traces]
+        for before, after in zip(kept, grown, strict=True):
+            if after.size:
+                _transplant(old, before, sizes, after)
+        self._make_ready()
+        self.put_back(carry)
+        if tensors is not None and isinstance(self._optimizer, TorchOptimizer):
+            self._optimizer.take_moments(_grown_moments(old, sizes, tensors))
+
+    def _make_stores(self) -> None:
+        """Make what a learner keeps: weights, moments, traces and the window."""
+        _, inputs, hidden, layers, _, _ = self._sizes.tolist()
+        self._parameters = layout.empty(self._sizes)
+        traced = self._rule == kernels.ELIGIBILITY
+        self._traces = layout.empty(self._sizes) if traced else np.zeros(0, np.float32)
+        self._moments = np.zeros((2, len(self._parameters)), np.float32)
+        self._tape = np.zeros((self._window + 1, layers, 6 * hidden), np.float32)
+        self._inputs = np.zeros((self._window, 1, inputs), np.float32)
+
+    def _make_ready(self) -> None:
+        """Make what is not worth keeping in a pickle."""
+        _, inputs, hidden, layers, outputs, _ = self._sizes.tolist()
+        _, width, _ = layout.shapes(self._sizes)
+        self._module: LSTM | None = None
+        self._gradient = layout.empty(self._sizes)
+        self._memory = np.zeros((layers, 6 * hidden), np.float32)
+        errors = 2 * width if self._cell.name == "layer_norm" else width
+        self._dz = np.zeros((self._window, layers, errors), np.float32)
+        self._back = np.zeros((layers, 5 * hidden), np.float32)
+        self.input_errors = np.zeros((self._window * self._input_gradient, inputs), np.float32)
+        self._scratch = np.zeros(max(9 * hidden, outputs), np.float32)
+        self.output = np.zeros(outputs, np.float32)
+        found = find_optimizer(self._factory, self.lr)
+        self._optimizer: CompiledOptimizer | TorchOptimizer
+        if isinstance(found, CompiledOptimizer):
+            self._optimizer = found
+        else:
+            weights = layout.views(self._sizes, self._parameters)
+            gradients = layout.views(self._sizes, self._gradient)
+            self._optimizer = TorchOptimizer(found, self.lr, weights, gradients)
+
+    def __getstate__(self) -> dict[str, Any]:
+        made = {"_module", "_gradient", "_memory", "_dz", "_back", "input_errors", "_scratch"}
+        made |= {"output", "_optimizer"}
+        kept = {name: value for name, value in self.__dict__.items() if name not in made}
+        filled = self._clock[kernels.FILLED]
+        kept["_tape"], kept["_inputs"] = self._tape[: filled + 1], self._inputs[:filled]
+        if isinstance(self._optimizer, TorchOptimizer):
+            kept["torch moments"] = self._optimizer.moments()
+        return kept
+
+    def __setstate__(self, kept: dict[str, Any]) -> None:
+        tensors = kept.pop("torch moments", None)
+        self.__dict__.update(kept)
+        parameters, moments, traces = self._parameters, self._moments, self._traces
+        tape, inputs = self._tape, self._inputs
+        self._make_stores()  # anew, for the layout in memory that the kernels like
+        self._parameters[:], self._moments[:], self._traces[:] = parameters, moments, traces
+        self._tape[: len(tape)], self._inputs[: len(inputs)] = tape, inputs
+        self._make_ready()
+        if tensors is not None and isinstance(self._optimizer, TorchOptimizer):
+            self._optimizer.take_moments(tensors)
+
+    def _last_blocks(self) -> list[torch.Tensor]:
+        last = torch.from_numpy(self._tape[self._clock[kernels.FILLED]].copy())
+        return [block[:, None] for block in last.chunk(6, -1)]
+
+    def _named(self, flat: Array) -> dict[str, Array]:
+        _, inputs, hidden, layers, _, _ = self._sizes.tolist()
+        rows, vectors, head, bias = layout.views(self._sizes, flat)
+        shapes = [self._cell.shapes(hidden if k else inputs, hidden) for k in range(layers)]
+        named = {
+            f"{name}_l{k}": weight
+            for k, layer in enumerate(unpack(rows, vectors, shapes))
+            for name, weight in layer.items()
+        }
+        return named | {"head.weight": head.copy(), "head.bias": bias.copy()}
+
+    def _draw_weights(self, names: list[str]) -> None:
+        """Draw orthogonal recurrent and uniform input weights; biases 0, that of f 1; head 0.
+
+        A forget gate that starts open lets the error reach back from the first event on (Gers et
+        al. 2000, section 3.1; Jozefowicz et al. 2015, section 4).
+        """
+        kind, inputs, hidden, layers, _, _ = self._sizes.tolist()
+        rows, vectors, _, _ = layout.views(self._sizes, self._parameters)
+        width = rows.shape[1]
+        bound = 1 / math.sqrt(hidden)
+        for place, name in enumerate(names):
+            rows[place] = self._input_row(name)
+        first = inputs
+        for layer in range(layers):
+            if layer:
+                below = self._generator(f"below {layer}")
+                rows[first : first + hidden] = below.uniform(-bound, bound, (hidden, width))
+                first += hidden
+            recurrent = self._generator(f"recurrent {layer}")
+            for block in np.split(rows[first : first + hidden], width // hidden, axis=1):
+                block[:] = _orthogonal(recurrent, hidden)
+            first += hidden
+            if self._cell.name == "full_gate_recurrence":
+                gates = self._generator(f"gates {layer}")
+                drawn = gates.uniform(-bound, bound, (3 * hidden, width))
+                drawn[:, 2 * hidden : 3 * hidden] = 0  # the candidate has no such connection
+                rows[first : first + 3 * hidden] = drawn
+                first += 3 * hidden
+            forget = slice(0, hidden) if self._cell.name == "coupled" else slice(hidden, 2 * hidden)
+            vectors[layer, forget] = 1
+            if self._cell.name == "layer_norm":
+                vectors[layer, width : 13 * hidden] = 1
+            else:
+                peephole = self._generator(f"peephole {layer}")
+                rest = vectors[layer, width:]
+                rest[:] = peephole.uniform(-bound, bound, len(rest))
+
+    def _input_row(self, name: str) -> Array:
+        """Return the initial weights of one input: they depend on its name and the seed only."""
+        _, width, _ = layout.shapes(self._sizes)
+        bound = 1 / math.sqrt(self._sizes[layout.HIDDEN])
+        return self._generator(f"input {name}").uniform(-bound, bound, width)
+
+    def _generator(self, name: str) -> np.random.Generator:
+        digest = hashlib.blake2b(f"{self.seed} {name}".encode(), digest_size=16).digest()
+        return np.random.default_rng(int.from_bytes(digest, "big"))
+
+
+def _orthogonal(generator: np.random.Generator, size: int) -> Array:
+    """Return a random orthogonal matrix (Saxe et al. 2014, section 3)."""
+    q, r = np.linalg.qr(generator.standard_normal((size, size)))
+    return q * np.sign(np.diag(r))
+
+
+def _transplant(sizes: Array, flat: Array, new_sizes: Array, new_flat: Array) -> None:
+    """Copy every number of a layout to its place in a larger one."""
+    parts = zip(layout.views(sizes, flat), layout.views(new_sizes, new_flat), strict=True)
+    for place, (old, new) in enumerate(parts):
+        _transplant_part(sizes, place, old, new)
+
+
+def _transplant_part(sizes: Array, place: int, old: Array, new: Array) -> None:
+    if place == 0:  # new inputs' rows come after those of the old ones
+        inputs = sizes[layout.INPUTS]
+        new[:inputs] = old[:inputs]
+        new[len(new) - len(old) + inputs :] = old[inputs:]
+    else:
+        new[tuple(slice(0, size) for size in old.shape)] = old
+
+
+def _grown_moments(
+    sizes: Array, new_sizes: Array, moments: list[dict[str, Any]]
+) -> list[dict[str, Any]]:
+    """Give what an optimizer kept of every parameter the shape of the grown one."""
+    before = layout.views(sizes, layout.empty(sizes))
+    after = layout.views(new_sizes, layout.empty(new_sizes))
+    grown: list[dict[str, Any]] = []
+    for place, (old, new, kept) in enumerate(zip(before, after, moments, strict=True)):
+        grown.append({})
+        for name, value in kept.items():
+            if isinstance(value, torch.Tensor) and value.shape == old.shape:
+                larger = np.zeros(new.shape, np.float32)
+                _transplant_part(sizes, place, value.numpy(), larger)
+                grown[place][name] = torch.from_numpy(larger)
+            else:
+                grown[place][name] = value
+    return grown
