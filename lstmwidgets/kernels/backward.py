@@ -20,7 +20,7 @@ from . import LAYER_NORM_EPSILON
 from .activations import tanh
 from .compiled import compiled, compiled_sum
 from .parameters import HIDDEN, INPUTS, KIND, LAYERS, views
-from .step import COUPLED, FULL_GATE_RECURRENCE, LAYER_NORM, PEEPHOLE, STANDARD, add_rows
+from .step import COUPLED, FULL_GATE_RECURRENCE, LAYER_NORM, STANDARD, add_rows
 
 Array = NDArray[Any]
 

@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 from .activations import tanh
 from .backward import add_dot_rows, dot_rows, first_row, source_count
 from .compiled import compiled
-from .parameters import HIDDEN, INPUTS, KIND, LAYERS, views
+from .parameters import HIDDEN, KIND, LAYERS, views
 from .step import COUPLED, PEEPHOLE
 
 Array = NDArray[Any]

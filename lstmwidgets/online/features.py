@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Hashable, Iterator, Mapping
+from collections.abc import Callable, Hashable, Iterator, Mapping
 from datetime import date, datetime
 from numbers import Real
+from operator import itemgetter
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-LARGEST = 1e30
-"""Numbers beyond this size count as missing: their squares leave float64's useful range."""
+from ..kernels.scaling import LARGEST, unusable
 
 NUMBER = (Real, np.bool_)
+
+PLAIN = {float, int, bool, np.float64}
+"""Types that NumPy turns into floats as they are."""
 
 CATEGORIES = 256
 """How many different strings of one feature get a column; later ones count as missing."""
@@ -35,7 +38,8 @@ class FeatureEncoder:
 
     A missing key, None, NaN, an infinity or a number beyond 1e30 leaves NaN in its columns, for the
     scaler to replace by the mean; strings without a column leave zeros. Keys that are new in one
-    event get their columns in sorted order, so that the order of keys in an event means nothing.
+    event get their columns in sorted order, so that the order of keys in an event means nothing. A
+    key whose type changes gets columns of its new type besides those it has.
 
     Attributes
     ----------
@@ -53,9 +57,23 @@ class FeatureEncoder:
         self.numeric: list[bool] = []
         self.imputed = 0
         self._categories: dict[str, int] = {}
+        self._keys: list[Hashable] = []
+        self._pick: Callable[[Mapping[Hashable, Any]], tuple[Any, ...]] | None = None
 
-    def learn(self, x: Mapping[Hashable, Any]) -> list[str]:
-        """Give new features their columns, count unusable values, and return the new columns."""
+    def learn(self, x: Mapping[Hashable, Any]) -> tuple[NDArray[np.float64], list[str]]:
+        """Give new features their columns, count unusable values, and encode.
+
+        Returns
+        -------
+        numbers : ndarray
+            As `encode` returns them.
+        new : list of str
+            Columns that are new.
+        """
+        plain = self._encode_plain(x)
+        if plain is not None:
+            self.imputed += unusable(plain)
+            return plain, []
         new: list[str] = []
         for key in sorted(x, key=repr):
             value = x[key]
@@ -68,11 +86,17 @@ class FeatureEncoder:
                     continue
                 self.columns[column] = len(self.columns)
                 self.numeric.append(isinstance(value, NUMBER))
+                self._keys.append(key)
                 new.append(column)
-        return new
+        if new:
+            self._find_shortcut()
+        return self.encode(x), new
 
     def encode(self, x: Mapping[Hashable, Any]) -> NDArray[np.float64]:
         """Return the numbers of one event, (columns,), NaN where missing; changes nothing."""
+        plain = self._encode_plain(x)
+        if plain is not None:
+            return plain
         encoded = np.where(self.numeric, np.nan, 0.0)
         for key, value in x.items():
             for column, number in _cells(key, value):
@@ -80,6 +104,32 @@ class FeatureEncoder:
                 if place is not None:
                     encoded[place] = number
         return encoded
+
+    def _encode_plain(self, x: Mapping[Hashable, Any]) -> NDArray[np.float64] | None:
+        """Encode an event of nothing but the known numbers, which most are; None if it is not."""
+        if self._pick is None or len(x) != len(self._keys):
+            return None
+        try:
+            values = self._pick(x)
+            if not PLAIN.issuperset(map(type, values)):
+                return None
+            return np.array(values, np.float64)
+        except (KeyError, OverflowError):  # another key, or a whole number beyond all floats
+            return None
+
+    def _find_shortcut(self) -> None:
+        """Find a way to pick all values at once: it needs numbers only, and two of them."""
+        if all(self.numeric) and len(self._keys) > 1:
+            self._pick = itemgetter(*self._keys)
+        else:
+            self._pick = None
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {name: value for name, value in self.__dict__.items() if name != "_pick"}
+
+    def __setstate__(self, kept: dict[str, Any]) -> None:
+        self.__dict__.update(kept)
+        self._find_shortcut()
 
     def _admits(self, key: Hashable, value: object) -> bool:
         if not isinstance(value, str):

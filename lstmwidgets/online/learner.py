@@ -16,7 +16,7 @@ from ..cells import CELLS
 from ..kernels import learn as kernels
 from ..kernels import parameters as layout
 from ..kernels.losses import LOSSES
-from ..kernels.optimizers import global_norm, optimize
+from ..kernels.optimizers import LR, global_norm, optimize
 from ..kernels.packing import unpack
 from ..kernels.step import KINDS
 from ..lstm import LSTM
@@ -186,6 +186,7 @@ class OnlineLearner:
         if isinstance(self._optimizer, CompiledOptimizer):
             self._clock[kernels.STEPS] += 1
             rule, settings = self._optimizer
+            settings[LR] = self.lr
             done = optimize(
                 rule,
                 settings,
@@ -200,7 +201,7 @@ class OnlineLearner:
             norm = global_norm(self._gradient)
             if math.isfinite(norm):
                 self._gradient *= min(1.0, self.clip / (norm + 1e-6))
-                self._optimizer.step()
+                self._optimizer.step(self.lr)
         return loss
 
     def differentiate(self, x: Array, target: Array) -> float:

@@ -95,8 +95,10 @@ class TorchOptimizer:
             tensor.grad = torch.from_numpy(gradient)
         self._optimizer = factory(self._tensors, lr=lr)
 
-    def step(self) -> None:
+    def step(self, lr: float) -> None:
         """Take one step with the gradients that are in the arrays now."""
+        for group in self._optimizer.param_groups:
+            group["lr"] = lr
         self._optimizer.step()
 
     def moments(self) -> list[dict[str, Any]]:

@@ -2,44 +2,117 @@
 
 from __future__ import annotations
 
-import random
-from collections.abc import Hashable, Mapping
-from typing import Any, NamedTuple
+from collections.abc import Iterable, Sequence
+from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from river import base
 
-from ..cells import CELLS
-from ..checks import check_choice, check_positive, check_size
-from ..state import Gates
-from .features import LARGEST, NUMBER, FeatureEncoder
-from .scaling import OnlineScaler
-from .target import TargetScaler
-from .tbptt import OPTIMIZERS, Carry, OptimizerFactory, TBPTTLearner
+from ..checks import check_choice, check_probability
+from ..kernels.scaling import LARGEST
+from .batches import column, rows, series_like
+from .estimator import Features, LSTMEstimator
+from .experts import Experts
+from .features import NUMBER
+from .learner import OnlineLearner
+from .optimizers import OptimizerFactory
+from .target import Recent, TargetScaler
 
-Features = Mapping[Hashable, Any]
-
-
-class StreamState(NamedTuple):
-    """What a stream has left behind in a regressor: everything but what was learned.
-
-    Attributes
-    ----------
-    carry : Carry
-        LSTM state and window of inputs.
-    last : float or None
-        The last learned target.
-    change : float
-        By how much it differed from the one before.
-    """
-
-    carry: Carry
-    last: float | None
-    change: float
+LOSSES = ("absolute", "huber", "squared", "quantile")
 
 
-class LSTMRegressor(base.Regressor):
+class TargetModel(LSTMEstimator):
+    """What regression and forecasting share: a numeric target, its scale, and experts beside it."""
+
+    loss: str
+    quantile: float
+    experts: bool
+
+    def _begin(self, seasonality: int | None) -> None:
+        check_choice("loss", self.loss, LOSSES)
+        check_probability("quantile", self.quantile)
+        self._target = TargetScaler(self.scale, self.target_lag)
+        mixed = self.experts and self.scale and self.target_lag and self.loss != "quantile"
+        self._experts = Experts(0, seasonality) if mixed else None
+        self._goal = np.zeros(1, np.float32)
+
+    @property
+    def shares(self) -> dict[str, float]:
+        """Weight of each expert in the predictions; they add up to 1."""
+        return {"lstm": 1.0} if self._experts is None else self._experts.shares
+
+    def _recent(self) -> tuple[Any, ...]:
+        experts = () if self._experts is None else self._experts.get_state()
+        return (self._target.recent, experts)
+
+    def _put_recent(self, recent: tuple[Any, ...]) -> None:
+        targets, experts = recent if recent else (Recent(), ())
+        self._target.recent = targets
+        if self._experts is not None:
+            self._experts.set_state(experts)
+
+    def _implicit_inputs(self) -> Sequence[str]:
+        return self._target.inputs
+
+    def _features_grew(self) -> None:
+        if self._experts is not None:
+            self._experts.grow(len(self._encoder.columns))
+
+    def _make_learner(self, input_names: Iterable[str]) -> OnlineLearner:
+        level = self.quantile if self.loss == "quantile" else 1.0
+        return OnlineLearner(
+            input_names, loss=self.loss, levels=(level,), **self._learner_options()
+        )
+
+    def _base(self) -> float:
+        """Write the past targets into the inputs, and return what is to be expected from them."""
+        experts = self._experts
+        base = self._target.base if experts is None else experts.base(self._features)
+        recent = self._target.as_inputs(base)
+        self._inputs[: len(recent)] = recent
+        return base
+
+    def _own(self, base: float) -> float:
+        """Return the LSTM's own prediction."""
+        assert self._learner is not None
+        return self._target.unscaled(float(self._learner.predict(self._inputs)[0]), base)
+
+    def _mixed(self, own: float) -> float:
+        return own if self._experts is None else self._experts.predict(self._features, own)
+
+    def _predict(self, x: Features) -> float:
+        if self._learner is None:
+            return 0.0
+        self._read(self._encoder.encode(x))
+        return self._mixed(self._own(self._base()))
+
+    def _learn_target(self, x: Features, y: float | None) -> None:
+        check_target(y)
+        self._read(self._take_in(x))
+        assert self._learner is not None
+        base = self._base()
+        if y is None or not abs(y) <= LARGEST:
+            self.unlearned += 1
+            self._learner.advance(self._inputs)
+            return
+        y = float(y)
+        self._goal[0] = self._target.scaled(y, base)
+        self._learn(self._goal)
+        if self._experts is not None:
+            own = self._target.unscaled(float(self._learner.output[0]), base)
+            self._experts.learn(self._features, y, own)
+        self._target.learn(y, base)
+
+    def _step(self, x: Features) -> float:
+        prediction = self._predict(x)
+        self._read(self._take_in(x))
+        assert self._learner is not None
+        self._base()
+        self._learner.advance(self._inputs)
+        return prediction
+
+
+class LSTMRegressor(TargetModel, base.MiniBatchRegressor):
     """Regression on a stream with an LSTM whose state is carried from event to event.
 
     Every learned event advances the state; prediction peeks and changes nothing. Nothing has to be
@@ -48,41 +121,26 @@ class LSTMRegressor(base.Regressor):
 
     Parameters
     ----------
-    hidden_size : int
-        Units per layer.
-    num_layers : int
-        Layers on top of each other.
-    cell : str
-        Cell kind, as in `lstmwidgets.LSTM`.
-    gradient : str
-        ``"tbptt"``: truncated backpropagation through the last `window` events. The exact
-        definition stands at `lstmwidgets.online.tbptt.TBPTTLearner`.
-    window : int
-        How many events the gradient looks back. Memory reaches further, because the state does.
-    optimizer : str or callable
-        ``"adam"``, ``"adamw"``, ``"sgd"``, a `torch.optim` class, or a factory called with
-        ``(params, lr=lr)``. It must step without a closure (not LBFGS) on dense weights (not
-        SparseAdam) of any number of axes (not Muon).
-    lr : float
-        Learning rate. The default suits standardised numbers and Adam.
-    clip : float
-        Bound on the gradient's global norm.
-    scale : bool
-        Standardise inputs and targets online.
-    target_lag : bool
-        Read the last learned target as a further input and predict the change from it.
-    seed : int, optional
-        Makes a run repeatable; by default weights are drawn anew each time.
+    hidden_size, num_layers, cell, gradient, window, optimizer, lr, clip, scale, target_lag, seed
+        As in `lstmwidgets.online.estimator.LSTMEstimator`.
+    loss : str
+        ``"huber"``, ``"absolute"``, ``"squared"`` or ``"quantile"``, of the residual in its typical
+        size. Huber's, quadratic up to that size and linear beyond, learns from small errors and is
+        not thrown by wild ones.
+    quantile : float
+        Which one the loss ``"quantile"`` aims at.
+    experts : bool
+        Mix the LSTM's predictions with those of cheap experts (repeating the last target, the mean,
+        online linear regressions), each weighted by how well it has done so far, and let the LSTM
+        learn what they leave. It bounds what can be lost on streams that an LSTM is no use for.
+        Without it, without `scale` or `target_lag` and for quantiles the LSTM predicts alone.
 
     Attributes
     ----------
-    module : torch.nn.Module or None
-        The LSTM under it; None before the first event is learned.
-    imputed : int
-        How many feature values counted as missing: None, NaN, infinities, numbers beyond 1e30,
-        types without an encoding.
-    unlearned : int
-        How many targets were None, not finite or beyond 1e30; their events advanced the state only.
+    shares : dict of str to float
+        Weight of each expert in the predictions, the LSTM's among them.
+    module, head, state, gates, imputed, unlearned
+        As in `lstmwidgets.online.estimator.LSTMEstimator`.
 
     Notes
     -----
@@ -114,40 +172,30 @@ class LSTMRegressor(base.Regressor):
         clip: float = 1.0,
         scale: bool = True,
         target_lag: bool = True,
+        loss: str = "huber",
+        quantile: float = 0.5,
+        experts: bool = True,
         seed: int | None = None,
     ) -> None:
-        for name, size in (
-            ("hidden_size", hidden_size),
-            ("num_layers", num_layers),
-            ("window", window),
-        ):
-            check_size(name, size)
-        check_choice("cell", cell, CELLS)
-        check_choice("gradient", gradient, ("tbptt",))
-        if isinstance(optimizer, str):
-            check_choice("optimizer", optimizer, OPTIMIZERS)
-        elif not callable(optimizer):
-            raise TypeError(f"optimizer must be a name or a callable, got {optimizer!r}")
-        check_positive("lr", lr)
-        check_positive("clip", clip)
-        self.hidden_size = hidden_size
-        self.num_layers = num_layers
-        self.cell = cell
-        self.gradient = gradient
-        self.window = window
-        self.optimizer = optimizer
-        self.lr = lr
-        self.clip = clip
-        self.scale = scale
-        self.target_lag = target_lag
-        self.seed = seed
-        self.unlearned = 0
-        self._encoder = FeatureEncoder()
-        self._inputs = OnlineScaler()
-        self._target = TargetScaler(scale, target_lag)
-        self._learner: TBPTTLearner | None = None
+        super().__init__(
+            hidden_size,
+            num_layers,
+            cell=cell,
+            gradient=gradient,
+            window=window,
+            optimizer=optimizer,
+            lr=lr,
+            clip=clip,
+            scale=scale,
+            target_lag=target_lag,
+            seed=seed,
+        )
+        self.loss = loss
+        self.quantile = quantile
+        self.experts = experts
+        self._begin(None)
 
-    def learn_one(self, x: Features, y: float) -> None:
+    def learn_one(self, x: Features, y: float | None) -> None:
         """Learn one event and advance the state.
 
         Parameters
@@ -158,97 +206,46 @@ class LSTMRegressor(base.Regressor):
             Target. None, NaN, infinities and numbers beyond 1e30 are counted in `unlearned`; the
             event then advances the state as an unlabelled one.
         """
-        _check_target(y)
-        self._register(x)
-        assert self._learner is not None
-        if y is None or not abs(y) <= LARGEST:
-            self.unlearned += 1
-            self._learner.advance(self._encode(x))
-            return
-        self._learner.learn(self._encode(x), self._target.scaled(float(y)))
-        self._target.learn(float(y))
+        self._learn_target(x, y)
 
     def predict_one(self, x: Features) -> float:
         """Predict the target of an event; changes nothing. 0.0 before anything was learned."""
-        if self._learner is None:
-            return 0.0
-        return self._target.unscaled(self._learner.predict(self._encode(x)))
+        return self._predict(x)
 
     def step_one(self, x: Features) -> float:
         """Predict and advance the state without learning: for events without a label."""
-        prediction = self.predict_one(x)
-        self._register(x)
-        assert self._learner is not None
-        self._learner.advance(self._encode(x))
-        return prediction
+        return self._step(x)
 
-    def reset_state(self) -> None:
-        """Forget the stream so far, as between two sequences; keep what was learned."""
-        if self._learner is not None:
-            self._learner.reset()
-        self._target.reset()
+    def learn_many(self, X: Any, y: Any) -> None:
+        """Learn the rows of a dataframe as consecutive events.
 
-    def get_state(self) -> StreamState | None:
-        """Return what the stream has left behind; None before the first event."""
-        if self._learner is None:
-            return None
-        return StreamState(self._learner.carry, self._target.last, self._target.change)
+        Parameters
+        ----------
+        X : dataframe
+            Of pandas, polars or any library that River takes.
+        y : series
+            Targets.
+        """
+        for x, target in zip(rows(X), column(y), strict=True):
+            self.learn_one(x, target)
 
-    def set_state(self, state: StreamState | None) -> None:
-        """Put back what `get_state` returned: another stream's, or the same one's from before."""
-        if state is None:
-            self.reset_state()
-        elif self._learner is None:
-            raise ValueError("the model has not seen an event yet; it has no weights for a state")
-        elif not isinstance(state, StreamState):
-            raise TypeError(f"expected what get_state returned, got {type(state).__name__}")
-        else:
-            self._learner.put_back(state.carry)
-            self._target.last, self._target.change = state.last, state.change
+    def predict_many(self, X: Any) -> Any:
+        """Predict each row of a dataframe as the next event; changes nothing.
 
-    @property
-    def module(self) -> Any:
-        """The `lstmwidgets.LSTM` under it; None before the first event."""
-        return None if self._learner is None else self._learner.lstm
+        Parameters
+        ----------
+        X : dataframe
+            As of `learn_many`.
 
-    @property
-    def gates(self) -> Gates | None:
-        """Gates at the last event, each (L, 1, H); None before the first event."""
-        return None if self._learner is None else self._learner.gates()
-
-    @property
-    def imputed(self) -> int:
-        """How many feature values counted as missing."""
-        return self._encoder.imputed
-
-    def _register(self, x: Features) -> None:
-        """Take in an event's features: new ones, and the running means of all."""
-        new = self._encoder.learn(x)
-        if self.scale:
-            self._inputs.learn(self._encoder.encode(x))
-        if self._learner is None:
-            self._learner = TBPTTLearner(
-                [*self._target.inputs, *new],
-                hidden_size=self.hidden_size,
-                num_layers=self.num_layers,
-                cell=self.cell,
-                window=self.window,
-                optimizer=self.optimizer,
-                lr=self.lr,
-                clip=self.clip,
-                seed=random.getrandbits(32) if self.seed is None else self.seed,
-            )
-        elif new:
-            self._learner.grow(new)
-
-    def _encode(self, x: Features) -> NDArray[np.float64]:
-        features = self._encoder.encode(x)
-        if self.scale:
-            numeric = np.array(self._encoder.numeric, bool)
-            features = np.where(numeric, self._inputs.scale(features), features)
-        return np.concatenate([self._target.as_inputs(), np.nan_to_num(features, nan=0.0)])
+        Returns
+        -------
+        series
+            Of the dataframe's own library, with its index.
+        """
+        return series_like(X, [self.predict_one(x) for x in rows(X)])
 
 
-def _check_target(y: object) -> None:
+def check_target(y: object) -> None:
+    """Raise unless a target is a number or missing."""
     if y is not None and not isinstance(y, NUMBER):
         raise TypeError(f"expected a number as target, got {type(y).__name__} {y!r}")

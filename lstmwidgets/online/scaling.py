@@ -2,49 +2,66 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 
-BOUND = 5.0
-"""Standardised numbers are cut off here (in standard deviations): one wild value must not throw the
-carried state, and inputs this far out saturate the gates anyway."""
+from ..kernels.scaling import COUNT, MEAN, NUMERIC, SQUARES, standardise, take_in
 
 
 class OnlineScaler:
-    """Running mean and variance of each column (Welford 1962), ignoring missing numbers.
+    """Running mean and deviation of each column, ignoring missing numbers.
 
-    Attributes
-    ----------
-    mean : ndarray
-        (columns,).
+    Means look back on 10,000 events at the most, so that they follow what drifts, and a number far
+    from all before enters as if it were ten deviations off; `lstmwidgets.kernels.scaling` has the
+    details. Until there are that many events and without such numbers they are the plain mean and
+    (population) standard deviation.
     """
 
     def __init__(self) -> None:
-        self.mean: NDArray[np.float64] = np.zeros(0)
-        self._count: NDArray[np.float64] = np.zeros(0)
-        self._squares: NDArray[np.float64] = np.zeros(0)
+        self._statistics = np.zeros((4, 0))
+        self._places = np.zeros(0, np.int64)
+
+    def grow(self, places: Sequence[int], numeric: Sequence[bool]) -> None:
+        """Add columns: where each goes in the inputs, and whether it is to be standardised."""
+        new = np.zeros((4, len(places)))
+        new[NUMERIC] = numeric
+        self._statistics = np.hstack([self._statistics, new])
+        self._places = np.concatenate([self._places, np.asarray(places, np.int64)])
 
     def learn(self, values: NDArray[np.float64]) -> None:
-        """Take in one event's numbers, (columns,); NaN is skipped, new columns are added."""
-        missing = len(values) - len(self.mean)
-        if missing:
-            grown = (np.pad(a, (0, missing)) for a in (self.mean, self._count, self._squares))
-            self.mean, self._count, self._squares = grown
-        known = ~np.isnan(values)
-        value = values[known]
-        self._count[known] += 1
-        apart = value - self.mean[known]
-        self.mean[known] += apart / self._count[known]
-        self._squares[known] += apart * (value - self.mean[known])
+        """Take in one event's numbers, (columns,); NaN is skipped."""
+        take_in(values, self._statistics)
+
+    @property
+    def mean(self) -> NDArray[np.float64]:
+        """Mean of each column so far; 0 where nothing is known."""
+        return self._statistics[MEAN].copy()
 
     @property
     def deviation(self) -> NDArray[np.float64]:
         """Standard deviation of each column so far; 0 where nothing is known."""
-        return np.sqrt(self._squares / np.maximum(self._count, 1))
+        deviation: NDArray[np.float64] = np.sqrt(
+            self._statistics[SQUARES] / np.maximum(self._statistics[COUNT], 1)
+        )
+        return deviation
 
-    def scale(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Return (value - mean) / standard deviation, cut off at ±5; 0 where NaN or unknown."""
-        deviation, apart = self.deviation, values - self.mean
-        scaled = np.divide(apart, deviation, out=np.zeros_like(apart), where=deviation > 0)
-        bounded: NDArray[np.float64] = np.clip(scaled, -BOUND, BOUND)
-        return np.where(np.isnan(bounded), 0.0, bounded)
+    def scale(
+        self,
+        values: NDArray[np.float64],
+        features: NDArray[np.float64],
+        inputs: NDArray[np.float32],
+    ) -> None:
+        """Write (value - mean) / deviation, cut off at ±5, 0 where NaN, in order and to its place.
+
+        Parameters
+        ----------
+        values : ndarray
+            (columns,).
+        features : ndarray
+            (columns,); written.
+        inputs : ndarray
+            (I,); written at the places that `grow` was told.
+        """
+        standardise(values, self._statistics, self._places, features, inputs)

@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-import numpy as np
-from numpy.typing import NDArray
+import math
+from typing import NamedTuple
 
-from .scaling import BOUND, OnlineScaler
+from ..kernels.scaling import BOUND, LIMIT, MEMORY
+
+RATE = 0.005
+"""The typical residual follows at least this fast: it looks back on some 200 events."""
+
+WILD = 10.0
+"""A residual enters the typical one as if it were at most so many times as large."""
 
 
-class TargetScaler:
-    """Turns targets into what a network should put out, and its output into predictions.
-
-    Parameters
-    ----------
-    scale : bool
-        Standardise online; otherwise units are left alone.
-    lag : bool
-        The network reads the last target and its last change, and puts out the next change in units
-        of the mean absolute change so far: an output of zero repeats the last value. Otherwise it
-        puts out the standardised target itself.
+class Recent(NamedTuple):
+    """What a stream's targets have left behind for the next input.
 
     Attributes
     ----------
@@ -26,66 +23,111 @@ class TargetScaler:
         The last learned target.
     change : float
         By how much it differed from the one before.
+    surprise : float
+        By how much it differed from what was to be expected without the network.
+    """
+
+    last: float | None = None
+    change: float = 0.0
+    surprise: float = 0.0
+
+
+class TargetScaler:
+    """Turns targets into what a network should put out, and its output into predictions.
+
+    A network puts out the difference between the target and a base in units of the typical one, so
+    that an output of zero is the base. The base is what cheap experts expect; without them the last
+    target, and without that the mean.
+
+    Parameters
+    ----------
+    scale : bool
+        Use units that follow the data; otherwise the target's own.
+    lag : bool
+        Whether the network reads past targets, and differences are to a base that follows them.
+
+    Attributes
+    ----------
+    recent : Recent
+        What the stream has left behind.
+    unit : float
+        The typical difference between target and base.
     """
 
     def __init__(self, scale: bool, lag: bool) -> None:
         self.scale = scale
         self.lag = lag
-        self.last: float | None = None
-        self._level = OnlineScaler()
-        self._level.learn(np.array([np.nan]))  # gives the scaler its column and no value
-        self.change = 0.0
-        self._changes = 0
-        self._total_change = 0.0
+        self.recent = Recent()
+        self._count = 0
+        self._mean = 0.0
+        self._squares = 0.0
+        self._residuals = 0
+        self._typical = 0.0
 
     @property
     def inputs(self) -> tuple[str, ...]:
         """Names of the inputs that the target feeds."""
-        return ("last target", "last change") if self.lag else ("nothing",)
+        if not self.lag:  # one that is always there, for events without any feature
+            return ("nothing",)
+        return ("last target", "last change", "expected change", "last surprise")
 
-    def as_inputs(self) -> NDArray[np.float64]:
+    @property
+    def base(self) -> float:
+        """What is to be expected without experts."""
+        if self.lag:
+            return 0.0 if self.recent.last is None else self.recent.last
+        return self._mean if self.scale else 0.0
+
+    @property
+    def unit(self) -> float:
+        """The typical difference between target and base; 1 as long as it is not known."""
+        return self._typical if self.scale and self._typical > 0 else 1.0
+
+    def as_inputs(self, base: float) -> tuple[float, ...]:
         """Return what the network reads of the past targets, one number for each of `inputs`."""
-        if not self.lag:  # one input that is always there, for events without any feature
-            return np.zeros(1)
-        if self.last is None:
-            return np.zeros(2)
+        last, change, surprise = self.recent
+        if not self.lag:
+            return (0.0,)
+        if last is None:
+            return (0.0, 0.0, 0.0, 0.0)
         if not self.scale:
-            return np.array([self.last, self.change])
-        level = self._level.scale(np.array([self.last]))[0]
-        return np.array([level, np.clip(self.change / self._unit, -BOUND, BOUND)])
+            return tuple(_cut(value, LIMIT) for value in (last, change, base - last, surprise))
+        deviation = math.sqrt(self._squares / self._count)
+        level = _cut((last - self._mean) / deviation, BOUND) if deviation > 0 else 0.0
+        apart = (change, base - last, surprise)
+        return (level, *(_cut(value / self.unit, BOUND) for value in apart))
 
-    def reset(self) -> None:
-        """Forget the last target, as between two sequences; keep the scales."""
-        self.last, self.change = None, 0.0
+    def learn(self, y: float, base: float) -> None:
+        """Take in a target and what was to be expected."""
+        last = self.recent.last
+        surprise = y - base
+        if self._count:
+            self._residuals += 1
+            size = abs(surprise)
+            if self._typical > 0:
+                size = min(size, WILD * self._typical)
+            self._typical += max(1 / self._residuals, RATE) * (size - self._typical)
+        if self._count >= MEMORY:
+            self._squares *= 1 - 1 / MEMORY
+        else:
+            self._count += 1
+        apart = y - self._mean
+        if self._typical > 0:  # an outlier moves the mean by no more than what is typical
+            bound = self._count * self._typical
+            apart = _cut(apart, bound)
+        self._mean += apart / self._count
+        self._squares += apart * (apart - apart / self._count)
+        self.recent = Recent(y, 0.0 if last is None else y - last, surprise)
 
-    def learn(self, y: float) -> None:
-        """Take in a target."""
-        if self.last is not None:
-            self.change = y - self.last
-            self._changes += 1
-            self._total_change += abs(self.change)
-        self.last = y
-        self._level.learn(np.array([y]))
-
-    def scaled(self, y: float) -> float:
+    def scaled(self, y: float, base: float) -> float:
         """Return what the network should put out for a target."""
-        apart = (y - self._base) / self._unit
-        return float(np.clip(apart, -BOUND, BOUND)) if self.scale else apart
+        apart = (y - base) / self.unit
+        return _cut(apart, BOUND) if self.scale else apart
 
-    def unscaled(self, output: float) -> float:
+    def unscaled(self, output: float, base: float) -> float:
         """Return the prediction that a network output stands for."""
-        return self._base + output * self._unit
+        return base + output * self.unit
 
-    @property
-    def _base(self) -> float:
-        if self.lag:
-            return 0.0 if self.last is None else self.last
-        return float(self._level.mean[0]) if self.scale else 0.0
 
-    @property
-    def _unit(self) -> float:
-        if not self.scale:
-            return 1.0
-        if self.lag:
-            return self._total_change / self._changes if self._total_change else 1.0
-        return float(self._level.deviation[0]) or 1.0
+def _cut(value: float, bound: float) -> float:
+    return min(max(value, -bound), bound)

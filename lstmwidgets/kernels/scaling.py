@@ -1,0 +1,105 @@
+"""Standardising the numbers of an event by what the past ones were like."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .compiled import compiled
+
+Array = NDArray[Any]
+
+LARGEST = 1e30
+"""Numbers beyond this size count as missing: their squares leave float64's useful range."""
+
+BOUND = 5.0
+"""Standardised numbers are cut off here (in standard deviations): one wild value must not throw the
+carried state, and inputs this far out saturate the gates anyway."""
+
+LIMIT = 1e6
+"""Numbers that are not standardised are cut off here: sums of them stay within float32."""
+
+MEMORY = 10_000.0
+"""Events that a mean looks back on once there were more: what drifts is followed."""
+
+SURPRISE = 10.0
+"""A number further from the mean than this many deviations enters mean and deviation as if it were
+just so far: a single outlier does not flatten all that comes after it, a new level is reached in a
+few events."""
+
+SETTLED = 16.0
+"""Values after which a deviation is known well enough to call a number an outlier."""
+
+COUNT, MEAN, SQUARES, NUMERIC = range(4)
+"""Rows of `statistics`, (4, columns); the last one is 1 where numbers are to be standardised."""
+
+
+@compiled
+def take_in(values: Array, statistics: Array) -> None:
+    """Update running means and squared deviations (Welford 1962); missing numbers are skipped."""
+    for k in range(values.shape[0]):
+        value = values[k]
+        if not abs(value) <= LARGEST:
+            continue
+        count = statistics[COUNT, k]
+        apart = value - statistics[MEAN, k]
+        if count >= SETTLED:
+            limit = SURPRISE * np.sqrt(statistics[SQUARES, k] / count)
+            if limit > 0:
+                apart = min(max(apart, -limit), limit)
+        if count >= MEMORY:
+            statistics[SQUARES, k] *= 1 - 1 / MEMORY
+        else:
+            count += 1
+            statistics[COUNT, k] = count
+        step = apart / count
+        statistics[MEAN, k] += step
+        statistics[SQUARES, k] += apart * (apart - step)
+
+
+@compiled
+def standardise(
+    values: Array, statistics: Array, places: Array, features: Array, inputs: Array
+) -> None:
+    """Standardise an event's numbers; a missing one is its mean, 0.
+
+    Parameters
+    ----------
+    values : ndarray
+        (columns,), NaN where missing.
+    statistics : ndarray
+        As `take_in` keeps them. Columns that are not numeric are taken as they are.
+    places : ndarray
+        Where each column goes in the inputs, (columns,).
+    features : ndarray
+        (columns,); written.
+    inputs : ndarray
+        (I,); written at the places.
+    """
+    for k in range(values.shape[0]):
+        features[k] = _standardised(values[k], statistics, k)
+        inputs[places[k]] = features[k]
+
+
+@compiled
+def _standardised(value: float, statistics: Array, k: int) -> float:
+    if not abs(value) <= LARGEST:
+        return 0.0
+    if statistics[NUMERIC, k] == 0:
+        return min(max(value, -LIMIT), LIMIT)
+    count = statistics[COUNT, k]
+    deviation = np.sqrt(statistics[SQUARES, k] / count) if count > 0 else 0.0
+    if deviation <= 0:
+        return 0.0
+    return min(max((value - statistics[MEAN, k]) / deviation, -BOUND), BOUND)
+
+
+@compiled
+def unusable(values: Array) -> int:
+    """Return how many numbers are NaN, infinite or beyond `LARGEST`."""
+    found = 0
+    for k in range(values.shape[0]):
+        found += not abs(values[k]) <= LARGEST
+    return found

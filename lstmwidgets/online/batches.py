@@ -1,0 +1,32 @@
+"""Dataframes of whatever library River takes, as events and back."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from river.utils import dataframe
+
+
+def rows(X: Any) -> Iterator[dict[Any, Any]]:
+    """Yield a dataframe's rows as events."""
+    frame = dataframe.into_frame(X)
+    names = frame.columns
+    for values in frame.iter_rows():
+        yield dict(zip(names, values, strict=True))
+
+
+def column(y: Any) -> list[Any]:
+    """Return the values of a series."""
+    values: list[Any] = dataframe.into_series(y).to_list()
+    return values
+
+
+def series_like(X: Any, values: Sequence[Any], name: str | None = None) -> Any:
+    """Return values as a series of a dataframe's own library, with its index."""
+    return dataframe.to_native_series(values, name=name, like=dataframe.into_frame(X))
+
+
+def frame_like(X: Any, columns: Mapping[Any, Sequence[Any]]) -> Any:
+    """Return columns as a dataframe of another one's own library, with its index."""
+    return dataframe.to_native_frame(columns, like=dataframe.into_frame(X))

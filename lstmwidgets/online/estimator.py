@@ -1,0 +1,264 @@
+"""What all recurrent estimators for streams have in common."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Hashable, Iterable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from river import base
+from torch import nn
+
+from ..cells import CELLS
+from ..checks import check_choice, check_positive, check_size
+from ..lstm import LSTM
+from ..state import Gates, State
+from .features import FeatureEncoder
+from .learner import GRADIENTS, TRACED_CELLS, Carry, OnlineLearner
+from .optimizers import OptimizerFactory, check_optimizer
+from .scaling import OnlineScaler
+
+Features = Mapping[Hashable, Any]
+
+
+class StreamState(NamedTuple):
+    """What a stream has left behind in an estimator: everything but what was learned.
+
+    Attributes
+    ----------
+    carry : Carry
+        The LSTM's state and window.
+    recent : tuple
+        What is remembered of the last targets.
+    """
+
+    carry: Carry
+    recent: tuple[Any, ...]
+
+
+class LSTMEstimator(base.Estimator):
+    """An LSTM that learns from one event at a time, its state carried from event to event.
+
+    The estimators in `lstmwidgets.online` share these options, methods and attributes.
+
+    Parameters
+    ----------
+    hidden_size : int
+        Units per layer.
+    num_layers : int
+        Layers on top of each other.
+    cell : str
+        Cell kind, as in `lstmwidgets.LSTM`.
+    gradient : str
+        ``"tbptt"``: truncated backpropagation through the last `window` events.
+        ``"eligibility"``: a trace for each weight instead of a window, several times faster, for
+        the standard, peephole and coupled cell. `lstmwidgets.online.learner.OnlineLearner` defines
+        both.
+    window : int
+        How many events truncated backpropagation looks back. Memory reaches further, because the
+        state does.
+    optimizer : str or callable
+        ``"adam"``, ``"adamw"``, ``"sgd"`` (momentum 0.9), a `torch.optim` class, or a factory
+        called with ``(params, lr=lr)``. The names, and these classes with
+        `functools.partial` for other options, run compiled; others cost PyTorch's own time, must
+        step without a closure (not LBFGS), on dense weights (not SparseAdam) of any number of axes
+        (not Muon).
+    lr : float
+        Learning rate. May be set anew at any time.
+    clip : float
+        Bound on the gradient's global norm. May be set anew at any time.
+    scale : bool
+        Standardise inputs and targets online. If not, numbers are cut off at ±1e6.
+    target_lag : bool
+        Read the last learned target as a further input.
+    seed : int, optional
+        Makes a run repeatable; by default weights are drawn anew each time.
+
+    Attributes
+    ----------
+    module : LSTM or None
+        The weights as they are now, as a PyTorch module: a copy, made when it is looked at.
+    head : torch.nn.Linear or None
+        The same of the head, which reads the top layer's hidden output and the inputs beside it.
+    state : LSTMState or FullGateState or None
+        State after the last event, each field (L, 1, H).
+    gates : Gates or None
+        Gates and candidate at the last event, each (L, 1, H).
+    imputed : int
+        How many feature values counted as missing: None, NaN, infinities, numbers beyond 1e30,
+        types without an encoding.
+    unlearned : int
+        How many targets were missing or unusable; their events advanced the state only.
+    """
+
+    def __init__(
+        self,
+        hidden_size: int = 32,
+        num_layers: int = 1,
+        *,
+        cell: str = "standard",
+        gradient: str = "tbptt",
+        window: int = 16,
+        optimizer: str | OptimizerFactory = "adam",
+        lr: float = 0.002,
+        clip: float = 1.0,
+        scale: bool = True,
+        target_lag: bool = True,
+        seed: int | None = None,
+    ) -> None:
+        check_size("hidden_size", hidden_size)
+        check_size("num_layers", num_layers)
+        check_size("window", window)
+        check_choice("cell", cell, CELLS)
+        check_choice("gradient", gradient, GRADIENTS)
+        if gradient == "eligibility" and cell not in TRACED_CELLS:
+            names = ", ".join(map(repr, TRACED_CELLS))
+            raise ValueError(f"the eligibility rule is defined for the cells {names}, got {cell!r}")
+        check_optimizer(optimizer)
+        check_positive("lr", lr)
+        check_positive("clip", clip)
+        self.hidden_size = hidden_size
+        self.num_layers = num_layers
+        self.cell = cell
+        self.gradient = gradient
+        self.window = window
+        self.optimizer = optimizer
+        self.lr = lr
+        self.clip = clip
+        self.scale = scale
+        self.target_lag = target_lag
+        self.seed = seed
+        self.unlearned = 0
+        self._encoder = FeatureEncoder()
+        self._scaler = OnlineScaler()
+        self._learner: OnlineLearner | None = None
+        self._make_room()
+
+    @property
+    def imputed(self) -> int:
+        """How many feature values counted as missing."""
+        return self._encoder.imputed
+
+    @property
+    def module(self) -> LSTM | None:
+        """The `lstmwidgets.LSTM` under it; None before the first event."""
+        return None if self._learner is None else self._learner.lstm
+
+    @property
+    def head(self) -> nn.Linear | None:
+        """The linear layer on top of it; None before the first event."""
+        return None if self._learner is None else self._learner.head
+
+    @property
+    def state(self) -> State | None:
+        """State after the last event, each field (L, 1, H); None before the first."""
+        return None if self._learner is None else self._learner.state
+
+    @property
+    def gates(self) -> Gates | None:
+        """Gates at the last event, each (L, 1, H); None before the first event."""
+        return None if self._learner is None else self._learner.gates
+
+    def reset_state(self) -> None:
+        """Forget the stream so far, as between two sequences; keep what was learned."""
+        if self._learner is not None:
+            self._learner.reset()
+        self._put_recent(())
+
+    def get_state(self) -> StreamState | None:
+        """Return what the stream has left behind; None before the first event."""
+        if self._learner is None:
+            return None
+        return StreamState(self._learner.get_carry(), self._recent())
+
+    def set_state(self, state: StreamState | None) -> None:
+        """Put back what `get_state` returned: another stream's, or the same one's from before."""
+        if state is None:
+            self.reset_state()
+        elif self._learner is None:
+            raise ValueError("the model has not seen an event yet; it has no weights for a state")
+        elif not isinstance(state, StreamState):
+            raise TypeError(f"expected what get_state returned, got {type(state).__name__}")
+        else:
+            self._learner.put_back(state.carry)
+            self._put_recent(state.recent)
+
+    def _recent(self) -> tuple[Any, ...]:
+        """Return what is remembered of the stream besides the LSTM's state."""
+        return ()
+
+    def _put_recent(self, recent: tuple[Any, ...]) -> None:
+        """Put it back; an empty tuple is a stream's beginning."""
+
+    @property
+    def _mutable_attributes(self) -> set[str]:
+        return {"clip", "lr"}
+
+    def _take_in(self, x: Features) -> NDArray[np.float64]:
+        """Register an event's features and learn their scale; return its numbers, (columns,)."""
+        if not isinstance(x, Mapping):
+            raise TypeError(f"expected a dict of features, got {type(x).__name__} {x!r}")
+        values, new = self._encoder.learn(x)
+        if self._learner is None:
+            self._learner = self._make_learner([*self._implicit_inputs(), *new])
+            first = self._learner.input_size - len(new)
+        elif new:
+            first = self._learner.input_size
+            self._learner.grow_inputs(new)
+        if new:
+            numeric = self._encoder.numeric[-len(new) :] if self.scale else [False] * len(new)
+            self._scaler.grow(range(first, first + len(new)), numeric)
+            self._features_grew()
+        if new or len(self._inputs) != self._learner.input_size:
+            self._make_room()
+        self._scaler.learn(values)
+        return values
+
+    def _read(self, values: NDArray[np.float64]) -> None:
+        """Standardise an event's numbers into `_features` and into their places in `_inputs`."""
+        self._scaler.scale(values, self._features, self._inputs)
+
+    def _implicit_inputs(self) -> Sequence[str]:
+        """Return the names of the inputs that no feature feeds."""
+        return ()
+
+    def _features_grew(self) -> None:
+        """Note that there are more columns than before."""
+
+    def _make_learner(self, input_names: Iterable[str]) -> OnlineLearner:
+        """Make the learner, now that the first event shows its inputs."""
+        raise NotImplementedError
+
+    def _learner_options(self) -> dict[str, Any]:
+        return {
+            "hidden_size": self.hidden_size,
+            "num_layers": self.num_layers,
+            "cell": self.cell,
+            "gradient": self.gradient,
+            "window": self.window,
+            "optimizer": self.optimizer,
+            "lr": self.lr,
+            "clip": self.clip,
+            "seed": random.getrandbits(32) if self.seed is None else self.seed,
+        }
+
+    def _learn(self, target: NDArray[np.float32]) -> float:
+        """Let the learner learn from `_inputs` with the rates that are set now."""
+        assert self._learner is not None
+        self._learner.lr, self._learner.clip = self.lr, self.clip
+        return self._learner.learn(self._inputs, target)
+
+    def _make_room(self) -> None:
+        inputs = 0 if self._learner is None else self._learner.input_size
+        self._inputs = np.zeros(inputs, np.float32)
+        self._features = np.zeros(len(self._encoder.columns))
+
+    def __getstate__(self) -> dict[str, Any]:
+        room = ("_inputs", "_features")
+        return {name: value for name, value in self.__dict__.items() if name not in room}
+
+    def __setstate__(self, kept: dict[str, Any]) -> None:
+        self.__dict__.update(kept)
+        self._make_room()
