@@ -1,5 +1,8 @@
 """River estimators that learn from one event at a time with a carried LSTM state."""
 
+from .anomaly import LSTMAnomalyDetector
+from .classifier import LSTMClassifier
+from .forecaster import LSTMForecaster
 from .regressor import LSTMRegressor
 
-__all__ = ["LSTMRegressor"]
+__all__ = ["LSTMAnomalyDetector", "LSTMClassifier", "LSTMForecaster", "LSTMRegressor"]

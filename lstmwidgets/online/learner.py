@@ -79,7 +79,8 @@ class OnlineLearner:
     loss : str
         A name out of `lstmwidgets.kernels.losses.LOSSES`.
     levels : sequence of float
-        What the loss needs to know of each output: δ of Huber's, τ of a quantile.
+        What the loss needs to know of each output: δ of Huber's, τ of a quantile. A single one is
+        that of all outputs.
     gradient : str
         ``"tbptt"`` or ``"eligibility"``.
     window : int
@@ -129,7 +130,7 @@ class OnlineLearner:
         self._rule = GRADIENTS[gradient]
         self._window = window if gradient == "tbptt" else 1
         self._loss = LOSSES[loss]
-        self._levels = np.array(levels, np.float32)
+        self._loss_levels = tuple(levels)
         self._factory = optimizer
         self._input_gradient = input_gradient
         read = hidden_size + (len(names) if skip else 0)
@@ -319,6 +320,11 @@ class OnlineLearner:
         _, _, _, bias = layout.views(self._sizes, self._parameters)
         bias[-len(biases) :] = biases
 
+    def typical_output(self) -> float:
+        """Return the logarithm of the summed exponentials of the outputs' biases."""
+        _, _, _, bias = layout.views(self._sizes, self._parameters)
+        return float(np.logaddexp.reduce(bias.astype(np.float64)))
+
     def _grow(self, sizes: NDArray[np.int64]) -> None:
         kept = [self._parameters, self._moments[0], self._moments[1], self._traces]
         old, carry = self._sizes, self.get_carry()
@@ -359,6 +365,8 @@ class OnlineLearner:
         self.input_errors = np.zeros((self._window * self._input_gradient, inputs), np.float32)
         self._scratch = np.zeros(max(9 * hidden, outputs), np.float32)
         self.output = np.zeros(outputs, np.float32)
+        self._levels = np.zeros(outputs, np.float32)
+        self._levels[:] = self._loss_levels or 0.0
         found = find_optimizer(self._factory, self.lr)
         self._optimizer: CompiledOptimizer | TorchOptimizer
         if isinstance(found, CompiledOptimizer):
@@ -370,7 +378,7 @@ class OnlineLearner:
 
     def __getstate__(self) -> dict[str, Any]:
         made = {"_module", "_gradient", "_memory", "_dz", "_back", "input_errors", "_scratch"}
-        made |= {"output", "_optimizer"}
+        made |= {"output", "_levels", "_optimizer"}
         kept = {name: value for name, value in self.__dict__.items() if name not in made}
         filled = self._clock[kernels.FILLED]
         kept["_tape"], kept["_inputs"] = self._tape[: filled + 1], self._inputs[:filled]

@@ -1,0 +1,244 @@
+"""A recurrent forecaster of a time series."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from river.time_series.base import Forecaster
+
+from ..checks import check_probability, check_size
+from ..kernels.scaling import LARGEST
+from .estimator import Features
+from .optimizers import OptimizerFactory
+from .regressor import TargetModel, check_target
+from .target import Recent
+
+ERRORS = 512
+"""How many of the last one-step errors prediction intervals are made from."""
+
+PATHS = 200
+"""Futures drawn for an interval more than one step ahead."""
+
+
+class LSTMForecaster(TargetModel, Forecaster):
+    """Forecasts a series, step after step, with an LSTM beside cheap experts.
+
+    Works as given: the series is not to be scaled, differenced or windowed, and may trend, drift,
+    be short or hardly predictable. The mixture starts from repeating the last value, and what is
+    better has to earn its weight.
+
+    Parameters
+    ----------
+    seasonality : int, optional
+        Events a season, as in River's `HoltWinters`: 24 for hours with a daily pattern.
+    hidden_size, num_layers, cell, gradient, window, optimizer, lr, clip, scale, target_lag, seed
+        As in `lstmwidgets.online.estimator.LSTMEstimator`.
+    loss, quantile, experts
+        As in `lstmwidgets.online.LSTMRegressor`.
+
+    Attributes
+    ----------
+    shares : dict of str to float
+        Weight of each expert in the forecasts, the LSTM's among them.
+    module, head, state, gates, imputed, unlearned
+        As in `lstmwidgets.online.estimator.LSTMEstimator`.
+
+    Examples
+    --------
+    >>> from river import datasets
+    >>> from lstmwidgets.online import LSTMForecaster
+    >>> model = LSTMForecaster(seasonality=12, hidden_size=8, seed=1)
+    >>> for x, y in datasets.AirlinePassengers():
+    ...     model.learn_one(y)
+    >>> len(model.forecast(horizon=12))
+    12
+    >>> low, high = model.forecast_interval(horizon=1)[0]
+    >>> low < model.forecast(1)[0] < high
+    True
+    """
+
+    def __init__(
+        self,
+        seasonality: int | None = None,
+        *,
+        hidden_size: int = 32,
+        num_layers: int = 1,
+        cell: str = "standard",
+        gradient: str = "tbptt",
+        window: int = 16,
+        optimizer: str | OptimizerFactory = "adam",
+        lr: float = 0.002,
+        clip: float = 1.0,
+        scale: bool = True,
+        target_lag: bool = True,
+        loss: str = "huber",
+        quantile: float = 0.5,
+        experts: bool = True,
+        seed: int | None = None,
+    ) -> None:
+        super().__init__(
+            hidden_size,
+            num_layers,
+            cell=cell,
+            gradient=gradient,
+            window=window,
+            optimizer=optimizer,
+            lr=lr,
+            clip=clip,
+            scale=scale,
+            target_lag=target_lag,
+            seed=seed,
+        )
+        if seasonality is not None:
+            check_size("seasonality", seasonality)
+        self.seasonality = seasonality
+        self.loss = loss
+        self.quantile = quantile
+        self.experts = experts
+        self._begin(seasonality)
+        self._errors = np.zeros(ERRORS)
+        self._known_errors = 0
+
+    def learn_one(self, y: float | None, x: Features | None = None) -> None:
+        """Learn the next value of the series.
+
+        Parameters
+        ----------
+        y : float
+            The value. None, NaN, infinities and numbers beyond 1e30 are counted in `unlearned`,
+            and the forecast stands for them in what follows.
+        x : dict, optional
+            Features known at the time: numbers, booleans, strings, datetimes.
+        """
+        check_target(y)
+        if y is None or not abs(y) <= LARGEST:
+            self.unlearned += 1
+            self.step_one(x)
+            return
+        expected = self._predict(x or {}) if self._learner is not None else math.nan
+        unit = self._target.unit
+        self._learn_target(x or {}, y)
+        if math.isfinite(expected):
+            self._errors[self._known_errors % ERRORS] = (y - expected) / unit
+            self._known_errors += 1
+
+    def forecast(self, horizon: int, xs: Sequence[Features] | None = None) -> list[float]:
+        """Forecast the next values; changes nothing.
+
+        Parameters
+        ----------
+        horizon : int
+            How many steps.
+        xs : list of dict, optional
+            Features of each of them.
+
+        Returns
+        -------
+        list of float
+            One forecast a step, each made as if those before it had come true. 0.0 before anything
+            was learned.
+        """
+        events = _events(horizon, xs)
+        if self._learner is None:
+            return [0.0] * horizon
+        return self._futures(events, np.zeros((1, horizon)))[0].tolist()
+
+    def forecast_interval(
+        self, horizon: int, xs: Sequence[Features] | None = None, *, coverage: float = 0.9
+    ) -> list[tuple[float, float]]:
+        """Forecast between which bounds the next values will lie; changes nothing.
+
+        One step ahead these are conformal intervals: quantiles of the last 512 one-step errors, in
+        units of the typical error at their time (Vovk et al. 2005, "Algorithmic learning in a
+        random world", section 2.2). Further ahead, errors drawn from them are fed through the model
+        along 200 paths.
+
+        Parameters
+        ----------
+        horizon, xs
+            As of `forecast`.
+        coverage : float
+            Share of values that shall lie between the bounds.
+
+        Returns
+        -------
+        list of tuple of float
+            Lower and upper bound of each step, infinite as long as there were too few errors to
+            tell: for a coverage of 0.9 at least 19 are needed.
+        """
+        check_probability("coverage", coverage)
+        events = _events(horizon, xs)
+        errors = np.sort(self._errors[: min(self._known_errors, ERRORS)])
+        tail = (1 - coverage) / 2
+        if self._learner is None or (len(errors) + 1) * tail < 1:
+            return [(-math.inf, math.inf)] * horizon
+        low, high = _rank(tail, len(errors)), _rank(1 - tail, len(errors))
+        random = np.random.default_rng(0)  # the same future for the same past
+        grid = np.interp(np.linspace(0, 1, PATHS), np.linspace(0, 1, len(errors)), errors)
+        drawn = np.stack([random.permutation(grid) for _ in range(horizon)], axis=1)
+        paths = self._futures(events, drawn)
+        centre = self._futures(events[:1], np.zeros((1, 1)))[0, 0]
+        unit = self._target.unit
+        bounds = [(centre + errors[low] * unit, centre + errors[high] * unit)]
+        for step in range(1, horizon):
+            ends = np.quantile(paths[:, step], (tail, 1 - tail))
+            bounds.append((float(ends[0]), float(ends[1])))
+        return [(float(a), float(b)) for a, b in bounds]
+
+    def step_one(self, x: Features | None = None) -> float:
+        """Forecast the next value and go on as if it had come, without learning."""
+        forecast = self._step(x or {})
+        self._suppose(forecast, self._target.base)
+        return forecast
+
+    def _futures(
+        self, events: Sequence[Features], errors: NDArray[np.float64]
+    ) -> NDArray[np.float64]:
+        """Return the values along paths, (paths, steps), whose steps miss their forecast by errors.
+
+        Errors, (paths, steps), are in typical sizes.
+        """
+        learner, unit = self._learner, self._target.unit
+        assert learner is not None
+        carry, recent = learner.get_carry(), self._recent()
+        values = np.zeros(errors.shape)
+        try:
+            for path, missed in enumerate(errors):
+                learner.put_back(carry)
+                self._put_recent(recent)
+                for step, x in enumerate(events):
+                    self._read(self._encoder.encode(x))
+                    base = self._base()
+                    forecast = self._mixed(self._own(base))
+                    values[path, step] = forecast + missed[step] * unit
+                    learner.advance(self._inputs)
+                    self._suppose(values[path, step], base)
+        finally:
+            learner.put_back(carry)
+            self._put_recent(recent)
+        return values
+
+    def _suppose(self, y: float, base: float) -> None:
+        """Go on as if y had come; learn nothing."""
+        last = self._target.recent.last
+        self._target.recent = Recent(y, 0.0 if last is None else y - last, y - base)
+        if self._experts is not None:
+            self._experts.observe(self._features, y)
+
+
+def _events(horizon: int, xs: Sequence[Features] | None) -> Sequence[Features]:
+    check_size("horizon", horizon)
+    if xs is None:
+        return [{}] * horizon
+    if len(xs) != horizon:
+        raise ValueError(f"expected features for each of {horizon} steps, got {len(xs)}")
+    return xs
+
+
+def _rank(level: float, count: int) -> int:
+    """Return the place of a conformal quantile among sorted errors."""
+    return min(max(math.ceil(level * (count + 1)) - 1, 0), count - 1)
