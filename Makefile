@@ -6,12 +6,13 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/installed
 PLACES := lstmwidgets streaming tests benchmarks
+PEERS  := .venv-peers
 
 .DEFAULT_GOAL := help
-.PHONY: help demo setup test test-slow lint format lab bench clean
+.PHONY: help demo setup test test-slow lint format lab bench bench-peers clean
 
 help: ## list the targets
-	@sed -nE 's/^([a-z-]+):[^#]*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
+	@sed -nE 's/^([a-z-]+):[^#]*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
 
 $(STAMP): pyproject.toml constraints.txt
 	@command -v $(PYTHON) >/dev/null || { echo "$(PYTHON) is not installed; name another with: make PYTHON=python3.12 …"; exit 2; }
@@ -46,6 +47,18 @@ lab: setup ## JupyterLab on the notebooks
 
 bench: $(STAMP) ## speed, side by side with the alternatives, single thread
 	$(BIN)/python -m benchmarks
+
+# deep-river needs an older River, so it lives in an environment of its own. It also asks for torch
+# before 2.6, but works with the one that we use; --no-deps lets both be there, and so the list is
+# complete.
+$(PEERS)/installed: benchmarks/peers-requirements.txt constraints.txt
+	$(PYTHON) -m venv --clear $(PEERS)
+	$(PEERS)/bin/pip install --quiet --constraint constraints.txt torch
+	$(PEERS)/bin/pip install --quiet --no-deps --requirement benchmarks/peers-requirements.txt
+	@touch $@
+
+bench-peers: $(STAMP) $(PEERS)/installed ## speed and error beside deep-river, in its own .venv-peers
+	$(BIN)/python -m benchmarks.peers
 
 clean: ## remove what can be made again: caches (compiled kernels too), builds, outputs
 	rm -rf build dist out screenshots .hypothesis .mypy_cache .pytest_cache .ruff_cache .import_linter_cache *.egg-info

@@ -137,7 +137,7 @@ def backpropagated(
     seen = [x.clone().requires_grad_() for x in inputs[-window:]]
     for x in seen:
         state = reference.step(x, state)
-    value = loss_of(loss, reference.output(state, seen[-1].detach()), target)
+    value = loss_of(loss, reference.output(state, seen[-1]), target)
     value.backward()
     return reference, value.item(), seen
 

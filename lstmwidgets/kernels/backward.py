@@ -258,7 +258,7 @@ def _through_normalised_projections(
 
 @compiled
 def _standardise(values: Array) -> float:
-    """Bring values to mean 0 and variance 1, and return what their deviations were multiplied by."""
+    """Bring values to mean 0 and variance 1; return what their deviations were multiplied by."""
     count = values.shape[0]
     mean = 0.0
     for j in range(count):
@@ -267,7 +267,7 @@ def _standardise(values: Array) -> float:
     variance = 0.0
     for j in range(count):
         variance += (values[j] - mean) ** 2
-    scale = 1.0 / np.sqrt(variance / count + LAYER_NORM_EPSILON)
+    scale = float(1.0 / np.sqrt(variance / count + LAYER_NORM_EPSILON))
     for j in range(count):
         values[j] = (values[j] - mean) * scale
     return scale
@@ -301,12 +301,14 @@ def _dot(row: Array, errors: Array) -> Any:
 
 @compiled
 def dot_rows(rows: Array, first: int, errors: Array, result: Array) -> None:
+    """Write the products of rows with errors, one for each number of the result."""
     for r in range(result.shape[0]):
         result[r] = _dot(rows[first + r], errors)
 
 
 @compiled
 def add_dot_rows(rows: Array, first: int, errors: Array, result: Array) -> None:
+    """Add the products of rows with errors to the result."""
     for r in range(result.shape[0]):
         result[r] += _dot(rows[first + r], errors)
 
@@ -318,7 +320,7 @@ def _add_products(
     """Add the sum over steps of source times dL/dz to the gradient of every row."""
     kind, hidden = sizes[KIND], sizes[HIDDEN]
     width = gradient.shape[1]
-    second = width if kind == LAYER_NORM else np.int64(0)
+    second: Any = width if kind == LAYER_NORM else np.int64(0)
     first: Any = np.int64(0)
     for layer in range(sizes[LAYERS]):
         count = source_count(sizes, layer)

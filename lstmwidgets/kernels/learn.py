@@ -52,6 +52,18 @@ def predict(
 
 
 @compiled
+def predict_sequence(
+    sizes: Array, parameters: Array, xs: Array, memory: Array, scratch: Array, output: Array
+) -> None:
+    """Write the outputs (K,) after a sequence of inputs (T, I) that begins at zeros."""
+    rows, vectors, head, bias = views(sizes, parameters)
+    memory[:] = 0
+    for t in range(xs.shape[0]):
+        advance(sizes[KIND], rows, vectors, xs[t], memory, scratch)
+    _read_out(head, bias, memory, xs[xs.shape[0] - 1], output)
+
+
+@compiled
 def move_on(
     rule: int,
     sizes: Array,
@@ -100,7 +112,7 @@ def learn(
         _copy(tape[t], tape[t + 1])
         advance(sizes[KIND], rows, vectors, inputs[t, 0], tape[t + 1], scratch)
     _read_out(head, bias, tape[last], x, output)
-    d_output = scratch[: output.shape[0]]
+    d_output = scratch[scratch.shape[0] - output.shape[0] :]
     value = loss_and_gradient(loss, levels, output, target, d_output)
     gradient[:] = 0
     back[:] = 0
@@ -110,6 +122,8 @@ def learn(
         assign(sizes, parameters, gradient, traces, x, tape, dz[0], back, dx)
     else:
         backward(sizes, parameters, gradient, inputs, tape, last, dz, back, dx, scratch)
+    if dx.shape[0] > 0:
+        _through_skip(head, d_output, dx[last - 1])
     return value
 
 
@@ -182,3 +196,13 @@ def _through_head(
             dh[j] += error * own[j]
         for j in range(d_beside.shape[0]):
             d_beside[j] += error * x[j]
+
+
+@compiled
+def _through_skip(head: Array, d_output: Array, dx: Array) -> None:
+    """Add dL/dx of the last input by way of what the head reads of it."""
+    beside = head.shape[1] - dx.shape[0]
+    if beside > 0:
+        for k in range(d_output.shape[0]):
+            for j in range(dx.shape[0]):
+                dx[j] += d_output[k] * head[k, beside + j]

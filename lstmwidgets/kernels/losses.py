@@ -41,7 +41,7 @@ def loss_and_gradient(
     An output whose target is NaN has no loss and no gradient.
     """
     if loss == CROSS_ENTROPY:
-        return _cross_entropy(output, np.int64(target[0]), gradient)
+        return _cross_entropy(output, int(target[0]), gradient)
     total = 0.0
     for k in range(output.shape[0]):
         apart = output[k] - target[k]
@@ -75,7 +75,7 @@ def _cross_entropy(output: Array, target: int, gradient: Array) -> float:
     probabilities(output, gradient)
     loss = -np.log(max(np.float64(gradient[target]), 1e-300))
     gradient[target] -= 1
-    return loss
+    return float(loss)
 
 
 @compiled

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .compiled import compiled
+from .compiled import compiled, compiled_sum
 
 Array = NDArray[Any]
 
@@ -61,25 +61,13 @@ def optimize(
     return True
 
 
-@compiled
+@compiled_sum
 def global_norm(gradient: Array) -> float:
     """Return the Euclidean norm; squares are added up in float64."""
-    lanes = 8  # independent sums, which vectorise
-    totals = (0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
-    a, b, c, d, e, f, g, h = totals
-    whole = gradient.shape[0] - gradient.shape[0] % lanes
-    for k in range(0, whole, lanes):
-        a += np.float64(gradient[k]) ** 2
-        b += np.float64(gradient[k + 1]) ** 2
-        c += np.float64(gradient[k + 2]) ** 2
-        d += np.float64(gradient[k + 3]) ** 2
-        e += np.float64(gradient[k + 4]) ** 2
-        f += np.float64(gradient[k + 5]) ** 2
-        g += np.float64(gradient[k + 6]) ** 2
-        h += np.float64(gradient[k + 7]) ** 2
-    for k in range(whole, gradient.shape[0]):
-        a += np.float64(gradient[k]) ** 2
-    return np.sqrt(((a + b) + (c + d)) + ((e + f) + (g + h)))
+    total = 0.0
+    for k in range(gradient.shape[0]):
+        total += np.float64(gradient[k]) * np.float64(gradient[k])
+    return float(np.sqrt(total))
 
 
 @compiled

@@ -93,7 +93,8 @@ def _standardised(value: float, statistics: Array, k: int) -> float:
     deviation = np.sqrt(statistics[SQUARES, k] / count) if count > 0 else 0.0
     if deviation <= 0:
         return 0.0
-    return min(max((value - statistics[MEAN, k]) / deviation, -BOUND), BOUND)
+    result: float = min(max((value - statistics[MEAN, k]) / deviation, -BOUND), BOUND)
+    return result
 
 
 @compiled

@@ -4,5 +4,15 @@ from .anomaly import LSTMAnomalyDetector
 from .classifier import LSTMClassifier
 from .forecaster import LSTMForecaster
 from .regressor import LSTMRegressor
+from .saving import load, save
+from .text import LSTMTextClassifier
 
-__all__ = ["LSTMAnomalyDetector", "LSTMClassifier", "LSTMForecaster", "LSTMRegressor"]
+__all__ = [
+    "LSTMAnomalyDetector",
+    "LSTMClassifier",
+    "LSTMForecaster",
+    "LSTMRegressor",
+    "LSTMTextClassifier",
+    "load",
+    "save",
+]

@@ -2,43 +2,17 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Hashable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from river import base
 
-from ..kernels.losses import probabilities
 from .batches import column, frame_like, rows, series_like
 from .estimator import Features, LSTMEstimator
+from .labels import Labels
 from .learner import OnlineLearner
-
-
-class Labels:
-    """The classes of a stream, in the order of first appearance, and how often each has come."""
-
-    def __init__(self) -> None:
-        self.places: dict[Hashable, int] = {}
-        self.seen = 0
-
-    def is_usable(self, y: Any) -> bool:
-        """Return whether a label names a class: None and NaN do not."""
-        if not isinstance(y, Hashable):
-            raise TypeError(f"expected a hashable label, got {type(y).__name__} {y!r}")
-        return y is not None and y == y
-
-    def prior(self) -> float:
-        """Return the log probability of one more class, next to those there are."""
-        return -math.log(self.seen + 2)
-
-    def distribution(self, output: NDArray[np.float32]) -> dict[Any, float]:
-        """Return the probability of each class from the logits, (K,)."""
-        logits = output.astype(np.float64)
-        result = np.empty_like(logits)
-        probabilities(logits, result)
-        return dict(zip(self.places, result.tolist(), strict=True))
+from .optimizers import OptimizerFactory
 
 
 class LSTMClassifier(LSTMEstimator, base.MiniBatchClassifier):
@@ -85,8 +59,8 @@ class LSTMClassifier(LSTMEstimator, base.MiniBatchClassifier):
         cell: str = "standard",
         gradient: str = "tbptt",
         window: int = 16,
-        optimizer: Any = "adam",
-        lr: float = 0.005,
+        optimizer: str | OptimizerFactory = "adam",
+        lr: float = 0.01,
         clip: float = 1.0,
         scale: bool = True,
         target_lag: bool = True,
@@ -134,28 +108,20 @@ class LSTMClassifier(LSTMEstimator, base.MiniBatchClassifier):
             self.unlearned += 1
             self._advance(x)
             return
-        if self._learner is None:
-            self._labels.places[y] = 0
         values = self._take_in(x)
         assert self._learner is not None
-        if not self._labels.places:  # unlabelled events came first; their class is this one
-            self._labels.places[y] = 0
-        if y not in self._labels.places:
-            self._labels.places[y] = len(self._labels.places)
-            self._learner.grow_outputs([self._learner.typical_output() + self._labels.prior()])
-        if self.target_lag and len(self._last_places) < len(self._labels.places):
+        place = self._labels.learn(y, self._learner)
+        if self.target_lag and place == len(self._last_places):
             self._last_places.append(self._learner.input_size)
             self._learner.grow_inputs([f"last is {y!r}"])
             self._make_room()
         self._read(values)
         self._write_last()
-        place = self._labels.places[y]
         self._goal[0] = place
         self._learn(self._goal)
-        self._labels.seen += 1
         self._last = place
 
-    def predict_proba_one(self, x: Features, **kwargs: Any) -> dict[Any, float]:
+    def predict_proba_one(self, x: Features, **kwargs: Any) -> dict[Any, float]:  # noqa: ARG002
         """Return the probability of each class seen so far, in float64; changes nothing."""
         if self._learner is None or not self._labels.places:
             return {}

@@ -145,15 +145,14 @@ class Experts:
         self._scalars[kernels.SEEN] = 0
 
     def get_state(self) -> tuple[float, ...]:
-        """Return the recent past: the targets that later forecasts look back on, oldest first."""
-        seen, size = int(self._scalars[kernels.SEEN]), len(self._lags)
-        return tuple(float(self._lags[n % size]) for n in range(max(0, seen - size), seen))
+        """Return the recent past: how many targets have come, and those that are looked back on."""
+        return (float(self._scalars[kernels.SEEN]), *self._lags.tolist())
 
     def set_state(self, state: tuple[float, ...]) -> None:
         """Put back what `get_state` returned: another stream's, or the same one's from before."""
         self.reset()
-        self._lags[: len(state)] = state
-        self._scalars[kernels.SEEN] = len(state)
+        if state:
+            self._scalars[kernels.SEEN], self._lags[:] = state[0], state[1:]
 
     @property
     def shares(self) -> dict[str, float]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,8 +12,8 @@ from river.time_series.base import Forecaster
 from ..checks import check_probability, check_size
 from ..kernels.scaling import LARGEST
 from .estimator import Features
+from .numeric import NumericEstimator, check_target
 from .optimizers import OptimizerFactory
-from .regressor import TargetModel, check_target
 from .target import Recent
 
 ERRORS = 512
@@ -24,7 +23,7 @@ PATHS = 200
 """Futures drawn for an interval more than one step ahead."""
 
 
-class LSTMForecaster(TargetModel, Forecaster):
+class LSTMForecaster(NumericEstimator, Forecaster):
     """Forecasts a series, step after step, with an LSTM beside cheap experts.
 
     Works as given: the series is not to be scaled, differenced or windowed, and may trend, drift,
@@ -145,7 +144,8 @@ class LSTMForecaster(TargetModel, Forecaster):
         events = _events(horizon, xs)
         if self._learner is None:
             return [0.0] * horizon
-        return self._futures(events, np.zeros((1, horizon)))[0].tolist()
+        values: list[float] = self._futures(events, np.zeros((1, horizon)))[0].tolist()
+        return values
 
     def forecast_interval(
         self, horizon: int, xs: Sequence[Features] | None = None, *, coverage: float = 0.9

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import math
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
@@ -12,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from ..cells import CELLS
+from ..cells import CELLS, Cell
 from ..kernels import learn as kernels
 from ..kernels import parameters as layout
 from ..kernels.losses import LOSSES
@@ -22,10 +21,13 @@ from ..kernels.step import KINDS
 from ..lstm import LSTM
 from ..state import Gates, State
 from .optimizers import CompiledOptimizer, OptimizerFactory, TorchOptimizer, find_optimizer
+from .weights import draw_weights, grown_moments, input_row, transplant
 
 Array = NDArray[Any]
 
 GRADIENTS = {"tbptt": kernels.TBPTT, "eligibility": kernels.ELIGIBILITY}
+CELL_NAMES = {kind: name for name, kind in KINDS.items()}
+
 TRACED_CELLS = ("standard", "peephole", "coupled")
 """Cells that the eligibility rule is defined for."""
 
@@ -135,12 +137,16 @@ class OnlineLearner:
         self._input_gradient = input_gradient
         read = hidden_size + (len(names) if skip else 0)
         kind = KINDS[cell]
-        self._cell = CELLS[cell]
         self._sizes = np.array([kind, len(names), hidden_size, num_layers, outputs, read])
         self._clock = np.zeros(2, np.int64)
+        self._module: LSTM | None = None
         self._make_stores()
-        self._draw_weights(names)
+        draw_weights(self._sizes, self._parameters, names, seed)
         self._make_ready()
+
+    @property
+    def _cell(self) -> Cell:
+        return CELLS[CELL_NAMES[int(self._sizes[layout.KIND])]]
 
     @property
     def input_size(self) -> int:
@@ -163,6 +169,13 @@ class OnlineLearner:
             self._memory,
             self._scratch,
             self.output,
+        )
+        return self.output
+
+    def predict_sequence(self, xs: Array) -> Array:
+        """Return the outputs (K,) after a sequence (T, I) that begins at zeros; see `predict`."""
+        kernels.predict_sequence(
+            self._sizes, self._parameters, xs, self._memory, self._scratch, self.output
         )
         return self.output
 
@@ -232,7 +245,7 @@ class OnlineLearner:
         return self._named(self._gradient)
 
     def parameters(self) -> dict[str, Array]:
-        """Return copies of all weights by their names in `lstm`, and ``head.weight``, ``head.bias``.
+        """Return copies of all weights by name: as in `lstm`, and ``head.weight``, ``head.bias``.
 
         A layer has one bias here; it is shown as ``bias_ih``, and ``bias_hh`` is zero.
         """
@@ -297,7 +310,7 @@ class OnlineLearner:
         self._inputs[:filled, 0, : carry.inputs.shape[1]] = carry.inputs
         if self._traces.size:
             self._traces[:] = 0
-            _transplant(carry.sizes, carry.traces, self._sizes, self._traces)
+            transplant(carry.sizes, carry.traces, self._sizes, self._traces)
 
     def grow_inputs(self, new_names: Iterable[str]) -> None:
         """Add inputs. Predictions stay as they are until a new input differs from zero."""
@@ -310,7 +323,7 @@ class OnlineLearner:
         self._grow(sizes)
         rows, _, _, _ = layout.views(self._sizes, self._parameters)
         for place, name in enumerate(names, start=old):
-            rows[place] = self._input_row(name)
+            rows[place] = input_row(sizes, name, self.seed)
 
     def grow_outputs(self, biases: Sequence[float]) -> None:
         """Add outputs that start at these biases, with no other weights. Others do not move."""
@@ -319,11 +332,6 @@ class OnlineLearner:
         self._grow(sizes)
         _, _, _, bias = layout.views(self._sizes, self._parameters)
         bias[-len(biases) :] = biases
-
-    def typical_output(self) -> float:
-        """Return the logarithm of the summed exponentials of the outputs' biases."""
-        _, _, _, bias = layout.views(self._sizes, self._parameters)
-        return float(np.logaddexp.reduce(bias.astype(np.float64)))
 
     def _grow(self, sizes: NDArray[np.int64]) -> None:
         kept = [self._parameters, self._moments[0], self._moments[1], self._traces]
@@ -336,11 +344,11 @@ class OnlineLearner:
         grown = [self._parameters, self._moments[0], self._moments[1], self._traces]
         for before, after in zip(kept, grown, strict=True):
             if after.size:
-                _transplant(old, before, sizes, after)
+                transplant(old, before, sizes, after)
         self._make_ready()
         self.put_back(carry)
         if tensors is not None and isinstance(self._optimizer, TorchOptimizer):
-            self._optimizer.take_moments(_grown_moments(old, sizes, tensors))
+            self._optimizer.take_moments(grown_moments(old, sizes, tensors))
 
     def _make_stores(self) -> None:
         """Make what a learner keeps: weights, moments, traces and the window."""
@@ -356,14 +364,14 @@ class OnlineLearner:
         """Make what is not worth keeping in a pickle."""
         _, inputs, hidden, layers, outputs, _ = self._sizes.tolist()
         _, width, _ = layout.shapes(self._sizes)
-        self._module: LSTM | None = None
+        self._module = None
         self._gradient = layout.empty(self._sizes)
         self._memory = np.zeros((layers, 6 * hidden), np.float32)
         errors = 2 * width if self._cell.name == "layer_norm" else width
         self._dz = np.zeros((self._window, layers, errors), np.float32)
         self._back = np.zeros((layers, 5 * hidden), np.float32)
         self.input_errors = np.zeros((self._window * self._input_gradient, inputs), np.float32)
-        self._scratch = np.zeros(max(9 * hidden, outputs), np.float32)
+        self._scratch = np.zeros(9 * hidden + outputs, np.float32)
         self.output = np.zeros(outputs, np.float32)
         self._levels = np.zeros(outputs, np.float32)
         self._levels[:] = self._loss_levels or 0.0
@@ -412,91 +420,3 @@ class OnlineLearner:
             for name, weight in layer.items()
         }
         return named | {"head.weight": head.copy(), "head.bias": bias.copy()}
-
-    def _draw_weights(self, names: list[str]) -> None:
-        """Draw orthogonal recurrent and uniform input weights; biases 0, that of f 1; head 0.
-
-        A forget gate that starts open lets the error reach back from the first event on (Gers et
-        al. 2000, section 3.1; Jozefowicz et al. 2015, section 4).
-        """
-        kind, inputs, hidden, layers, _, _ = self._sizes.tolist()
-        rows, vectors, _, _ = layout.views(self._sizes, self._parameters)
-        width = rows.shape[1]
-        bound = 1 / math.sqrt(hidden)
-        for place, name in enumerate(names):
-            rows[place] = self._input_row(name)
-        first = inputs
-        for layer in range(layers):
-            if layer:
-                below = self._generator(f"below {layer}")
-                rows[first : first + hidden] = below.uniform(-bound, bound, (hidden, width))
-                first += hidden
-            recurrent = self._generator(f"recurrent {layer}")
-            for block in np.split(rows[first : first + hidden], width // hidden, axis=1):
-                block[:] = _orthogonal(recurrent, hidden)
-            first += hidden
-            if self._cell.name == "full_gate_recurrence":
-                gates = self._generator(f"gates {layer}")
-                drawn = gates.uniform(-bound, bound, (3 * hidden, width))
-                drawn[:, 2 * hidden : 3 * hidden] = 0  # the candidate has no such connection
-                rows[first : first + 3 * hidden] = drawn
-                first += 3 * hidden
-            forget = slice(0, hidden) if self._cell.name == "coupled" else slice(hidden, 2 * hidden)
-            vectors[layer, forget] = 1
-            if self._cell.name == "layer_norm":
-                vectors[layer, width : 13 * hidden] = 1
-            else:
-                peephole = self._generator(f"peephole {layer}")
-                rest = vectors[layer, width:]
-                rest[:] = peephole.uniform(-bound, bound, len(rest))
-
-    def _input_row(self, name: str) -> Array:
-        """Return the initial weights of one input: they depend on its name and the seed only."""
-        _, width, _ = layout.shapes(self._sizes)
-        bound = 1 / math.sqrt(self._sizes[layout.HIDDEN])
-        return self._generator(f"input {name}").uniform(-bound, bound, width)
-
-    def _generator(self, name: str) -> np.random.Generator:
-        digest = hashlib.blake2b(f"{self.seed} {name}".encode(), digest_size=16).digest()
-        return np.random.default_rng(int.from_bytes(digest, "big"))
-
-
-def _orthogonal(generator: np.random.Generator, size: int) -> Array:
-    """Return a random orthogonal matrix (Saxe et al. 2014, section 3)."""
-    q, r = np.linalg.qr(generator.standard_normal((size, size)))
-    return q * np.sign(np.diag(r))
-
-
-def _transplant(sizes: Array, flat: Array, new_sizes: Array, new_flat: Array) -> None:
-    """Copy every number of a layout to its place in a larger one."""
-    parts = zip(layout.views(sizes, flat), layout.views(new_sizes, new_flat), strict=True)
-    for place, (old, new) in enumerate(parts):
-        _transplant_part(sizes, place, old, new)
-
-
-def _transplant_part(sizes: Array, place: int, old: Array, new: Array) -> None:
-    if place == 0:  # new inputs' rows come after those of the old ones
-        inputs = sizes[layout.INPUTS]
-        new[:inputs] = old[:inputs]
-        new[len(new) - len(old) + inputs :] = old[inputs:]
-    else:
-        new[tuple(slice(0, size) for size in old.shape)] = old
-
-
-def _grown_moments(
-    sizes: Array, new_sizes: Array, moments: list[dict[str, Any]]
-) -> list[dict[str, Any]]:
-    """Give what an optimizer kept of every parameter the shape of the grown one."""
-    before = layout.views(sizes, layout.empty(sizes))
-    after = layout.views(new_sizes, layout.empty(new_sizes))
-    grown: list[dict[str, Any]] = []
-    for place, (old, new, kept) in enumerate(zip(before, after, moments, strict=True)):
-        grown.append({})
-        for name, value in kept.items():
-            if isinstance(value, torch.Tensor) and value.shape == old.shape:
-                larger = np.zeros(new.shape, np.float32)
-                _transplant_part(sizes, place, value.numpy(), larger)
-                grown[place][name] = torch.from_numpy(larger)
-            else:
-                grown[place][name] = value
-    return grown

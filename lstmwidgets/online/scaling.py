@@ -37,7 +37,8 @@ class OnlineScaler:
     @property
     def mean(self) -> NDArray[np.float64]:
         """Mean of each column so far; 0 where nothing is known."""
-        return self._statistics[MEAN].copy()
+        mean: NDArray[np.float64] = self._statistics[MEAN].copy()
+        return mean
 
     @property
     def deviation(self) -> NDArray[np.float64]:

@@ -79,6 +79,11 @@ class TargetScaler:
         return self._mean if self.scale else 0.0
 
     @property
+    def is_known(self) -> bool:
+        """Whether there is a unit to learn in."""
+        return not self.scale or self._typical > 0
+
+    @property
     def unit(self) -> float:
         """The typical difference between target and base; 1 as long as it is not known."""
         return self._typical if self.scale and self._typical > 0 else 1.0

@@ -1,0 +1,55 @@
+"""The classes of a stream, which are not known beforehand."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Hashable
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..kernels.losses import probabilities
+from .learner import OnlineLearner
+
+
+class Labels:
+    """Gives every class its output of a learner, in the order of first appearance.
+
+    Attributes
+    ----------
+    places : dict
+        Each class's output.
+    seen : int
+        Events learned.
+    """
+
+    def __init__(self) -> None:
+        self.places: dict[Any, int] = {}
+        self.seen = 0
+
+    def is_usable(self, y: Any) -> bool:
+        """Return whether a label names a class: None and NaN do not."""
+        if not isinstance(y, Hashable):
+            raise TypeError(f"expected a hashable label, got {type(y).__name__} {y!r}")
+        return y is not None and bool(y == y)
+
+    def learn(self, y: Any, learner: OnlineLearner) -> int:
+        """Return a class's output, after making room for it if it is new.
+
+        The logits of the others do not move. A new class begins with the probability of something
+        that has not come in all events so far (Laplace's rule of succession).
+        """
+        place = self.places.setdefault(y, len(self.places))
+        if place == learner.outputs:
+            bias = learner.head.bias.detach().double().logsumexp(0)
+            learner.grow_outputs([float(bias) - math.log(self.seen + 1)])
+        self.seen += 1
+        return place
+
+    def distribution(self, output: NDArray[np.float32]) -> dict[Any, float]:
+        """Return the probability of each class in float64 from the outputs, (K,)."""
+        logits = output.astype(np.float64)
+        result = np.empty_like(logits)
+        probabilities(logits, result)
+        return dict(zip(self.places, result.tolist(), strict=True))

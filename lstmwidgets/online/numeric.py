@@ -1,0 +1,119 @@
+"""What regression and forecasting share: a numeric target."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import numpy as np
+
+from ..checks import check_choice, check_probability
+from ..kernels.scaling import LARGEST
+from .estimator import Features, LSTMEstimator
+from .experts import Experts
+from .features import NUMBER
+from .learner import OnlineLearner
+from .target import Recent, TargetScaler
+
+LOSSES = ("absolute", "huber", "squared", "quantile")
+
+
+class NumericEstimator(LSTMEstimator):
+    """An LSTM that predicts a number: the target's scale, and experts beside it."""
+
+    loss: str
+    quantile: float
+    experts: bool
+
+    def _begin(self, seasonality: int | None) -> None:
+        check_choice("loss", self.loss, LOSSES)
+        check_probability("quantile", self.quantile)
+        self._target = TargetScaler(self.scale, self.target_lag)
+        mixed = self.experts and self.scale and self.target_lag and self.loss != "quantile"
+        self._experts = Experts(0, seasonality) if mixed else None
+        self._goal = np.zeros(1, np.float32)
+
+    @property
+    def shares(self) -> dict[str, float]:
+        """Weight of each expert in the predictions; they add up to 1."""
+        return {"lstm": 1.0} if self._experts is None else self._experts.shares
+
+    def _recent(self) -> tuple[Any, ...]:
+        experts = () if self._experts is None else self._experts.get_state()
+        return (self._target.recent, experts)
+
+    def _put_recent(self, recent: tuple[Any, ...]) -> None:
+        targets, experts = recent if recent else (Recent(), ())
+        self._target.recent = targets
+        if self._experts is not None:
+            self._experts.set_state(experts)
+
+    def _implicit_inputs(self) -> Sequence[str]:
+        return self._target.inputs
+
+    def _features_grew(self) -> None:
+        if self._experts is not None:
+            self._experts.grow(len(self._encoder.columns))
+
+    def _make_learner(self, input_names: Iterable[str]) -> OnlineLearner:
+        level = self.quantile if self.loss == "quantile" else 1.0
+        return OnlineLearner(
+            input_names, loss=self.loss, levels=(level,), **self._learner_options()
+        )
+
+    def _base(self) -> float:
+        """Write the past targets into the inputs, and return what is to be expected from them."""
+        experts = self._experts
+        base = self._target.base if experts is None else experts.base(self._features)
+        recent = self._target.as_inputs(base)
+        self._inputs[: len(recent)] = recent
+        return base
+
+    def _own(self, base: float) -> float:
+        """Return the LSTM's own prediction."""
+        assert self._learner is not None
+        return self._target.unscaled(float(self._learner.predict(self._inputs)[0]), base)
+
+    def _mixed(self, own: float) -> float:
+        return own if self._experts is None else self._experts.predict(self._features, own)
+
+    def _predict(self, x: Features) -> float:
+        if self._learner is None:
+            return 0.0
+        self._read(self._encoder.encode(x))
+        return self._mixed(self._own(self._base()))
+
+    def _learn_target(self, x: Features, y: float | None) -> None:
+        check_target(y)
+        self._read(self._take_in(x))
+        assert self._learner is not None
+        base = self._base()
+        if y is None or not abs(y) <= LARGEST:
+            self.unlearned += 1
+            self._learner.advance(self._inputs)
+            return
+        y = float(y)
+        if self._target.is_known:
+            self._goal[0] = self._target.scaled(y, base)
+            self._learn(self._goal)
+        else:
+            self._learner.predict(self._inputs)
+            self._learner.advance(self._inputs)
+        if self._experts is not None:
+            own = self._target.unscaled(float(self._learner.output[0]), base)
+            self._experts.learn(self._features, y, own)
+        self._target.learn(y, base)
+
+    def _step(self, x: Features) -> float:
+        prediction = self._predict(x)
+        self._read(self._take_in(x))
+        assert self._learner is not None
+        self._base()
+        self._learner.advance(self._inputs)
+        return prediction
+
+
+def check_target(y: object) -> None:
+    """Raise unless a target is a number or missing."""
+    if y is not None and not isinstance(y, NUMBER):
+        raise TypeError(f"expected a number as target, got {type(y).__name__} {y!r}")

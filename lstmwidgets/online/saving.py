@@ -1,0 +1,213 @@
+"""Estimators in safetensors files: arrays as tensors, all else in the JSON header.
+
+Nothing in such a file is code and nothing of it is run: a reader makes objects of the classes in
+`CLASSES` only and fills in what it finds. Saving writes a file beside the old one and then puts it
+in its place, so that a crash leaves one of the two whole.
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+import math
+import os
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors import numpy as safetensors_numpy
+
+from .anomaly import Calibration, LSTMAnomalyDetector
+from .classifier import LSTMClassifier
+from .estimator import LSTMEstimator
+from .experts import Experts
+from .features import FeatureEncoder
+from .forecaster import LSTMForecaster
+from .labels import Labels
+from .learner import OnlineLearner
+from .regressor import LSTMRegressor
+from .scaling import OnlineScaler
+from .target import Recent, TargetScaler
+from .text import LSTMTextClassifier
+from .words import WordVectors
+
+FORMAT = "lstmwidgets estimator 1"
+
+CLASSES: dict[str, type] = {
+    kind.__name__: kind
+    for kind in (
+        Calibration,
+        Experts,
+        FeatureEncoder,
+        LSTMAnomalyDetector,
+        LSTMClassifier,
+        LSTMForecaster,
+        LSTMRegressor,
+        LSTMTextClassifier,
+        Labels,
+        OnlineLearner,
+        OnlineScaler,
+        Recent,
+        TargetScaler,
+        WordVectors,
+    )
+}
+"""What a file may hold, by name."""
+
+ODD_FLOATS = {"nan": math.nan, "inf": math.inf, "-inf": -math.inf}
+
+
+def save(model: LSTMEstimator, path: str | os.PathLike[str]) -> None:
+    """Save an estimator with all it has learned, its state and its optimizer.
+
+    Parameters
+    ----------
+    model : LSTMEstimator
+        Any of `lstmwidgets.online`.
+    path : path
+        File to write, by custom ``….safetensors``; an older one is replaced in one go.
+
+    Raises
+    ------
+    ValueError
+        If something in it has no form in such a file: a class label, a feature's name or an
+        optimizer that is no plain value. Nothing is then written.
+    """
+    arrays: dict[str, np.ndarray[Any, Any]] = {}
+    tree = _encode(model, arrays, "model")
+    data = safetensors_numpy.save(
+        arrays, {"format": FORMAT, "model": json.dumps(tree, allow_nan=False)}
+    )
+    path = Path(path)
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=path.name, suffix=".part")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        Path(name).replace(path)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise
+
+
+def load(path: str | os.PathLike[str]) -> Any:
+    """Return the estimator that `save` wrote; it goes on bit for bit.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such file.
+    ValueError
+        If the file is another one, or damaged.
+    """
+    try:
+        with safe_open(path, framework="numpy") as file:
+            header = file.metadata() or {}
+            if header.get("format") != FORMAT:
+                raise ValueError(f"{path} is no file of an estimator ({FORMAT!r})")
+            arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+            model = _decode(json.loads(header["model"]), arrays)
+    except (SafetensorError, KeyError, TypeError, IndexError, AttributeError) as error:
+        raise ValueError(f"{path} cannot be read as an estimator: {error}") from error
+    if not isinstance(model, LSTMEstimator):
+        raise ValueError(f"{path} holds a {type(model).__name__} and no estimator")
+    return model
+
+
+def _encode(value: Any, arrays: dict[str, np.ndarray[Any, Any]], path: str) -> Any:
+    """Return a value's form in JSON, and add its arrays by their path."""
+    if value is None or isinstance(value, bool | int | str):
+        return value if type(value) in (type(None), bool, int, str) else _odd(value, path)
+    if isinstance(value, np.ndarray | torch.Tensor):
+        arrays[path] = np.ascontiguousarray(value)
+        return {"array": path, "torch": isinstance(value, torch.Tensor)}
+    if isinstance(value, float):
+        plain = float(value)
+        return plain if math.isfinite(plain) and type(value) is float else _odd(value, path)
+    if type(value).__name__ in CLASSES and type(value) is CLASSES[type(value).__name__]:
+        inside = tuple(value) if isinstance(value, tuple) else _state(value)
+        return {"class": type(value).__name__, "state": _encode(inside, arrays, path)}
+    if isinstance(value, tuple | list):
+        items = [_encode(item, arrays, f"{path}.{n}") for n, item in enumerate(value)]
+        return items if isinstance(value, list) else {"tuple": items}
+    if isinstance(value, Mapping):
+        pairs = []
+        for n, (key, item) in enumerate(value.items()):
+            name = key if isinstance(key, str) and key.isidentifier() else n
+            place = f"{path}.{name}"
+            pairs.append([_encode(key, arrays, place), _encode(item, arrays, place)])
+        return {"dict": pairs}
+    return _odd(value, path)
+
+
+def _odd(value: Any, path: str) -> Any:
+    """Return the JSON form of numbers of NumPy, floats that JSON lacks, and optimizers."""
+    if isinstance(value, np.generic) and value.dtype.kind in "bif":
+        return {"numpy": value.dtype.name, "value": _encode(value.item(), {}, path)}
+    if isinstance(value, float):
+        return {"float": repr(value)}
+    if isinstance(value, functools.partial) and not value.args:
+        options = {name: _encode(option, {}, path) for name, option in value.keywords.items()}
+        return {"partial": _odd(value.func, path), "options": options}
+    name = getattr(value, "__name__", "")
+    if isinstance(value, type) and getattr(torch.optim, name, None) is value:
+        return {"optimizer": name}
+    raise ValueError(f"{path} cannot be saved: {type(value).__name__} {value!r} is no plain value")
+
+
+def _decode(tree: Any, arrays: Mapping[str, np.ndarray[Any, Any]]) -> Any:
+    """Return the value that a JSON form stands for."""
+    if isinstance(tree, list):
+        return [_decode(item, arrays) for item in tree]
+    if not isinstance(tree, dict):
+        return tree
+    match tree:
+        case {"array": name, "torch": of_torch}:
+            array = arrays[name].copy()
+            return torch.from_numpy(array) if of_torch else array
+        case {"tuple": items}:
+            return tuple(_decode(item, arrays) for item in items)
+        case {"dict": pairs}:
+            return {_decode(key, arrays): _decode(item, arrays) for key, item in pairs}
+        case {"float": name}:
+            return ODD_FLOATS[name]
+        case {
+            "numpy": ("bool" | "int8" | "int16" | "int32" | "int64" | "float32" | "float64") as n
+        }:
+            return np.dtype(n).type(_decode(tree["value"], arrays))
+        case {"optimizer": name}:
+            return _optimizer(name)
+        case {"partial": made, "options": options}:
+            kept = {name: _decode(option, arrays) for name, option in options.items()}
+            return functools.partial(_decode(made, arrays), **kept)
+        case {"class": name, "state": state}:
+            return _made(CLASSES[name], _decode(state, arrays))
+    raise ValueError(f"unknown entry {sorted(tree)}")
+
+
+def _state(value: Any) -> dict[str, Any]:
+    state: dict[str, Any] = value.__getstate__() or {}  # None where there are no attributes
+    return state
+
+
+def _made(kind: type, state: Any) -> Any:
+    if issubclass(kind, tuple):
+        return kind(*state)
+    made: Any = object.__new__(kind)
+    if hasattr(kind, "__setstate__"):
+        made.__setstate__(state)
+    else:
+        vars(made).update(state)
+    return made
+
+
+def _optimizer(name: str) -> Any:
+    found = getattr(torch.optim, name, None)
+    if not (isinstance(found, type) and issubclass(found, torch.optim.Optimizer)):
+        raise ValueError(f"no optimizer of PyTorch: {name!r}")
+    return found

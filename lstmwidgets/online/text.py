@@ -1,0 +1,184 @@
+"""A recurrent classifier of texts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from river import base
+
+from ..checks import check_size
+from .estimator import LSTMEstimator
+from .labels import Labels
+from .learner import OnlineLearner
+from .optimizers import OptimizerFactory
+from .words import WordVectors, words_of
+
+Text = str | Mapping[Any, Any]
+
+
+class LSTMTextClassifier(LSTMEstimator, base.Classifier):
+    """Classifies texts, each of them one sequence of words, learning from one text at a time.
+
+    The state starts at zeros for every text; nothing is carried from one to the next. Words get a
+    vector when they first come, and vectors are learned with the rest.
+
+    Parameters
+    ----------
+    hidden_size, num_layers, cell, gradient, window, optimizer, lr, clip, seed
+        As in `lstmwidgets.online.estimator.LSTMEstimator`. The window counts words: what stands
+        before the last `window` words of a text is read, and not learned from by truncated
+        backpropagation. The eligibility rule learns from all words, but of the vectors only that of
+        the last one.
+    embedding_size : int
+        Numbers of a word's vector.
+    vocabulary : int
+        How many words get a vector, in the order of first appearance; later ones share one.
+    longest : int
+        Of a longer text the last so many words are read.
+
+    Attributes
+    ----------
+    classes : list
+        Labels seen so far, in the order of first appearance.
+    module, head, state, gates, unlearned
+        As in `lstmwidgets.online.estimator.LSTMEstimator`; state and gates are those at the end of
+        the last learned text.
+
+    Notes
+    -----
+    A text is a string. A dictionary is read as its values, one after the other in the order of
+    their keys. Words are in lower case; punctuation marks are words of their own. A text without
+    any word is as good as another: it is the end mark alone, and learned as such.
+
+    Examples
+    --------
+    >>> from lstmwidgets.online import LSTMTextClassifier
+    >>> model = LSTMTextClassifier(hidden_size=8, seed=1)
+    >>> for _ in range(30):
+    ...     model.learn_one("I love this product!", "positive")
+    ...     model.learn_one("It broke. I hate it.", "negative")
+    >>> model.predict_one("I love it")
+    'positive'
+    """
+
+    def __init__(
+        self,
+        hidden_size: int = 32,
+        num_layers: int = 1,
+        *,
+        cell: str = "standard",
+        gradient: str = "tbptt",
+        window: int = 32,
+        optimizer: str | OptimizerFactory = "adam",
+        lr: float = 0.005,
+        clip: float = 1.0,
+        embedding_size: int = 32,
+        vocabulary: int = 20_000,
+        longest: int = 1_000,
+        seed: int | None = None,
+    ) -> None:
+        super().__init__(
+            hidden_size,
+            num_layers,
+            cell=cell,
+            gradient=gradient,
+            window=window,
+            optimizer=optimizer,
+            lr=lr,
+            clip=clip,
+            seed=seed,
+        )
+        check_size("embedding_size", embedding_size)
+        check_size("vocabulary", vocabulary)
+        check_size("longest", longest)
+        self.embedding_size = embedding_size
+        self.vocabulary = vocabulary
+        self.longest = longest
+        self._labels = Labels()
+        self._goal = np.zeros(1, np.float32)
+        self._words: WordVectors | None = None
+
+    def learn_one(self, x: Text, y: Any) -> None:
+        """Learn one text.
+
+        Parameters
+        ----------
+        x : str
+            The text.
+        y : hashable
+            Label. Texts whose label is None or NaN are counted in `unlearned` and left out.
+        """
+        words = words_of(_text(x), self.longest)
+        if not self._labels.is_usable(y):
+            self.unlearned += 1
+            return
+        if self._learner is None or self._words is None:
+            self._begin()
+        learner, table = self._learner, self._words
+        assert learner is not None
+        assert table is not None
+        table.add(words)
+        rows = table.rows(words)
+        vectors = _with_mean(table.vectors(rows))
+        self._goal[0] = self._labels.learn(y, learner)
+        learner.reset()
+        for vector in vectors[:-1]:
+            learner.advance(vector)
+        learner.lr, learner.clip = self.lr, self.clip
+        learner.learn(vectors[-1], self._goal)
+        read = min(len(rows), len(learner.input_errors))
+        errors = np.zeros_like(vectors)
+        errors[-read:] = learner.input_errors[:read]
+        errors[-1] = 0
+        errors += learner.input_errors[read - 1] / len(rows)  # each has its part in the mean
+        table.learn(rows, errors, self.lr, self.clip)
+
+    def predict_proba_one(self, x: Text, **kwargs: Any) -> dict[Any, float]:  # noqa: ARG002
+        """Return the probability of each class seen so far, in float64; changes nothing."""
+        if self._learner is None or self._words is None:
+            return {}
+        words = words_of(_text(x), self.longest)
+        vectors = _with_mean(self._words.vectors(self._words.rows(words)))
+        return self._labels.distribution(self._learner.predict_sequence(vectors))
+
+    def step_one(self, x: Text) -> dict[Any, float]:
+        """Return the same as `predict_proba_one`: no text leaves anything behind for the next."""
+        return self.predict_proba_one(x)
+
+    @property
+    def classes(self) -> list[Any]:
+        """Labels seen so far, in the order of first appearance."""
+        return list(self._labels.places)
+
+    @property
+    def _multiclass(self) -> bool:
+        return True
+
+    def _begin(self) -> None:
+        options = self._learner_options()
+        self._words = WordVectors(
+            self.embedding_size, self.vocabulary, self.optimizer, options["seed"]
+        )
+        self._learner = OnlineLearner(
+            [f"vector {k}" for k in range(self.embedding_size)],
+            loss="cross_entropy",
+            input_gradient=True,
+            **options,
+        )
+
+
+def _text(x: Text) -> str:
+    if isinstance(x, str):
+        return x
+    if isinstance(x, Mapping):
+        return " ".join(str(x[key]) for key in sorted(x, key=repr))
+    raise TypeError(f"expected a text, or a dict of texts, got {type(x).__name__} {x!r}")
+
+
+def _with_mean(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Let the mean of all vectors (T, E) stand at the end, in the place of the end mark's own."""
+    vectors[-1] = vectors.mean(0)
+    return vectors

@@ -1,0 +1,126 @@
+"""A learner's first weights, and their way into a larger layout."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from ..kernels import parameters as layout
+from ..kernels.step import COUPLED, FULL_GATE_RECURRENCE, LAYER_NORM
+
+Array = NDArray[Any]
+
+
+def draw_weights(sizes: Array, flat: Array, names: Sequence[str], seed: int) -> None:
+    """Draw orthogonal recurrent and uniform input weights; biases 0, that of f 1; head 0.
+
+    A forget gate that starts open lets the error reach back from the first event on (Gers et al.
+    2000, section 3.1; Jozefowicz et al. 2015, section 4).
+
+    Parameters
+    ----------
+    sizes : ndarray
+        See `lstmwidgets.kernels.parameters`.
+    flat : ndarray
+        (P,) zeros; written.
+    names : sequence of str
+        The inputs' names.
+    seed : int
+        Weights depend on it and, those of inputs, on the names only.
+    """
+    kind, inputs, hidden, layers, _, _ = sizes.tolist()
+    rows, vectors, _, _ = layout.views(sizes, flat)
+    for place, name in enumerate(names):
+        rows[place] = input_row(sizes, name, seed)
+    first = inputs
+    for layer in range(layers):
+        if layer:
+            rows[first : first + hidden] = _uniform(sizes, f"below {layer}", seed, hidden)
+            first += hidden
+        recurrent = _generator(f"recurrent {layer}", seed)
+        for block in np.split(rows[first : first + hidden], rows.shape[1] // hidden, axis=1):
+            block[:] = _orthogonal(recurrent, hidden)
+        first += hidden
+        if kind == FULL_GATE_RECURRENCE:
+            gates = _uniform(sizes, f"gates {layer}", seed, 3 * hidden)
+            gates[:, 2 * hidden : 3 * hidden] = 0  # the candidate has no such connection
+            rows[first : first + 3 * hidden] = gates
+            first += 3 * hidden
+        _fill_vector(sizes, vectors[layer], f"peephole {layer}", seed)
+
+
+def input_row(sizes: Array, name: str, seed: int) -> Array:
+    """Return the first weights of one input, (W,): they depend on its name and the seed only."""
+    row: Array = _uniform(sizes, f"input {name}", seed, 1)[0]
+    return row
+
+
+def _fill_vector(sizes: Array, vector: Array, name: str, seed: int) -> None:
+    _, width, _ = layout.shapes(sizes)
+    hidden = sizes[layout.HIDDEN]
+    first = 0 if sizes[layout.KIND] == COUPLED else hidden
+    vector[first : first + hidden] = 1
+    if sizes[layout.KIND] == LAYER_NORM:
+        vector[width : 13 * hidden] = 1  # normalisations begin neutral
+    else:
+        bound, rest = 1 / math.sqrt(hidden), vector[width:]
+        rest[:] = _generator(name, seed).uniform(-bound, bound, len(rest))
+
+
+def _uniform(sizes: Array, name: str, seed: int, count: int) -> Array:
+    _, width, _ = layout.shapes(sizes)
+    bound = 1 / math.sqrt(sizes[layout.HIDDEN])
+    return _generator(name, seed).uniform(-bound, bound, (count, width))
+
+
+def _orthogonal(generator: np.random.Generator, size: int) -> Array:
+    """Return a random orthogonal matrix (Saxe et al. 2014, section 3)."""
+    q, r = np.linalg.qr(generator.standard_normal((size, size)))
+    matrix: Array = q * np.sign(np.diag(r))
+    return matrix
+
+
+def _generator(name: str, seed: int) -> np.random.Generator:
+    digest = hashlib.blake2b(f"{seed} {name}".encode(), digest_size=16).digest()
+    return np.random.default_rng(int.from_bytes(digest, "big"))
+
+
+def transplant(sizes: Array, flat: Array, new_sizes: Array, new_flat: Array) -> None:
+    """Copy every number of a layout to its place in a larger one."""
+    parts = zip(layout.views(sizes, flat), layout.views(new_sizes, new_flat), strict=True)
+    for place, (old, new) in enumerate(parts):
+        _transplant_part(sizes, place, old, new)
+
+
+def _transplant_part(sizes: Array, place: int, old: Array, new: Array) -> None:
+    if place == 0:  # new inputs' rows come after those of the old ones
+        inputs = sizes[layout.INPUTS]
+        new[:inputs] = old[:inputs]
+        new[len(new) - len(old) + inputs :] = old[inputs:]
+    else:
+        new[tuple(slice(0, size) for size in old.shape)] = old
+
+
+def grown_moments(
+    sizes: Array, new_sizes: Array, moments: list[dict[str, Any]]
+) -> list[dict[str, Any]]:
+    """Give what an optimizer kept of every parameter the shape of the grown one."""
+    before = layout.views(sizes, layout.empty(sizes))
+    after = layout.views(new_sizes, layout.empty(new_sizes))
+    grown: list[dict[str, Any]] = []
+    for place, (old, new, kept) in enumerate(zip(before, after, moments, strict=True)):
+        grown.append({})
+        for name, value in kept.items():
+            if isinstance(value, torch.Tensor) and value.shape == old.shape:
+                larger = np.zeros(new.shape, np.float32)
+                _transplant_part(sizes, place, value.numpy(), larger)
+                grown[place][name] = torch.from_numpy(larger)
+            else:
+                grown[place][name] = value
+    return grown

@@ -1,0 +1,115 @@
+"""Words of a text and their vectors, which are learned with the rest."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..kernels.embeddings import learn_rows
+from .optimizers import CompiledOptimizer, OptimizerFactory, find_optimizer
+
+WORD = re.compile(r"\w+(?:['\u2019-]\w+)*|[^\w\s]")
+"""A word, with what is joined to it by an apostrophe or a hyphen, or a punctuation mark."""
+
+END = "</s>"
+"""Stands behind the last word of every text, so that an empty one has something to read."""
+
+SPREAD = 0.1
+"""Standard deviation of a vector's first numbers."""
+
+UNKNOWN = "<unk>"
+"""What a word counts as that has no vector."""
+
+
+def words_of(text: str, longest: int) -> list[str]:
+    """Return a text's words in lower case, at most the last `longest`, and the end mark."""
+    # A word has a character at least, and few have more than 40: no need to search all of it.
+    tail = text[-40 * longest :]
+    return [*WORD.findall(tail.lower())[-longest:], END]
+
+
+class WordVectors:
+    """A table of vectors that grows with the words that come, up to a limit.
+
+    Parameters
+    ----------
+    size : int
+        Numbers a vector, E.
+    most : int
+        How many words get a vector; later ones share that of `UNKNOWN`.
+    optimizer : str or callable
+        As of the LSTM. Where that does not run compiled, Adam learns the vectors.
+    seed : int
+        A word's first vector depends on it and the word only.
+
+    Attributes
+    ----------
+    places : dict of str to int
+        Row of each word.
+    """
+
+    def __init__(self, size: int, most: int, optimizer: str | OptimizerFactory, seed: int) -> None:
+        self.size = size
+        self.most = most
+        self.seed = seed
+        self.places: dict[str, int] = {}
+        found = find_optimizer(optimizer, 0.0)
+        if not isinstance(found, CompiledOptimizer):
+            found = find_optimizer("adam", 0.0)
+        assert isinstance(found, CompiledOptimizer)
+        self._rule, self._settings = found
+        self._table = np.zeros((0, size), np.float32)
+        self._moments = np.zeros((0, 2, size), np.float32)
+        self._steps = np.zeros(0, np.int64)
+        self.add([UNKNOWN, END])
+
+    def add(self, words: list[str]) -> None:
+        """Give vectors to words that have none, as long as there is room."""
+        for word in words:
+            if word in self.places or len(self.places) >= self.most:
+                continue
+            place = len(self.places)
+            if place == len(self._table):
+                self._make_room(max(64, 2 * place))
+            self.places[word] = place
+            self._table[place] = self._drawn(word)
+
+    def rows(self, words: list[str]) -> NDArray[np.int64]:
+        """Return each word's row in the table, (T,); changes nothing."""
+        unknown = self.places[UNKNOWN]
+        return np.array([self.places.get(word, unknown) for word in words], np.int64)
+
+    def vectors(self, rows: NDArray[np.int64]) -> NDArray[np.float32]:
+        """Return the vectors of rows, (T, E): a copy."""
+        return self._table[rows]
+
+    def learn(
+        self, rows: NDArray[np.int64], errors: NDArray[np.float32], lr: float, clip: float
+    ) -> None:
+        """Take a step for the rows (T,) whose gradients are (T, E)."""
+        self._settings[0] = lr
+        learn_rows(
+            self._rule,
+            self._settings,
+            clip,
+            self._table,
+            self._moments,
+            self._steps,
+            rows,
+            errors,
+        )
+
+    def _make_room(self, rows: int) -> None:
+        more = rows - len(self._table)
+        self._table = np.pad(self._table, ((0, more), (0, 0)))
+        self._moments = np.pad(self._moments, ((0, more), (0, 0), (0, 0)))
+        self._steps = np.pad(self._steps, (0, more))
+
+    def _drawn(self, word: str) -> NDArray[Any]:
+        digest = hashlib.blake2b(f"{self.seed} {word}".encode(), digest_size=16).digest()
+        random = np.random.default_rng(int.from_bytes(digest, "big"))
+        return SPREAD * random.standard_normal(self.size)
