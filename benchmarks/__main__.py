@@ -14,15 +14,16 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
+from .machine import keep_to_one_thread, processor
 from .timing import RATIO, Figure, Targets
 
 BENCHMARKS = {
     "steps": "One step of one stream",
     "keyed": "One step of each of 10,000 streams",
+    "learning": "Predicting and learning one event at a time",
     "training": "Training steps and forward passes of a batch",
 }
 LIBRARIES = ("torch", "numpy", "numba", "onnxruntime")
-THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 WIDTH = 120
 """Columns of the tables where the output is not a terminal."""
 
@@ -37,7 +38,7 @@ def main() -> None:
         for name, title in BENCHMARKS.items():
             console.print(f"{name:10}{title}", highlight=False)
         return
-    _keep_to_one_thread()
+    keep_to_one_thread()
     machine = _machine()
     console.print(", ".join(machine.values()), highlight=False)
     records = []
@@ -64,31 +65,15 @@ def _options() -> argparse.Namespace:
     return options
 
 
-def _keep_to_one_thread() -> None:
-    """Do it before NumPy and torch are imported: their libraries look only then."""
-    os.environ.update(dict.fromkeys(THREAD_VARIABLES, "1"))
-    import torch
-
-    torch.set_num_threads(1)
-    torch.manual_seed(0)
-
-
 def _machine() -> dict[str, str]:
     """Return what the figures depend on."""
     return {
-        "processor": _processor(),
+        "processor": processor(),
         "cores": f"{os.cpu_count()} cores",
         "python": f"Python {platform.python_version()}",
         **{name: f"{name} {version(name)}" for name in LIBRARIES},
         "threads": "single thread",
     }
-
-
-def _processor() -> str:
-    cpuinfo = Path("/proc/cpuinfo")
-    lines = cpuinfo.read_text().splitlines() if cpuinfo.exists() else []
-    models = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
-    return next(models, platform.processor() or platform.machine())
 
 
 def _table(figures: list[Figure], targets: Targets) -> Table:

@@ -38,7 +38,8 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from .__main__ import WIDTH, _keep_to_one_thread, _processor
+from .__main__ import WIDTH
+from .machine import keep_to_one_thread, processor
 from .peers_worker import CLASSIFICATION, REGRESSION, VARIANTS, Event, prequential
 
 PYTHON = Path(".venv-peers/bin/python")
@@ -120,11 +121,11 @@ def main() -> None:
         console.width = WIDTH
     if not PYTHON.exists():
         raise SystemExit(f"{PYTHON} is missing; `make bench-peers` builds it")
-    _keep_to_one_thread()
+    keep_to_one_thread()
     peer = Peer(PYTHON)
     versions = {name: version(name) for name in ("lstmwidgets", "river", "torch")}
     machine = {
-        "machine": f"{_processor()}, single thread",
+        "machine": f"{processor()}, single thread",
         "ours": ", ".join(f"{name} {number}" for name, number in versions.items()),
         "theirs": ", ".join(f"{name} {number}" for name, number in peer.versions.items()),
     }

@@ -55,7 +55,8 @@ def figures() -> Iterator[Figure]:
             *(rival(reference, xs) for rival in rivals.ALL),
         ]
         check_agreement(same_job)
-        times = race([*same_job, _looped(lstm, xs), _limit((INPUTS + hidden) * 4 * hidden)])
+        weights = (INPUTS + hidden) * 4 * hidden
+        times = race([*same_job, _looped(lstm, xs), limit(LIMIT, weights)])
         for rival in same_job[1:]:
             yield ratio(case, times, rival.name, OURS)
         yield ratio(case, times, OURS, LIMIT)
@@ -73,12 +74,13 @@ def _looped(lstm: LSTM, xs: Array) -> Contestant:
     return Contestant(LOOPED, lambda X: stepper.step_many(slots, X), [X], len(X))
 
 
-def _limit(weights: int) -> Contestant:
+def limit(name: str, weights: int) -> Contestant:
+    """Return a loop that reads so many numbers from the fastest memory that holds them."""
     spare = np.ones(weights + 16, np.float32)
     first = -spare.ctypes.data % 64 // 4  # vectors across two cache lines would be read twice
     halves = spare[first : first + weights].reshape(2, -1)
     times = 200
-    return Contestant(LIMIT, lambda times: _read(halves, times), [times], times)
+    return Contestant(name, lambda times: _read(halves, times), [times], times)
 
 
 def _read_slowly(halves: Array, times: int) -> float:

@@ -82,7 +82,7 @@ class Job:
                         record.add(outcome)
             # The predictions are safe from here on, whatever happens to the report.
             if page is not None:
-                facts = self._facts(runner, seed)
+                facts = self._facts(runner, model, seed)
                 title = f"Predicting {source.name}"
                 html = report_html(title, facts, record, runner.comparisons)
                 page.write_text(html, encoding="utf-8")
@@ -92,11 +92,12 @@ class Job:
         notes.print("interrupted: the files hold what was seen until then")
         return 128 + events.stopped_by
 
-    def _facts(self, runner: StreamRunner, seed: int) -> dict[str, str]:
+    def _facts(self, runner: StreamRunner, model: LSTMRegressor, seed: int) -> dict[str, str]:
         layer = f"{self.hidden_size} {'unit' if self.hidden_size == 1 else 'units'}"
         return {
             "events": f"{runner.events:,}",
             "model": f"{self.cell.replace('_', ' ')} LSTM, {layer}, window {self.window}",
+            "LSTM's share": f"{model.shares['lstm']:.0%} of the last prediction",
             "seed": str(seed),
         }
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol, runtime_checkable
@@ -10,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lstmwidgets.analysis import Thinned
-from lstmwidgets.state import Gates
+from lstmwidgets.state import Gates, State
 
 from .events import Outcome
 from .runner import StreamRunner
@@ -26,15 +27,13 @@ COLUMNS = 2_000
 class Inspectable(Protocol):
     """A model whose LSTM can be looked at, as `lstmwidgets.online.LSTMRegressor`."""
 
+    state: State | None
     gates: Gates | None
-
-    def get_state(self) -> Any:
-        """Return what the stream has left behind, the LSTM's state at ``.carry.state``."""
 
 
 @dataclass(frozen=True, slots=True)
 class Point:
-    """One event of the lines; errors are running means up to it."""
+    """One event of the lines; errors are running means up to it, shares those after it."""
 
     event: int
     time: datetime | None
@@ -42,6 +41,7 @@ class Point:
     prediction: float | None
     model_error: float | None
     naive_error: float | None
+    shares: Mapping[str, float]
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,12 +81,21 @@ class RunRecord:
     def _point(self, outcome: Outcome) -> Point:
         naive = self._runner.comparisons[0]
         event = outcome.event
-        return Point(event.id, event.time, event.y, outcome.prediction, naive.model, naive.baseline)
+        return Point(
+            event.id,
+            event.time,
+            event.y,
+            outcome.prediction,
+            naive.model,
+            naive.baseline,
+            getattr(self._runner.model, "shares", {}),
+        )
 
 
 def _snapshot(model: Inspectable, event: int) -> Snapshot:
-    gates = model.gates
+    gates, state = model.gates, model.state
     assert gates is not None  # the model has just seen an event
-    parts = (model.get_state().carry.state.c, gates.input_gate, gates.forget_gate)
+    assert state is not None
+    parts = (state.c, gates.input_gate, gates.forget_gate)
     top = [part[-1, 0].numpy().astype(np.float32) for part in (*parts, gates.output_gate)]
     return Snapshot(event, *top)

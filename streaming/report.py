@@ -14,7 +14,7 @@ from bokeh.plotting import figure
 from bokeh.resources import INLINE
 
 from lstmwidgets.analysis import order_units
-from lstmwidgets.plots import EventAxis, error_figure, prediction_figure, unit_heatmap
+from lstmwidgets.plots import EventAxis, error_figure, prediction_figure, share_figure, unit_heatmap
 
 from .baselines import Comparison
 from .record import RunRecord
@@ -82,6 +82,10 @@ def _figures(record: RunRecord) -> Iterator[figure]:
         [p.naive_error for p in points],
         "repeating the last value",
     )
+    names = points[-1].shares
+    if len(names) > 1:
+        shares = {name: [point.shares[name] for point in points] for name in names}
+        yield share_figure(axis, events, shares)
     snapshots = record.snapshots.items
     if not snapshots:
         return

@@ -97,7 +97,7 @@ class LSTMAnomalyDetector(LSTMEstimator, base.AnomalyDetector):
         gradient: str = "tbptt",
         window: int = 16,
         optimizer: str | OptimizerFactory = "adam",
-        lr: float = 0.002,
+        lr: float = 0.005,
         clip: float = 1.0,
         scale: bool = True,
         seed: int | None = None,

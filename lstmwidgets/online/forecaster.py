@@ -70,7 +70,7 @@ class LSTMForecaster(NumericEstimator, Forecaster):
         gradient: str = "tbptt",
         window: int = 16,
         optimizer: str | OptimizerFactory = "adam",
-        lr: float = 0.002,
+        lr: float = 0.005,
         clip: float = 1.0,
         scale: bool = True,
         target_lag: bool = True,

@@ -2,6 +2,7 @@
 
 from .heatmap import unit_heatmap
 from .lines import error_figure, prediction_figure
+from .shares import share_figure
 from .style import EventAxis
 
-__all__ = ["EventAxis", "error_figure", "prediction_figure", "unit_heatmap"]
+__all__ = ["EventAxis", "error_figure", "prediction_figure", "share_figure", "unit_heatmap"]
