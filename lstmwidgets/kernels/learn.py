@@ -7,6 +7,7 @@ parameters  (P,)            see `.parameters`
 tape        (T + 1, L, 6H)  memory before the oldest event of the window and after each of it
 inputs      (T, 1, I)       the inputs of the window, the oldest first
 clock       (2,)            events in the window, and optimizer steps taken
+offset      (K,)            what is added to the outputs: a constant of the event
 =========== =============== ====================================================================
 
 The eligibility rule has a window of one event, and its traces.
@@ -40,6 +41,7 @@ def predict(
     clock: Array,
     tape: Array,
     x: Array,
+    offset: Array,
     memory: Array,
     scratch: Array,
     output: Array,
@@ -48,19 +50,25 @@ def predict(
     rows, vectors, head, bias = views(sizes, parameters)
     _copy(tape[clock[FILLED]], memory)
     advance(sizes[KIND], rows, vectors, x, memory, scratch)
-    _read_out(head, bias, memory, x, output)
+    _read_out(head, bias, memory, x, offset, output)
 
 
 @compiled
 def predict_sequence(
-    sizes: Array, parameters: Array, xs: Array, memory: Array, scratch: Array, output: Array
+    sizes: Array,
+    parameters: Array,
+    xs: Array,
+    offset: Array,
+    memory: Array,
+    scratch: Array,
+    output: Array,
 ) -> None:
     """Write the outputs (K,) after a sequence of inputs (T, I) that begins at zeros."""
     rows, vectors, head, bias = views(sizes, parameters)
     memory[:] = 0
     for t in range(xs.shape[0]):
         advance(sizes[KIND], rows, vectors, xs[t], memory, scratch)
-    _read_out(head, bias, memory, xs[xs.shape[0] - 1], output)
+    _read_out(head, bias, memory, xs[xs.shape[0] - 1], offset, output)
 
 
 @compiled
@@ -96,6 +104,7 @@ def learn(
     inputs: Array,
     tape: Array,
     x: Array,
+    offset: Array,
     loss: int,
     levels: Array,
     target: Array,
@@ -111,7 +120,7 @@ def learn(
     for t in range(last):
         _copy(tape[t], tape[t + 1])
         advance(sizes[KIND], rows, vectors, inputs[t, 0], tape[t + 1], scratch)
-    _read_out(head, bias, tape[last], x, output)
+    _read_out(head, bias, tape[last], x, offset, output)
     d_output = scratch[scratch.shape[0] - output.shape[0] :]
     value = loss_and_gradient(loss, levels, output, target, d_output)
     gradient[:] = 0
@@ -157,13 +166,15 @@ def _copy(memory: Array, to: Array) -> None:
 
 
 @compiled_sum
-def _read_out(head: Array, bias: Array, memory: Array, x: Array, output: Array) -> None:
-    """Write head · (h of the top layer, x) + bias; x has a part in it if the head is that wide."""
+def _read_out(
+    head: Array, bias: Array, memory: Array, x: Array, offset: Array, output: Array
+) -> None:
+    """Write head · (h of the top layer, x) + bias + offset; x counts if the head is that wide."""
     hidden = memory.shape[1] // 6
     h = memory[memory.shape[0] - 1, :hidden]
     for k in range(output.shape[0]):
         own, beside = head[k, :hidden], head[k, hidden:]
-        total = bias[k]
+        total = bias[k] + offset[k]
         for j in range(hidden):
             total += own[j] * h[j]
         for j in range(beside.shape[0]):

@@ -127,8 +127,9 @@ class LSTMAnomalyDetector(LSTMEstimator, base.AnomalyDetector):
         apart = self._apart(values)
         self._read_last()
         if self._last is not None:
-            goal = np.where(np.isnan(apart), np.nan, self._features)
-            self._learn(goal.astype(np.float32))
+            goal = np.full(self._learner.outputs, np.nan, np.float32)  # one even without columns
+            goal[: len(apart)] = np.where(np.isnan(apart), np.nan, self._features)
+            self._learn(goal)
             errors = np.abs(apart - self._learner.output)
             self._calibration.learn(self._surprise(errors))
             self._follow(errors)

@@ -113,7 +113,8 @@ class LSTMClassifier(LSTMEstimator, base.MiniBatchClassifier):
         place = self._labels.learn(y, self._learner)
         if self.target_lag and place == len(self._last_places):
             self._last_places.append(self._learner.input_size)
-            self._learner.grow_inputs([f"last is {y!r}"])
+            name = y.item() if isinstance(y, np.generic) else y  # the same weights for equal labels
+            self._learner.grow_inputs([f"last is {name!r}"])
             self._make_room()
         self._read(values)
         self._write_last()

@@ -144,7 +144,7 @@ def _cells(key: Hashable, value: object) -> Iterator[tuple[str, float]]:
     if isinstance(value, NUMBER):
         yield f"{key!r}", float(value) if _usable(value) else math.nan
     elif isinstance(value, str):
-        yield f"{key!r} is {value!r}", 1.0
+        yield f"{key!r} is {str(value)!r}", 1.0  # of NumPy's strings as well
     elif isinstance(value, date):
         turns = {"weekday": value.weekday() / 7, "month": (value.month - 1) / 12}
         if isinstance(value, datetime):

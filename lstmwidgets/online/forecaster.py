@@ -174,9 +174,10 @@ class LSTMForecaster(NumericEstimator, Forecaster):
         events = _events(horizon, xs)
         errors = np.sort(self._errors[: min(self._known_errors, ERRORS)])
         tail = (1 - coverage) / 2
-        if self._learner is None or (len(errors) + 1) * tail < 1:
+        if self._learner is None or (len(errors) + 1) * tail < 1 - 1e-9:  # 0.1 / 2 is rounded
             return [(-math.inf, math.inf)] * horizon
-        low, high = _rank(tail, len(errors)), _rank(1 - tail, len(errors))
+        high = _rank(1 - tail, len(errors))
+        low = len(errors) - 1 - high
         random = np.random.default_rng(0)  # the same future for the same past
         grid = np.interp(np.linspace(0, 1, PATHS), np.linspace(0, 1, len(errors)), errors)
         drawn = np.stack([random.permutation(grid) for _ in range(horizon)], axis=1)
@@ -192,7 +193,7 @@ class LSTMForecaster(NumericEstimator, Forecaster):
     def step_one(self, x: Features | None = None) -> float:
         """Forecast the next value and go on as if it had come, without learning."""
         forecast = self._step(x or {})
-        self._suppose(forecast, self._target.base)
+        self._suppose(forecast, self._base())
         return forecast
 
     def _futures(

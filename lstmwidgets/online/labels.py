@@ -34,16 +34,20 @@ class Labels:
             raise TypeError(f"expected a hashable label, got {type(y).__name__} {y!r}")
         return y is not None and bool(y == y)
 
-    def learn(self, y: Any, learner: OnlineLearner) -> int:
+    def learn(self, y: Any, learner: OnlineLearner, *, with_prior: bool = True) -> int:
         """Return a class's output, after making room for it if it is new.
 
-        The logits of the others do not move. A new class begins with the probability of something
-        that has not come in all events so far (Laplace's rule of succession).
+        The logits of the others do not move. With a prior, a new class begins with the probability
+        of something that has not come in all events so far (Laplace's rule of succession); without,
+        its bias is 0.
         """
         place = self.places.setdefault(y, len(self.places))
         if place == learner.outputs:
-            bias = learner.head.bias.detach().double().logsumexp(0)
-            learner.grow_outputs([float(bias) - math.log(self.seen + 1)])
+            bias = 0.0
+            if with_prior:
+                known = learner.head.bias.detach().double().logsumexp(0)
+                bias = float(known) - math.log(self.seen + 1)
+            learner.grow_outputs([bias])
         self.seen += 1
         return place
 

@@ -102,6 +102,9 @@ class OnlineLearner:
     ----------
     output : ndarray
         What the head put out when it last predicted or learned, (K,); overwritten by the next call.
+    offset : ndarray
+        What is added to the outputs, (K,): what is known of the event otherwise, for the LSTM to
+        learn the rest. Zeros, and zeros again after growth.
     input_errors : ndarray
         dL/dx of the window's inputs after `learn`, (T, I), the oldest first.
     """
@@ -166,6 +169,7 @@ class OnlineLearner:
             self._clock,
             self._tape,
             x,
+            self.offset,
             self._memory,
             self._scratch,
             self.output,
@@ -175,7 +179,13 @@ class OnlineLearner:
     def predict_sequence(self, xs: Array) -> Array:
         """Return the outputs (K,) after a sequence (T, I) that begins at zeros; see `predict`."""
         kernels.predict_sequence(
-            self._sizes, self._parameters, xs, self._memory, self._scratch, self.output
+            self._sizes,
+            self._parameters,
+            xs,
+            self.offset,
+            self._memory,
+            self._scratch,
+            self.output,
         )
         return self.output
 
@@ -230,6 +240,7 @@ class OnlineLearner:
             self._inputs,
             self._tape,
             x,
+            self.offset,
             self._loss,
             self._levels,
             target,
@@ -304,6 +315,10 @@ class OnlineLearner:
     def put_back(self, carry: Carry) -> None:
         """Go on from an earlier carry; inputs that have come since were zero then."""
         filled = len(carry.inputs)
+        fixed, more = [layout.KIND, layout.HIDDEN, layout.LAYERS], self._sizes - carry.sizes
+        same_rule = (carry.traces.size > 0) == (self._traces.size > 0)
+        if more[fixed].any() or (more < 0).any() or filled > self._window or not same_rule:
+            raise ValueError("the state is that of a model of another kind or size")
         self._clock[kernels.FILLED] = filled
         self._tape[: filled + 1] = carry.tape
         self._inputs[:filled] = 0
@@ -373,6 +388,7 @@ class OnlineLearner:
         self.input_errors = np.zeros((self._window * self._input_gradient, inputs), np.float32)
         self._scratch = np.zeros(9 * hidden + outputs, np.float32)
         self.output = np.zeros(outputs, np.float32)
+        self.offset = np.zeros(outputs, np.float32)
         self._levels = np.zeros(outputs, np.float32)
         self._levels[:] = self._loss_levels or 0.0
         found = find_optimizer(self._factory, self.lr)
@@ -386,7 +402,7 @@ class OnlineLearner:
 
     def __getstate__(self) -> dict[str, Any]:
         made = {"_module", "_gradient", "_memory", "_dz", "_back", "input_errors", "_scratch"}
-        made |= {"output", "_levels", "_optimizer"}
+        made |= {"output", "offset", "_levels", "_optimizer"}
         kept = {name: value for name, value in self.__dict__.items() if name not in made}
         filled = self._clock[kernels.FILLED]
         kept["_tape"], kept["_inputs"] = self._tape[: filled + 1], self._inputs[:filled]

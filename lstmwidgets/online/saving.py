@@ -29,6 +29,7 @@ from .features import FeatureEncoder
 from .forecaster import LSTMForecaster
 from .labels import Labels
 from .learner import OnlineLearner
+from .naive_bayes import NaiveBayes
 from .regressor import LSTMRegressor
 from .scaling import OnlineScaler
 from .target import Recent, TargetScaler
@@ -49,6 +50,7 @@ CLASSES: dict[str, type] = {
         LSTMRegressor,
         LSTMTextClassifier,
         Labels,
+        NaiveBayes,
         OnlineLearner,
         OnlineScaler,
         Recent,

@@ -13,6 +13,7 @@ from ..checks import check_size
 from .estimator import LSTMEstimator
 from .labels import Labels
 from .learner import OnlineLearner
+from .naive_bayes import NaiveBayes
 from .optimizers import OptimizerFactory
 from .words import WordVectors, words_of
 
@@ -23,7 +24,9 @@ class LSTMTextClassifier(LSTMEstimator, base.Classifier):
     """Classifies texts, each of them one sequence of words, learning from one text at a time.
 
     The state starts at zeros for every text; nothing is carried from one to the next. Words get a
-    vector when they first come, and vectors are learned with the rest.
+    vector when they first come, and vectors are learned with the rest. After the last word the LSTM
+    reads the mean of all vectors. What the words say whatever their order is counted as well (naive
+    Bayes), and the LSTM learns what that leaves: it works from the first texts on.
 
     Parameters
     ----------
@@ -100,6 +103,7 @@ class LSTMTextClassifier(LSTMEstimator, base.Classifier):
         self._labels = Labels()
         self._goal = np.zeros(1, np.float32)
         self._words: WordVectors | None = None
+        self._counts = NaiveBayes()
 
     def learn_one(self, x: Text, y: Any) -> None:
         """Learn one text.
@@ -123,7 +127,10 @@ class LSTMTextClassifier(LSTMEstimator, base.Classifier):
         table.add(words)
         rows = table.rows(words)
         vectors = _with_mean(table.vectors(rows))
-        self._goal[0] = self._labels.learn(y, learner)
+        place = self._labels.learn(y, learner, with_prior=False)
+        self._goal[0] = place
+        learner.offset[:] = self._counts.log_odds(rows, learner.outputs)
+        self._counts.learn(rows, place, learner.outputs)
         learner.reset()
         for vector in vectors[:-1]:
             learner.advance(vector)
@@ -141,7 +148,9 @@ class LSTMTextClassifier(LSTMEstimator, base.Classifier):
         if self._learner is None or self._words is None:
             return {}
         words = words_of(_text(x), self.longest)
-        vectors = _with_mean(self._words.vectors(self._words.rows(words)))
+        rows = self._words.rows(words)
+        vectors = _with_mean(self._words.vectors(rows))
+        self._learner.offset[:] = self._counts.log_odds(rows, self._learner.outputs)
         return self._labels.distribution(self._learner.predict_sequence(vectors))
 
     def step_one(self, x: Text) -> dict[Any, float]:
