@@ -97,10 +97,14 @@ class TargetScaler:
             return (0.0, 0.0, 0.0, 0.0)
         if not self.scale:
             return tuple(_cut(value, LIMIT) for value in (last, change, base - last, surprise))
+        unit = self._typical if self._typical > 0 else 1.0
         deviation = math.sqrt(self._squares / self._count)
-        level = _cut((last - self._mean) / deviation, BOUND) if deviation > 0 else 0.0
-        apart = (change, base - last, surprise)
-        return (level, *(_cut(value / self.unit, BOUND) for value in apart))
+        return (
+            _cut((last - self._mean) / deviation, BOUND) if deviation > 0 else 0.0,
+            _cut(change / unit, BOUND),
+            _cut((base - last) / unit, BOUND),
+            _cut(surprise / unit, BOUND),
+        )
 
     def learn(self, y: float, base: float) -> None:
         """Take in a target and what was to be expected."""
@@ -135,4 +139,6 @@ class TargetScaler:
 
 
 def _cut(value: float, bound: float) -> float:
-    return min(max(value, -bound), bound)
+    if -bound <= value <= bound:
+        return value
+    return math.copysign(bound, value)

@@ -3,6 +3,13 @@
 from .heatmap import unit_heatmap
 from .lines import error_figure, prediction_figure
 from .shares import share_figure
-from .style import EventAxis
+from .style import EventAxis, event_figure
 
-__all__ = ["EventAxis", "error_figure", "prediction_figure", "share_figure", "unit_heatmap"]
+__all__ = [
+    "EventAxis",
+    "error_figure",
+    "event_figure",
+    "prediction_figure",
+    "share_figure",
+    "unit_heatmap",
+]

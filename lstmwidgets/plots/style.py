@@ -56,18 +56,26 @@ class EventAxis:
         self._first = first
         self.stride = events[1] - events[0] if len(events) > 1 else 1
         self._clock = np.array([_wall_clock(time) for time in times])
+        known = [time for time in times if time is not None]
+        self._dates = all(time.hour == time.minute == time.second == 0 for time in known)
 
     def formatter(self) -> CustomJSTickFormatter | None:
         """Return what writes times at the ticks; None if there are none."""
         if not self._timed:
             return None
         return CustomJSTickFormatter(
-            args={"clock": self._clock, "first": self._first, "stride": self.stride},
+            args={
+                "clock": self._clock,
+                "first": self._first,
+                "stride": self.stride,
+                "dates": self._dates,
+            },
             code="""
                 const at = clock[Math.round((tick - first) / stride)]
                 if (at == null || isNaN(at)) return ""
                 const time = new Date(at)
                 const month = time.toLocaleString("en", {month: "short", timeZone: "UTC"})
+                if (dates) return `${time.getUTCDate()} ${month}\\n${time.getUTCFullYear()}`
                 const hour = String(time.getUTCHours()).padStart(2, "0")
                 const minute = String(time.getUTCMinutes()).padStart(2, "0")
                 return `${time.getUTCDate()} ${month}\\n${hour}:${minute}`
