@@ -20,7 +20,7 @@ from typing import Any
 from numpy.typing import NDArray
 
 from .backward import backward
-from .compiled import compiled, compiled_sum
+from .compiled import compiled
 from .eligibility import assign, follow
 from .losses import loss_and_gradient
 from .parameters import HIDDEN, KIND, LAYERS, views
@@ -165,7 +165,7 @@ def _copy(memory: Array, to: Array) -> None:
             to[layer, j] = memory[layer, j]
 
 
-@compiled_sum
+@compiled
 def _read_out(
     head: Array, bias: Array, memory: Array, x: Array, offset: Array, output: Array
 ) -> None:
@@ -173,13 +173,24 @@ def _read_out(
     hidden = memory.shape[1] // 6
     h = memory[memory.shape[0] - 1, :hidden]
     for k in range(output.shape[0]):
-        own, beside = head[k, :hidden], head[k, hidden:]
-        total = bias[k] + offset[k]
-        for j in range(hidden):
-            total += own[j] * h[j]
-        for j in range(beside.shape[0]):
-            total += beside[j] * x[j]
+        total = bias[k] + offset[k] + _dot_by_fours(head[k, :hidden], h)
+        if head.shape[1] > hidden:
+            total += _dot_by_fours(head[k, hidden:], x)
         output[k] = total
+
+
+@compiled
+def _dot_by_fours(weights: Array, values: Array) -> Any:
+    """Return the product in an order that further zeros, by fours, do not change."""
+    whole = values.shape[0] - values.shape[0] % 4
+    total = weights[0] * 0
+    for j in range(0, whole, 4):
+        total += (weights[j] * values[j] + weights[j + 1] * values[j + 1]) + (
+            weights[j + 2] * values[j + 2] + weights[j + 3] * values[j + 3]
+        )
+    for j in range(whole, values.shape[0]):
+        total += weights[j] * values[j]
+    return total
 
 
 @compiled

@@ -17,9 +17,10 @@ def rows(X: Any) -> Iterator[dict[Any, Any]]:
 
 
 def column(y: Any) -> list[Any]:
-    """Return the values of a series."""
-    values: list[Any] = dataframe.into_series(y).to_list()
-    return values
+    """Return the values of a series, None where one is missing."""
+    series = dataframe.into_series(y)
+    missing = series.is_null().to_list()
+    return [None if gone else y for y, gone in zip(series.to_list(), missing, strict=True)]
 
 
 def series_like(X: Any, values: Sequence[Any], name: str | None = None) -> Any:

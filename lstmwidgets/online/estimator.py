@@ -15,7 +15,7 @@ from ..cells import CELLS
 from ..checks import check_choice, check_positive, check_size
 from ..lstm import LSTM
 from ..state import Gates, State
-from .features import FeatureEncoder
+from .features import FeatureEncoder, check_features
 from .learner import GRADIENTS, TRACED_CELLS, Carry, OnlineLearner
 from .optimizers import OptimizerFactory, check_optimizer
 from .scaling import OnlineScaler
@@ -198,8 +198,7 @@ class LSTMEstimator(base.Estimator):
 
     def _take_in(self, x: Features) -> NDArray[np.float64]:
         """Register an event's features and learn their scale; return its numbers, (columns,)."""
-        if not isinstance(x, Mapping):
-            raise TypeError(f"expected a dict of features, got {type(x).__name__} {x!r}")
+        check_features(x)
         values, new = self._encoder.learn(x)
         if self._learner is None:
             self._learner = self._make_learner([*self._implicit_inputs(), *new])
@@ -211,7 +210,7 @@ class LSTMEstimator(base.Estimator):
             numeric = self._encoder.numeric[-len(new) :] if self.scale else [False] * len(new)
             self._scaler.grow(range(first, first + len(new)), numeric)
             self._features_grew()
-        if new or len(self._inputs) != self._learner.input_size:
+        if new or len(self._inputs) != self._learner.room:
             self._make_room()
         self._scaler.learn(values)
         return values
@@ -251,7 +250,7 @@ class LSTMEstimator(base.Estimator):
         return self._learner.learn(self._inputs, target)
 
     def _make_room(self) -> None:
-        inputs = 0 if self._learner is None else self._learner.input_size
+        inputs = 0 if self._learner is None else self._learner.room
         self._inputs = np.zeros(inputs, np.float32)
         self._features = np.zeros(len(self._encoder.columns))
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Hashable, Iterator, Mapping
+from collections.abc import Callable, Hashable, Mapping
 from datetime import date, datetime
+from functools import cache
 from numbers import Real
 from operator import itemgetter
 from typing import Any
@@ -21,6 +22,12 @@ PLAIN = {float, int, bool, np.float64}
 
 CATEGORIES = 256
 """How many different strings of one feature get a column; later ones count as missing."""
+
+
+TURN = 2 * math.pi
+
+COLUMNS = 10_000
+"""How many columns there are at most; what would need more counts as missing."""
 
 
 class FeatureEncoder:
@@ -48,8 +55,8 @@ class FeatureEncoder:
     numeric : list of bool
         Which columns hold plain numbers, to be standardised.
     imputed : int
-        How many values were not finite, too large, of a type without columns, or one string too
-        many, so far.
+        How many values were not finite, too large, of a type without columns, or one string or
+        feature too many, so far.
     """
 
     def __init__(self) -> None:
@@ -58,7 +65,9 @@ class FeatureEncoder:
         self.imputed = 0
         self._categories: dict[str, int] = {}
         self._keys: list[Hashable] = []
+        self._places: dict[tuple[Any, ...], tuple[int, ...]] = {}
         self._pick: Callable[[Mapping[Hashable, Any]], tuple[Any, ...]] | None = None
+        self._make_ready()
 
     def learn(self, x: Mapping[Hashable, Any]) -> tuple[NDArray[np.float64], list[str]]:
         """Give new features their columns, count unusable values, and encode.
@@ -74,36 +83,57 @@ class FeatureEncoder:
         if plain is not None:
             self.imputed += unusable(plain)
             return plain, []
-        new: list[str] = []
-        for key in sorted(x, key=repr):
-            value = x[key]
-            self.imputed += not _usable(value)
-            for column, _ in _cells(key, value):
-                if column in self.columns:
-                    continue
-                if not self._admits(key, value):
-                    self.imputed += 1
-                    continue
-                self.columns[column] = len(self.columns)
-                self.numeric.append(isinstance(value, NUMBER))
-                self._keys.append(key)
-                new.append(column)
+        before = len(self.columns)
+        unknown = []
+        for key, value in x.items():
+            kind = _kind(value)
+            self.imputed += not _usable(kind, value)
+            if kind is not None and _signature(key, kind, value) not in self._places:
+                unknown.append(key)
+        for key in sorted(unknown, key=repr):
+            self._register(key, x[key])
+        new = list(self.columns)[before:] if len(self.columns) > before else []
         if new:
-            self._find_shortcut()
+            self._make_ready()
         return self.encode(x), new
 
     def encode(self, x: Mapping[Hashable, Any]) -> NDArray[np.float64]:
         """Return the numbers of one event, (columns,), NaN where missing; changes nothing."""
+        check_features(x)
         plain = self._encode_plain(x)
         if plain is not None:
             return plain
-        encoded = np.where(self.numeric, np.nan, 0.0)
+        encoded = self._missing.copy()
         for key, value in x.items():
-            for column, number in _cells(key, value):
-                place = self.columns.get(column)
-                if place is not None:
-                    encoded[place] = number
+            kind = _kind(value)
+            if kind is None or not _usable(kind, value):
+                continue
+            places = self._places.get(_signature(key, kind, value))
+            if places is None:  # never learned, or not since the model was loaded
+                places = self._find(key, kind, value)
+            for place, number in zip(places, _numbers(kind, value), strict=False):
+                encoded[place] = number
         return encoded
+
+    def _register(self, key: Hashable, value: Any) -> None:
+        """Give a feature's value its columns, and remember where they are."""
+        kind = _kind(value)
+        assert kind is not None
+        for column in _columns(key, kind, value):
+            if column in self.columns:
+                continue
+            if not self._admits(key, value):
+                self.imputed += 1
+                return
+            self.columns[column] = len(self.columns)
+            self.numeric.append(kind == "number")
+            self._keys.append(key)
+        self._places[_signature(key, kind, value)] = self._find(key, kind, value)
+
+    def _find(self, key: Hashable, kind: str, value: Any) -> tuple[int, ...]:
+        """Return the places of a value's columns; none if they are not known."""
+        columns = _columns(key, kind, value)
+        return tuple(self.columns[name] for name in columns if name in self.columns)
 
     def _encode_plain(self, x: Mapping[Hashable, Any]) -> NDArray[np.float64] | None:
         """Encode an event of nothing but the known numbers, which most are; None if it is not."""
@@ -117,21 +147,27 @@ class FeatureEncoder:
         except (KeyError, OverflowError):  # another key, or a whole number beyond all floats
             return None
 
-    def _find_shortcut(self) -> None:
-        """Find a way to pick all values at once: it needs numbers only, and two of them."""
-        if all(self.numeric) and len(self._keys) > 1:
-            self._pick = itemgetter(*self._keys)
-        else:
-            self._pick = None
+    def _make_ready(self) -> None:
+        """Make what is not worth keeping in a pickle.
+
+        All values are picked at once if they are numbers, two of them at least.
+        """
+        plain = all(self.numeric) and len(self._keys) > 1
+        self._pick = itemgetter(*self._keys) if plain else None
+        self._missing = np.where(np.array(self.numeric, bool), np.nan, 0.0)
 
     def __getstate__(self) -> dict[str, Any]:
-        return {name: value for name, value in self.__dict__.items() if name != "_pick"}
+        made = ("_pick", "_missing", "_places")
+        return {name: value for name, value in self.__dict__.items() if name not in made}
 
     def __setstate__(self, kept: dict[str, Any]) -> None:
         self.__dict__.update(kept)
-        self._find_shortcut()
+        self._places = {}
+        self._make_ready()
 
     def _admits(self, key: Hashable, value: object) -> bool:
+        if len(self.columns) >= COLUMNS:
+            return False
         if not isinstance(value, str):
             return True
         count = self._categories.get(repr(key), 0)
@@ -139,23 +175,61 @@ class FeatureEncoder:
         return count < CATEGORIES
 
 
-def _cells(key: Hashable, value: object) -> Iterator[tuple[str, float]]:
-    """Yield the columns that one feature fills and their numbers."""
-    if isinstance(value, NUMBER):
-        yield f"{key!r}", float(value) if _usable(value) else math.nan
-    elif isinstance(value, str):
-        yield f"{key!r} is {str(value)!r}", 1.0  # of NumPy's strings as well
-    elif isinstance(value, date):
-        turns = {"weekday": value.weekday() / 7, "month": (value.month - 1) / 12}
-        if isinstance(value, datetime):
-            turns["hour"] = (value.hour + value.minute / 60) / 24
-        for name, turn in sorted(turns.items()):
-            yield f"{key!r} {name} (sin)", math.sin(2 * math.pi * turn)
-            yield f"{key!r} {name} (cos)", math.cos(2 * math.pi * turn)
+def check_features(x: object) -> None:
+    """Raise unless an event's features are a dict."""
+    if not isinstance(x, Mapping):
+        raise TypeError(f"expected a dict of features, got {type(x).__name__} {x!r}")
 
 
-def _usable(value: Any) -> bool:
-    if isinstance(value, NUMBER):
+def _kind(value: object) -> str | None:
+    """Return what a value counts as; None if it has no columns."""
+    kind = _kind_of(type(value))  # type: ignore[arg-type]
+    return None if kind in ("time", "date") and value != value else kind  # pandas' NaT
+
+
+@cache
+def _kind_of(of: type) -> str | None:
+    if issubclass(of, NUMBER):
+        return "number"
+    if issubclass(of, str):
+        return "string"
+    if issubclass(of, datetime):
+        return "time"
+    return "date" if issubclass(of, date) else None
+
+
+def _signature(key: Hashable, kind: str, value: Any) -> tuple[Any, ...]:
+    """Return what decides on a value's columns."""
+    return (type(key), key, kind, value if kind == "string" else None)
+
+
+def _columns(key: Hashable, kind: str, value: Any) -> list[str]:
+    """Return the names of the columns that a value fills."""
+    if kind == "number":
+        return [f"{key!r}"]
+    if kind == "string":
+        return [f"{key!r} is {str(value)!r}"]  # NumPy's strings look otherwise
+    turns = ["hour", "month", "weekday"] if kind == "time" else ["month", "weekday"]
+    return [f"{key!r} {turn} ({wave})" for turn in turns for wave in ("sin", "cos")]
+
+
+def _numbers(kind: str, value: Any) -> tuple[float, ...]:
+    """Return the numbers that a usable value puts into its columns."""
+    if kind == "number":
+        return (float(value),)
+    if kind == "string":
+        return (1.0,)
+    month = TURN * (value.month - 1) / 12
+    weekday = TURN * value.weekday() / 7
+    waves = (math.sin(month), math.cos(month), math.sin(weekday), math.cos(weekday))
+    if kind == "date":
+        return waves
+    hour = TURN * (value.hour + value.minute / 60) / 24
+    return (math.sin(hour), math.cos(hour), *waves)
+
+
+def _usable(kind: str | None, value: Any) -> bool:
+    if kind == "number":
         size: Any = abs(value)
         return bool(size <= LARGEST)
-    return isinstance(value, str | date)
+    return kind is not None

@@ -225,6 +225,8 @@ class LSTMForecaster(NumericEstimator, Forecaster):
 
     def _suppose(self, y: float, base: float) -> None:
         """Go on as if y had come; learn nothing."""
+        if not self._target.has_learned:  # what stands for a forecast then is no value
+            return
         last = self._target.recent.last
         self._target.recent = Recent(y, 0.0 if last is None else y - last, y - base)
         if self._experts is not None:

@@ -100,13 +100,15 @@ class OnlineLearner:
 
     Attributes
     ----------
+    input_size : int
+        How many inputs there are, I.
     output : ndarray
         What the head put out when it last predicted or learned, (K,); overwritten by the next call.
     offset : ndarray
         What is added to the outputs, (K,): what is known of the event otherwise, for the LSTM to
         learn the rest. Zeros, and zeros again after growth.
     input_errors : ndarray
-        dL/dx of the window's inputs after `learn`, (T, I), the oldest first.
+        dL/dx of the window's inputs after `learn`, (T, room), the oldest first.
     """
 
     def __init__(
@@ -129,6 +131,7 @@ class OnlineLearner:
         input_gradient: bool = False,
     ) -> None:
         names = list(input_names)
+        self.input_size = len(names)
         self.seed = seed
         self.lr = lr
         self.clip = clip
@@ -138,9 +141,9 @@ class OnlineLearner:
         self._loss_levels = tuple(levels)
         self._factory = optimizer
         self._input_gradient = input_gradient
-        read = hidden_size + (len(names) if skip else 0)
-        kind = KINDS[cell]
-        self._sizes = np.array([kind, len(names), hidden_size, num_layers, outputs, read])
+        room = _rounded(len(names))
+        read = hidden_size + (room if skip else 0)
+        self._sizes = np.array([KINDS[cell], room, hidden_size, num_layers, outputs, read])
         self._clock = np.zeros(2, np.int64)
         self._module: LSTM | None = None
         self._make_stores()
@@ -152,8 +155,12 @@ class OnlineLearner:
         return CELLS[CELL_NAMES[int(self._sizes[layout.KIND])]]
 
     @property
-    def input_size(self) -> int:
-        """How many inputs there are, I."""
+    def _skips(self) -> bool:
+        return bool(self._sizes[layout.READ] > self._sizes[layout.HIDDEN])
+
+    @property
+    def room(self) -> int:
+        """How long inputs are that need no copy: kernels take them by fours, zeros at the end."""
         return int(self._sizes[layout.INPUTS])
 
     @property
@@ -168,7 +175,7 @@ class OnlineLearner:
             self._parameters,
             self._clock,
             self._tape,
-            x,
+            self._padded(x),
             self.offset,
             self._memory,
             self._scratch,
@@ -181,7 +188,7 @@ class OnlineLearner:
         kernels.predict_sequence(
             self._sizes,
             self._parameters,
-            xs,
+            self._padded(xs),
             self.offset,
             self._memory,
             self._scratch,
@@ -199,7 +206,7 @@ class OnlineLearner:
             self._clock,
             self._inputs,
             self._tape,
-            x,
+            self._padded(x),
             self._dz,
             self._scratch,
         )
@@ -239,7 +246,7 @@ class OnlineLearner:
             self._clock,
             self._inputs,
             self._tape,
-            x,
+            self._padded(x),
             self.offset,
             self._loss,
             self._levels,
@@ -266,9 +273,9 @@ class OnlineLearner:
     def lstm(self) -> LSTM:
         """The weights as they are now, as a module; what is written into it is not read back."""
         if self._module is None or self._module.input_size != self.input_size:
-            _, inputs, hidden, layers, _, _ = self._sizes.tolist()
+            _, _, hidden, layers, _, _ = self._sizes.tolist()
             with torch.random.fork_rng(devices=[]):  # what it draws is overwritten below
-                self._module = LSTM(inputs, hidden, layers, cell=self._cell.name)
+                self._module = LSTM(self.input_size, hidden, layers, cell=self._cell.name)
         named = self.parameters()
         with torch.no_grad():
             for name, parameter in self._module.named_parameters():
@@ -307,7 +314,7 @@ class OnlineLearner:
         filled = self._clock[kernels.FILLED]
         return Carry(
             self._tape[: filled + 1].copy(),
-            self._inputs[:filled, 0].copy(),
+            self._inputs[:filled, 0, : self.input_size].copy(),
             self._traces.copy(),
             self._sizes.copy(),
         )
@@ -330,15 +337,17 @@ class OnlineLearner:
     def grow_inputs(self, new_names: Iterable[str]) -> None:
         """Add inputs. Predictions stay as they are until a new input differs from zero."""
         names = list(new_names)
-        sizes = self._sizes.copy()
-        sizes[layout.INPUTS] += len(names)
-        if sizes[layout.READ] > sizes[layout.HIDDEN]:
-            sizes[layout.READ] += len(names)
-        old = self.input_size
-        self._grow(sizes)
+        first, room = self.input_size, _rounded(self.input_size + len(names))
+        if room > self.room:
+            sizes = self._sizes.copy()
+            sizes[layout.INPUTS] = room
+            if self._skips:
+                sizes[layout.READ] += room - self.room
+            self._grow(sizes)
         rows, _, _, _ = layout.views(self._sizes, self._parameters)
-        for place, name in enumerate(names, start=old):
-            rows[place] = input_row(sizes, name, self.seed)
+        for place, name in enumerate(names, start=first):
+            rows[place] = input_row(self._sizes, name, self.seed)
+        self.input_size += len(names)
 
     def grow_outputs(self, biases: Sequence[float]) -> None:
         """Add outputs that start at these biases, with no other weights. Others do not move."""
@@ -435,4 +444,19 @@ class OnlineLearner:
             for k, layer in enumerate(unpack(rows, vectors, shapes))
             for name, weight in layer.items()
         }
-        return named | {"head.weight": head.copy(), "head.bias": bias.copy()}
+        named["weight_ih_l0"] = named["weight_ih_l0"][:, : self.input_size]
+        seen = head[:, : hidden + self.input_size] if self._skips else head
+        return named | {"head.weight": seen.copy(), "head.bias": bias.copy()}
+
+    def _padded(self, x: Array) -> Array:
+        """Return inputs (…, I) with zeros behind them, as kernels take them."""
+        missing = self.room - x.shape[-1]
+        return np.pad(x, [(0, 0)] * (x.ndim - 1) + [(0, missing)]) if missing else x
+
+
+def _rounded(size: int) -> int:
+    """Return the next multiple of four: sums are taken by fours, and more zeros do not change them.
+
+    So growing moves no prediction by as much as a rounding.
+    """
+    return -(-size // 4) * 4

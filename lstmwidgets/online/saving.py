@@ -18,8 +18,8 @@ from typing import Any
 
 import numpy as np
 import torch
-from safetensors import SafetensorError, safe_open
 from safetensors import numpy as safetensors_numpy
+from safetensors import safe_open
 
 from .anomaly import Calibration, LSTMAnomalyDetector
 from .classifier import LSTMClassifier
@@ -114,7 +114,9 @@ def load(path: str | os.PathLike[str]) -> Any:
                 raise ValueError(f"{path} is no file of an estimator ({FORMAT!r})")
             arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
             model = _decode(json.loads(header["model"]), arrays)
-    except (SafetensorError, KeyError, TypeError, IndexError, AttributeError) as error:
+    except (OSError, ValueError):
+        raise
+    except Exception as error:  # whatever can go wrong with objects that a file describes
         raise ValueError(f"{path} cannot be read as an estimator: {error}") from error
     if not isinstance(model, LSTMEstimator):
         raise ValueError(f"{path} holds a {type(model).__name__} and no estimator")
@@ -126,7 +128,7 @@ def _encode(value: Any, arrays: dict[str, np.ndarray[Any, Any]], path: str) -> A
     if value is None or isinstance(value, bool | int | str):
         return value if type(value) in (type(None), bool, int, str) else _odd(value, path)
     if isinstance(value, np.ndarray | torch.Tensor):
-        arrays[path] = np.ascontiguousarray(value)
+        arrays[path] = np.asarray(value, order="C")
         return {"array": path, "torch": isinstance(value, torch.Tensor)}
     if isinstance(value, float):
         plain = float(value)

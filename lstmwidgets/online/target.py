@@ -79,6 +79,11 @@ class TargetScaler:
         return self._mean if self.scale else 0.0
 
     @property
+    def has_learned(self) -> bool:
+        """Whether a target has come."""
+        return self._count > 0
+
+    @property
     def is_known(self) -> bool:
         """Whether there is a unit to learn in."""
         return not self.scale or self._typical > 0

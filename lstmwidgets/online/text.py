@@ -138,9 +138,10 @@ class LSTMTextClassifier(LSTMEstimator, base.Classifier):
         learner.learn(vectors[-1], self._goal)
         read = min(len(rows), len(learner.input_errors))
         errors = np.zeros_like(vectors)
-        errors[-read:] = learner.input_errors[:read]
+        size = self.embedding_size
+        errors[-read:] = learner.input_errors[:read, :size]
         errors[-1] = 0
-        errors += learner.input_errors[read - 1] / len(rows)  # each has its part in the mean
+        errors += learner.input_errors[read - 1, :size] / len(rows)  # each has its part in the mean
         table.learn(rows, errors, self.lr, self.clip)
 
     def predict_proba_one(self, x: Text, **kwargs: Any) -> dict[Any, float]:  # noqa: ARG002

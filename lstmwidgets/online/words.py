@@ -110,6 +110,7 @@ class WordVectors:
         self._steps = np.pad(self._steps, (0, more))
 
     def _drawn(self, word: str) -> NDArray[Any]:
-        digest = hashlib.blake2b(f"{self.seed} {word}".encode(), digest_size=16).digest()
+        seeded = f"{self.seed} {word}".encode(errors="surrogatepass")  # halves of cut characters
+        digest = hashlib.blake2b(seeded, digest_size=16).digest()
         random = np.random.default_rng(int.from_bytes(digest, "big"))
         return SPREAD * random.standard_normal(self.size)

@@ -1,0 +1,289 @@
+"""Files hold what was learned and no code; what is damaged or forged is refused."""
+
+from __future__ import annotations
+
+import copy
+import json
+import os
+import pickle
+import sys
+from collections.abc import Callable, Iterator
+from datetime import date
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from safetensors import safe_open
+from safetensors.numpy import save_file
+
+from lstmwidgets.online import LSTMClassifier, LSTMRegressor, load, save
+from tests.family import FAMILY, Member
+
+
+def trained(member: Member, **options: Any) -> Any:
+    return member.learned(member.make(**options), member.events(20))
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "model.safetensors"
+
+
+@pytest.fixture
+def saved(path: Path) -> Path:
+    save(trained(FAMILY[0]), path)
+    return path
+
+
+def parts(path: Path) -> tuple[dict[str, Any], dict[str, str], Any]:
+    """Return a file's arrays, its header, and the tree that the header holds."""
+    with safe_open(path, framework="numpy") as file:
+        arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+        header = file.metadata()
+    return arrays, header, json.loads(header["model"])
+
+
+def forge(path: Path, change: Callable[[Any], Any]) -> Path:
+    """Write the file anew with another tree."""
+    arrays, header, tree = parts(path)
+    save_file(arrays, path, header | {"model": json.dumps(change(tree))})
+    return path
+
+
+def nodes(tree: Any, way: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
+    """Yield the way to every place in a tree."""
+    yield way
+    if isinstance(tree, dict | list):
+        for key, item in tree.items() if isinstance(tree, dict) else enumerate(tree):
+            yield from nodes(item, (*way, key))
+
+
+def put(tree: Any, way: tuple[Any, ...], value: Any) -> Any:
+    """Return a copy of a tree with another value at a place."""
+    if not way:
+        return value
+    changed = copy.copy(tree)
+    changed[way[0]] = put(tree[way[0]], way[1:], value)
+    return changed
+
+
+@pytest.mark.parametrize("member", FAMILY, ids=lambda member: member.name)
+def test_a_model_is_saved_before_and_after_its_first_event(member: Member, path: Path) -> None:
+    events = member.events(10)
+    save(member.make(), str(path))
+    assert member.run(load(str(path)), events) == member.run(member.make(), events)
+    model = trained(member)
+    before = pickle.dumps(model)
+    save(model, path)
+    assert pickle.dumps(model) == before
+    twin = load(path)
+    assert repr(twin) == repr(model)
+    assert (twin.imputed, twin.unlearned) == (model.imputed, model.unlearned)
+    save(twin, path)  # what was loaded is as good as what was saved
+    assert member.run(load(path), events) == member.run(model, events)
+
+
+def test_labels_and_keys_of_plain_types_come_back(path: Path) -> None:
+    labels = ["a", "\ud83d", True, 7, -2.5, float("inf"), (1, ("b", None)), np.int64(9), 10**40]
+    model = LSTMClassifier(hidden_size=3, seed=1)
+    for label in labels:
+        model.learn_one({"a": 1.0, 2: 0.5, (3, "c"): 1, "kind": "x"}, label)
+    save(model, path)
+    twin = load(path)
+    assert [*map(repr, twin.classes)] == [*map(repr, labels)]
+    assert twin._encoder._keys == model._encoder._keys
+    assert twin.predict_proba_one({2: 1.0}) == model.predict_proba_one({2: 1.0})
+
+
+@pytest.mark.parametrize(
+    "optimizer",
+    [
+        torch.optim.SGD,
+        partial(torch.optim.Adam, betas=(0.8, 0.99), eps=1e-6),
+        partial(torch.optim.Adam, amsgrad=True),
+        torch.optim.Adagrad,
+    ],
+    ids=str,
+)
+def test_optimizers_come_back_with_their_moments(optimizer: Any, path: Path) -> None:
+    model = trained(FAMILY[0], optimizer=optimizer)
+    save(model, path)
+    kept, back = (each._learner.__getstate__() for each in (model, load(path)))
+    assert np.array_equal(kept["_moments"], back["_moments"])
+    assert kept.keys() == back.keys()
+    for mine, other in zip(
+        kept.get("torch moments", []), back.get("torch moments", []), strict=True
+    ):
+        assert mine.keys() == other.keys()
+        for name, value in mine.items():
+            assert value.dtype == other[name].dtype
+            assert value.shape == other[name].shape
+            assert torch.equal(value, other[name])
+
+
+@pytest.mark.parametrize("share", [0.0, 0.001, 0.01, 0.1, 0.3, 0.5, 0.7, 0.9, 0.999])
+def test_a_truncated_file_is_refused(saved: Path, share: float) -> None:
+    whole = saved.read_bytes()
+    saved.write_bytes(whole[: int(share * len(whole))])
+    with pytest.raises(ValueError, match="cannot be read as an estimator"):
+        load(saved)
+    saved.write_bytes(whole + b"more")
+    with pytest.raises(ValueError, match="cannot be read as an estimator"):
+        load(saved)
+
+
+def test_other_files_are_refused(path: Path) -> None:
+    save_file({"weight": np.zeros(3)}, path)
+    with pytest.raises(ValueError, match="is no file of an estimator"):
+        load(path)
+    save_file({"weight": np.zeros(3)}, path, {"format": "lstmwidgets estimator 1"})
+    with pytest.raises(ValueError, match="cannot be read as an estimator: 'model'"):
+        load(path)
+    for data in (pickle.dumps(trained(FAMILY[0])), b"a,b\n1,2\n", b"\0" * 100, b"\xff" * 100):
+        path.write_bytes(data)
+        with pytest.raises(ValueError, match="cannot be read as an estimator"):
+            load(path)
+    with pytest.raises(FileNotFoundError):
+        load(path.with_name("missing"))
+
+
+FORGED: list[Any] = [
+    *(None, True, 5, -1, 1e300, 10**30, "x", "Adam", [], [[]], [1, 2, 3], {}, {"tuple": []}),
+    *({"class": "Popen", "state": {}}, {"class": "LSTM", "state": {}}, {"class": []}),
+    *({"class": "Labels", "state": {"dict": []}}, {"class": "Recent", "state": {"tuple": [1] * 9}}),
+    *({"array": "model", "torch": False}, {"float": "nope"}, {"numpy": "int8", "value": 1000}),
+    *({"numpy": "object", "value": 1}, {"optimizer": "Foo"}, {"partial": 3, "options": {}}),
+    *({"dict": [1]}, {"dict": [[[], 1]]}, {"optimizer": ["Adam"]}, {"partial": {}, "options": []}),
+]
+
+
+@settings(max_examples=300, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(draw=st.data())
+def test_a_forged_header_is_refused_or_harmless(draw: st.DataObject, saved: Path) -> None:
+    """Nothing but a ValueError comes out of it, and nothing is imported."""
+    original = parts(saved)
+    way = draw.draw(st.sampled_from(list(nodes(original[2]))))
+    value = draw.draw(st.sampled_from(FORGED))
+    modules = set(sys.modules)
+    forge(saved, lambda tree: put(tree, way, value))
+    try:
+        load(saved)
+    except ValueError:
+        pass
+    finally:
+        save_file(original[0], saved, original[1])
+    assert set(sys.modules) == modules
+
+
+@pytest.mark.parametrize(
+    "forged",
+    [
+        {"optimizer": "Foo"},
+        {"optimizer": "lr_scheduler"},
+        {"optimizer": "__builtins__"},
+        {"optimizer": "../os"},
+        {"partial": {"optimizer": "Foo"}, "options": {"lr": 1}},
+        {"class": "Popen", "state": {"tuple": ["true"]}},
+        {"class": "LSTMStepper", "state": {"dict": []}},
+        {"numpy": "object", "value": 1},
+        {"call": "print"},
+    ],
+    ids=str,
+)
+def test_a_header_cannot_name_what_is_not_on_the_list(saved: Path, forged: Any) -> None:
+    modules = set(sys.modules)
+
+    def with_another_optimizer(tree: Any) -> Any:
+        pairs = tree["state"]["dict"]
+        for pair in pairs:
+            if pair[0] == "optimizer":
+                pair[1] = forged
+        return tree
+
+    with pytest.raises(ValueError, match=r"no optimizer of PyTorch|cannot be read|unknown entry"):
+        load(forge(saved, with_another_optimizer))
+    assert set(sys.modules) == modules
+    with pytest.raises(ValueError, match="holds a Recent and no estimator"):
+        load(forge(saved, lambda _: {"class": "Recent", "state": {"tuple": [1.0, 0.0, 0.0]}}))
+
+
+class SGD(torch.optim.SGD):
+    """One's own, by the name of PyTorch's."""
+
+
+@pytest.mark.parametrize(
+    "optimizer",
+    [lambda params, lr: torch.optim.SGD(params, lr=lr), SGD, partial(SGD, momentum=0.5)],
+    ids=["lambda", "own class", "partial of it"],
+)
+def test_an_optimizer_that_is_no_plain_value_is_not_saved(saved: Path, optimizer: Any) -> None:
+    before = saved.read_bytes()
+    model = trained(FAMILY[0], optimizer=optimizer)
+    with pytest.raises(ValueError, match=r"model\.optimizer cannot be saved: .* is no plain value"):
+        save(model, saved)
+    assert saved.read_bytes() == before
+    assert list(saved.parent.iterdir()) == [saved]
+
+
+@pytest.mark.parametrize(
+    "odd", [b"raw", date(2024, 1, 1), frozenset({1}), np.str_("a"), 1j], ids=repr
+)
+def test_a_label_or_key_that_is_no_plain_value_is_not_saved(saved: Path, odd: Any) -> None:
+    before = saved.read_bytes()
+    sorter = LSTMClassifier(hidden_size=3, seed=1)
+    sorter.learn_one({"a": 1.0}, odd)
+    model = LSTMRegressor(hidden_size=3, seed=1)
+    model.learn_one({odd: 1.0}, 1.0)
+    for each in (sorter, model):
+        with pytest.raises(ValueError, match=r"cannot be saved: .* is no plain value"):
+            save(each, saved)
+    assert saved.read_bytes() == before
+    assert list(saved.parent.iterdir()) == [saved]
+
+
+@pytest.mark.parametrize("failing", ["fsync", "replace"])
+@pytest.mark.parametrize("error", [OSError("no space left"), KeyboardInterrupt()], ids=repr)
+def test_a_write_that_fails_leaves_the_old_file_and_no_litter(
+    saved: Path, failing: str, error: BaseException, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: Any) -> None:
+        assert len(list(saved.parent.iterdir())) == 2  # it was on its way
+        raise error
+
+    before, model = saved.read_bytes(), trained(FAMILY[1])
+    with monkeypatch.context() as patch:
+        patch.setattr(*{"fsync": (os, "fsync", fail), "replace": (Path, "replace", fail)}[failing])
+        with pytest.raises(type(error)):
+            save(model, saved)
+    assert saved.read_bytes() == before
+    assert list(saved.parent.iterdir()) == [saved]
+    save(model, saved)
+    assert isinstance(load(saved), LSTMClassifier)
+
+
+@pytest.mark.parametrize("member", FAMILY, ids=lambda member: member.name)
+def test_no_pickle_is_written_or_read(
+    member: Member, path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: Any, **__: Any) -> None:
+        raise AssertionError("unpickled something")
+
+    save(trained(member, optimizer=torch.optim.RMSprop), path)
+    data = path.read_bytes()
+    for protocol in range(2, pickle.HIGHEST_PROTOCOL + 1):
+        assert bytes([0x80, protocol, 0x95]) not in data  # how pickles of today begin
+    assert b"__reduce" not in data
+    assert b"cpickle" not in data.lower()
+    for place, name in (
+        (pickle, "loads"),
+        (pickle, "load"),
+        (pickle, "Unpickler"),
+        (torch, "load"),
+    ):
+        monkeypatch.setattr(place, name, refuse)
+    assert isinstance(load(path), member.kind)
