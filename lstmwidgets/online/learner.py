@@ -450,8 +450,11 @@ class OnlineLearner:
 
     def _padded(self, x: Array) -> Array:
         """Return inputs (…, I) with zeros behind them, as kernels take them."""
-        missing = self.room - x.shape[-1]
-        return np.pad(x, [(0, 0)] * (x.ndim - 1) + [(0, missing)]) if missing else x
+        if x.shape[-1] == self.room:
+            return x
+        padded = np.zeros((*x.shape[:-1], self.room), x.dtype)  # np.pad takes 40 µs
+        padded[..., : x.shape[-1]] = x
+        return padded
 
 
 def _rounded(size: int) -> int:

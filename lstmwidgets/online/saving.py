@@ -34,6 +34,7 @@ from .regressor import LSTMRegressor
 from .scaling import OnlineScaler
 from .target import Recent, TargetScaler
 from .text import LSTMTextClassifier
+from .verifying import verify, verify_learner
 from .words import WordVectors
 
 FORMAT = "lstmwidgets estimator 1"
@@ -114,12 +115,13 @@ def load(path: str | os.PathLike[str]) -> Any:
                 raise ValueError(f"{path} is no file of an estimator ({FORMAT!r})")
             arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
             model = _decode(json.loads(header["model"]), arrays)
+            if not isinstance(model, LSTMEstimator):
+                raise ValueError(f"{path} holds a {type(model).__name__} and no estimator")
+            verify(model)
     except (OSError, ValueError):
         raise
     except Exception as error:  # whatever can go wrong with objects that a file describes
         raise ValueError(f"{path} cannot be read as an estimator: {error}") from error
-    if not isinstance(model, LSTMEstimator):
-        raise ValueError(f"{path} holds a {type(model).__name__} and no estimator")
     return model
 
 
@@ -202,6 +204,8 @@ def _state(value: Any) -> dict[str, Any]:
 def _made(kind: type, state: Any) -> Any:
     if issubclass(kind, tuple):
         return kind(*state)
+    if kind is OnlineLearner:
+        verify_learner(state)
     made: Any = object.__new__(kind)
     if hasattr(kind, "__setstate__"):
         made.__setstate__(state)
