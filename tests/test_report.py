@@ -59,7 +59,7 @@ def test_what_is_recorded_is_what_happened() -> None:
     point, snapshot = run.points.items[-1], run.snapshots.items[-1]
     assert point.target == pytest.approx(10 + np.sin(29 / 4))
     assert point.model_error == runner.comparisons[0].model
-    assert snapshot.cell == pytest.approx(runner.model.get_state().carry.state.c[-1, 0].numpy())  # type: ignore[attr-defined]
+    assert snapshot.cell == pytest.approx(runner.model.state.c[-1, 0].numpy())  # type: ignore[attr-defined]
 
 
 def test_a_model_without_gates_gets_lines_only() -> None:
@@ -119,9 +119,9 @@ def test_the_page_draws_offline_without_a_complaint(
             rows: plot.renderers[0].data_source.data.image?.[0].shape ?? null,
         }))"""
     )
-    assert [plot["events"] for plot in drawn[:2]] == [events, events]
+    assert [plot["events"] for plot in drawn[:3]] == [events] * 3
     assert drawn[0]["last"] == pytest.approx(10 + np.sin((events - 1) / 4))
-    assert [plot["rows"] for plot in drawn[2:]] == [[6, events]] * 4
+    assert [plot["rows"] for plot in drawn[3:]] == [[6, events]] * 4
     heights = browser_page.evaluate(
         """async () => {
             const plot = Bokeh.documents[0].roots()[0].children[0]
@@ -134,6 +134,7 @@ def test_the_page_draws_offline_without_a_complaint(
     )
     assert events == 2 or heights[1] < heights[0] / 2
     assert [plot["title"].split(":")[0] for plot in drawn[2:]] == [
+        "Whom the prediction follows",
         "Cell state",
         "Input gate",
         "Forget gate",

@@ -23,6 +23,15 @@ def column(y: Any) -> list[Any]:
     return [None if gone else y for y, gone in zip(series.to_list(), missing, strict=True)]
 
 
+def labelled_rows(X: Any, y: Any) -> Iterator[tuple[dict[Any, Any], Any]]:
+    """Return the rows of a dataframe with their targets as events."""
+    targets = column(y)
+    frame = dataframe.into_frame(X)
+    if len(frame) != len(targets):
+        raise ValueError(f"expected a target for each of {len(frame)} rows, got {len(targets)}")
+    return zip(rows(X), targets, strict=True)
+
+
 def series_like(X: Any, values: Sequence[Any], name: str | None = None) -> Any:
     """Return values as a series of a dataframe's own library, with its index."""
     return dataframe.to_native_series(values, name=name, like=dataframe.into_frame(X))

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from river import base
 
-from .batches import column, frame_like, rows, series_like
+from .batches import frame_like, labelled_rows, rows, series_like
 from .estimator import Features, LSTMEstimator
 from .labels import Labels
 from .learner import OnlineLearner
@@ -138,7 +138,7 @@ class LSTMClassifier(LSTMEstimator, base.MiniBatchClassifier):
 
     def learn_many(self, X: Any, y: Any) -> None:
         """Learn the rows of a dataframe (pandas, polars, …) as consecutive events."""
-        for x, label in zip(rows(X), column(y), strict=True):
+        for x, label in labelled_rows(X, y):
             self.learn_one(x, label)
 
     def predict_proba_many(self, X: Any) -> Any:

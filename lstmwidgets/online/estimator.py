@@ -182,8 +182,13 @@ class LSTMEstimator(base.Estimator):
         elif not isinstance(state, StreamState):
             raise TypeError(f"expected what get_state returned, got {type(state).__name__}")
         else:
-            self._learner.put_back(state.carry)
-            self._put_recent(state.recent)
+            before = self._recent()
+            try:
+                self._put_recent(state.recent)
+                self._learner.put_back(state.carry)  # refuses another model's, changing nothing
+            except (TypeError, ValueError):
+                self._put_recent(before)
+                raise
 
     def _recent(self) -> tuple[Any, ...]:
         """Return what is remembered of the stream besides the LSTM's state."""

@@ -26,6 +26,9 @@ CATEGORIES = 256
 
 TURN = 2 * math.pi
 
+UNPLACED = -1
+"""The place of a column that does not exist."""
+
 COLUMNS = 10_000
 """How many columns there are at most; what would need more counts as missing."""
 
@@ -111,8 +114,9 @@ class FeatureEncoder:
             places = self._places.get(_signature(key, kind, value))
             if places is None:  # never learned, or not since the model was loaded
                 places = self._find(key, kind, value)
-            for place, number in zip(places, _numbers(kind, value), strict=False):
-                encoded[place] = number
+            for place, number in zip(places, _numbers(kind, value), strict=True):
+                if place != UNPLACED:
+                    encoded[place] = number
         return encoded
 
     def _register(self, key: Hashable, value: Any) -> None:
@@ -131,9 +135,9 @@ class FeatureEncoder:
         self._places[_signature(key, kind, value)] = self._find(key, kind, value)
 
     def _find(self, key: Hashable, kind: str, value: Any) -> tuple[int, ...]:
-        """Return the places of a value's columns; none if they are not known."""
+        """Return the places of a value's columns."""
         columns = _columns(key, kind, value)
-        return tuple(self.columns[name] for name in columns if name in self.columns)
+        return tuple(self.columns.get(name, UNPLACED) for name in columns)
 
     def _encode_plain(self, x: Mapping[Hashable, Any]) -> NDArray[np.float64] | None:
         """Encode an event of nothing but the known numbers, which most are; None if it is not."""

@@ -6,7 +6,7 @@ from typing import Any
 
 from river import base
 
-from .batches import column, rows, series_like
+from .batches import labelled_rows, rows, series_like
 from .estimator import Features
 from .numeric import NumericEstimator
 from .optimizers import OptimizerFactory
@@ -126,7 +126,7 @@ class LSTMRegressor(NumericEstimator, base.MiniBatchRegressor):
         y : series
             Targets.
         """
-        for x, target in zip(rows(X), column(y), strict=True):
+        for x, target in labelled_rows(X, y):
             self.learn_one(x, target)
 
     def predict_many(self, X: Any) -> Any:
