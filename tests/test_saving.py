@@ -230,9 +230,7 @@ def test_an_optimizer_that_is_no_plain_value_is_not_saved(saved: Path, optimizer
     assert list(saved.parent.iterdir()) == [saved]
 
 
-@pytest.mark.parametrize(
-    "odd", [b"raw", date(2024, 1, 1), frozenset({1}), np.str_("a"), 1j], ids=repr
-)
+@pytest.mark.parametrize("odd", [b"raw", date(2024, 1, 1), frozenset({1}), 1j], ids=repr)
 def test_a_label_or_key_that_is_no_plain_value_is_not_saved(saved: Path, odd: Any) -> None:
     before = saved.read_bytes()
     sorter = LSTMClassifier(hidden_size=3, seed=1)

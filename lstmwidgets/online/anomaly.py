@@ -126,7 +126,11 @@ class LSTMAnomalyDetector(LSTMEstimator, base.AnomalyDetector):
         assert self._learner is not None
         apart = self._apart(values)
         self._read_last()
-        if self._last is not None:
+        if np.isnan(apart).all():
+            self.unlearned += 1
+            if self._last is not None:
+                self._learner.advance(self._inputs)
+        elif self._last is not None:
             goal = np.full(self._learner.outputs, np.nan, np.float32)  # one even without columns
             goal[: len(apart)] = np.where(np.isnan(apart), np.nan, self._features)
             self._learn(goal)

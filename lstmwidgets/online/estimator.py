@@ -79,7 +79,8 @@ class LSTMEstimator(base.Estimator):
     Attributes
     ----------
     module : LSTM or None
-        The weights as they are now, as a PyTorch module: a copy, made when it is looked at.
+        The weights as they are now, as a PyTorch module: a copy, brought up to date whenever it is
+        looked at here. What is written into it is not read back.
     head : torch.nn.Linear or None
         The same of the head, which reads the top layer's hidden output and the inputs beside it.
     state : LSTMState or FullGateState or None
@@ -117,8 +118,6 @@ class LSTMEstimator(base.Estimator):
             names = ", ".join(map(repr, TRACED_CELLS))
             raise ValueError(f"the eligibility rule is defined for the cells {names}, got {cell!r}")
         check_optimizer(optimizer)
-        check_positive("lr", lr)
-        check_positive("clip", clip)
         self.hidden_size = hidden_size
         self.num_layers = num_layers
         self.cell = cell
@@ -135,6 +134,26 @@ class LSTMEstimator(base.Estimator):
         self._scaler = OnlineScaler()
         self._learner: OnlineLearner | None = None
         self._make_room()
+
+    @property
+    def lr(self) -> float:
+        """Learning rate."""
+        return self._lr
+
+    @lr.setter
+    def lr(self, lr: float) -> None:
+        check_positive("lr", lr)
+        self._lr = lr
+
+    @property
+    def clip(self) -> float:
+        """Bound on the gradient's global norm."""
+        return self._clip
+
+    @clip.setter
+    def clip(self, clip: float) -> None:
+        check_positive("clip", clip)
+        self._clip = clip
 
     @property
     def imputed(self) -> int:
@@ -204,7 +223,9 @@ class LSTMEstimator(base.Estimator):
     def _take_in(self, x: Features) -> NDArray[np.float64]:
         """Register an event's features and learn their scale; return its numbers, (columns,)."""
         check_features(x)
-        values, new = self._encoder.learn(x)
+        values = self._encoder.learn(x)
+        known = self._scaler.columns  # the last to grow, whatever an interruption has left undone
+        new = list(self._encoder.columns)[known:] if len(values) > known else []
         if self._learner is None:
             self._learner = self._make_learner([*self._implicit_inputs(), *new])
             first = self._learner.input_size - len(new)
@@ -212,10 +233,10 @@ class LSTMEstimator(base.Estimator):
             first = self._learner.input_size
             self._learner.grow_inputs(new)
         if new:
-            numeric = self._encoder.numeric[-len(new) :] if self.scale else [False] * len(new)
-            self._scaler.grow(range(first, first + len(new)), numeric)
             self._features_grew()
-        if new or len(self._inputs) != self._learner.room:
+            numeric = self._encoder.numeric[known:] if self.scale else [False] * len(new)
+            self._scaler.grow(range(first, first + len(new)), numeric)
+        if len(self._features) != len(values) or len(self._inputs) != self._learner.room:
             self._make_room()
         self._scaler.learn(values)
         return values
@@ -243,15 +264,15 @@ class LSTMEstimator(base.Estimator):
             "gradient": self.gradient,
             "window": self.window,
             "optimizer": self.optimizer,
-            "lr": self.lr,
-            "clip": self.clip,
+            "lr": float(self.lr),
+            "clip": float(self.clip),
             "seed": random.getrandbits(32) if self.seed is None else self.seed,
         }
 
     def _learn(self, target: NDArray[np.float32]) -> float:
         """Let the learner learn from `_inputs` with the rates that are set now."""
         assert self._learner is not None
-        self._learner.lr, self._learner.clip = self.lr, self.clip
+        self._learner.lr, self._learner.clip = float(self._lr), float(self._clip)
         return self._learner.learn(self._inputs, target)
 
     def _make_room(self) -> None:

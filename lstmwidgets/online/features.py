@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Hashable, Mapping
 from datetime import date, datetime
+from decimal import Decimal
 from functools import cache
 from numbers import Real
 from operator import itemgetter
@@ -15,7 +16,7 @@ from numpy.typing import NDArray
 
 from ..kernels.scaling import LARGEST, unusable
 
-NUMBER = (Real, np.bool_)
+NUMBER = (Real, Decimal, np.bool_)
 
 PLAIN = {float, int, bool, np.float64}
 """Types that NumPy turns into floats as they are."""
@@ -72,21 +73,12 @@ class FeatureEncoder:
         self._pick: Callable[[Mapping[Hashable, Any]], tuple[Any, ...]] | None = None
         self._make_ready()
 
-    def learn(self, x: Mapping[Hashable, Any]) -> tuple[NDArray[np.float64], list[str]]:
-        """Give new features their columns, count unusable values, and encode.
-
-        Returns
-        -------
-        numbers : ndarray
-            As `encode` returns them.
-        new : list of str
-            Columns that are new.
-        """
+    def learn(self, x: Mapping[Hashable, Any]) -> NDArray[np.float64]:
+        """Give new features their columns, count unusable values, and return what `encode` does."""
         plain = self._encode_plain(x)
         if plain is not None:
             self.imputed += unusable(plain)
-            return plain, []
-        before = len(self.columns)
+            return plain
         unknown = []
         for key, value in x.items():
             kind = _kind(value)
@@ -95,10 +87,9 @@ class FeatureEncoder:
                 unknown.append(key)
         for key in sorted(unknown, key=repr):
             self._register(key, x[key])
-        new = list(self.columns)[before:] if len(self.columns) > before else []
-        if new:
+        if len(self._missing) != len(self.columns):
             self._make_ready()
-        return self.encode(x), new
+        return self.encode(x)
 
     def encode(self, x: Mapping[Hashable, Any]) -> NDArray[np.float64]:
         """Return the numbers of one event, (columns,), NaN where missing; changes nothing."""
@@ -141,7 +132,7 @@ class FeatureEncoder:
 
     def _encode_plain(self, x: Mapping[Hashable, Any]) -> NDArray[np.float64] | None:
         """Encode an event of nothing but the known numbers, which most are; None if it is not."""
-        if self._pick is None or len(x) != len(self._keys):
+        if self._pick is None or type(x) is not dict or len(x) != len(self._keys):
             return None
         try:
             values = self._pick(x)
@@ -177,6 +168,25 @@ class FeatureEncoder:
         count = self._categories.get(repr(key), 0)
         self._categories[repr(key)] = min(count + 1, CATEGORIES)
         return count < CATEGORIES
+
+
+def number_in(value: Any) -> float | None:
+    """Return a number as a float; None if that is not finite or beyond 1e30."""
+    try:
+        number = float(value)
+    except (OverflowError, ValueError):  # a whole number beyond all floats, a signalling NaN
+        return None
+    return number if abs(number) <= LARGEST else None
+
+
+def is_missing(value: Any) -> bool:
+    """Return whether a value is None, NaN or another one that does not equal itself."""
+    try:
+        return value is None or bool(value != value)
+    except (TypeError, ArithmeticError):  # pandas' NA, a decimal's signalling NaN
+        return True
+    except ValueError:  # an array
+        return False
 
 
 def check_features(x: object) -> None:
@@ -233,7 +243,4 @@ def _numbers(kind: str, value: Any) -> tuple[float, ...]:
 
 
 def _usable(kind: str | None, value: Any) -> bool:
-    if kind == "number":
-        size: Any = abs(value)
-        return bool(size <= LARGEST)
-    return kind is not None
+    return number_in(value) is not None if kind == "number" else kind is not None

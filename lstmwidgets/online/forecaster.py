@@ -10,9 +10,8 @@ from numpy.typing import NDArray
 from river.time_series.base import Forecaster
 
 from ..checks import check_probability, check_size
-from ..kernels.scaling import LARGEST
 from .estimator import Features
-from .numeric import NumericEstimator, check_target
+from .numeric import NumericEstimator, target_in
 from .optimizers import OptimizerFactory
 from .target import Recent
 
@@ -113,17 +112,16 @@ class LSTMForecaster(NumericEstimator, Forecaster):
         x : dict, optional
             Features known at the time: numbers, booleans, strings, datetimes.
         """
-        check_target(y)
-        if y is None or not abs(y) <= LARGEST:
+        target = target_in(y)
+        if target is None:
             self.unlearned += 1
             self.step_one(x)
             return
-        expected = self._predict(x or {}) if self._learner is not None else math.nan
-        unit = self._target.unit
-        self._learn_target(x or {}, y)
-        if math.isfinite(expected):
-            self._errors[self._known_errors % ERRORS] = (y - expected) / unit
+        if self._target.is_known:
+            error = (target - self._predict(x or {})) / self._target.unit
+            self._errors[self._known_errors % ERRORS] = error
             self._known_errors += 1
+        self._learn_target(x or {}, target)
 
     def forecast(self, horizon: int, xs: Sequence[Features] | None = None) -> list[float]:
         """Forecast the next values; changes nothing.

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Hashable
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..kernels.losses import probabilities
+from .features import is_missing
 from .learner import OnlineLearner
 
 
@@ -30,9 +30,14 @@ class Labels:
 
     def is_usable(self, y: Any) -> bool:
         """Return whether a label names a class: None and NaN do not."""
-        if not isinstance(y, Hashable):
-            raise TypeError(f"expected a hashable label, got {type(y).__name__} {y!r}")
-        return y is not None and bool(y == y)
+        if is_missing(y):
+            return False
+        try:
+            hash(y)
+        except TypeError as error:
+            message = f"expected a hashable label, got {type(y).__name__} {y!r}"
+            raise TypeError(message) from error
+        return True
 
     def learn(self, y: Any, learner: OnlineLearner, *, with_prior: bool = True) -> int:
         """Return a class's output, after making room for it if it is new.
@@ -41,13 +46,14 @@ class Labels:
         of something that has not come in all events so far (Laplace's rule of succession); without,
         its bias is 0.
         """
-        place = self.places.setdefault(y, len(self.places))
-        if place == learner.outputs:
+        place = self.places.get(y, len(self.places))
+        if place >= learner.outputs:
             bias = 0.0
             if with_prior:
                 known = learner.head.bias.detach().double().logsumexp(0)
                 bias = float(known) - math.log(self.seen + 1)
             learner.grow_outputs([bias])
+        self.places[y] = place
         self.seen += 1
         return place
 

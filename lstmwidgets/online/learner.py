@@ -14,7 +14,7 @@ from torch import nn
 from ..cells import CELLS, Cell
 from ..kernels import learn as kernels
 from ..kernels import parameters as layout
-from ..kernels.losses import LOSSES
+from ..kernels.losses import CROSS_ENTROPY, LOSSES
 from ..kernels.optimizers import LR, global_norm, optimize
 from ..kernels.packing import unpack
 from ..kernels.step import KINDS
@@ -136,14 +136,15 @@ class OnlineLearner:
         self.lr = lr
         self.clip = clip
         self._rule = GRADIENTS[gradient]
-        self._window = window if gradient == "tbptt" else 1
+        self._window = int(window) if gradient == "tbptt" else 1
         self._loss = LOSSES[loss]
         self._loss_levels = tuple(levels)
         self._factory = optimizer
         self._input_gradient = input_gradient
         room = _rounded(len(names))
-        read = hidden_size + (room if skip else 0)
-        self._sizes = np.array([KINDS[cell], room, hidden_size, num_layers, outputs, read])
+        read = int(hidden_size) + (room if skip else 0)
+        sizes = (KINDS[cell], room, hidden_size, num_layers, outputs, read)
+        self._sizes = np.array(sizes, np.int64)
         self._clock = np.zeros(2, np.int64)
         self._module: LSTM | None = None
         self._make_stores()
@@ -237,6 +238,7 @@ class OnlineLearner:
 
     def differentiate(self, x: Array, target: Array) -> float:
         """Advance as `learn` does, and leave the gradient where `gradients` shows it."""
+        self._check_target(target)
         return kernels.learn(
             self._rule,
             self._sizes,
@@ -358,21 +360,24 @@ class OnlineLearner:
         bias[-len(biases) :] = biases
 
     def _grow(self, sizes: NDArray[np.int64]) -> None:
-        kept = [self._parameters, self._moments[0], self._moments[1], self._traces]
-        old, carry = self._sizes, self.get_carry()
-        tensors = None
-        if isinstance(self._optimizer, TorchOptimizer):
-            tensors = self._optimizer.moments()
-        self._sizes = sizes
-        self._make_stores()
-        grown = [self._parameters, self._moments[0], self._moments[1], self._traces]
-        for before, after in zip(kept, grown, strict=True):
-            if after.size:
-                transplant(old, before, sizes, after)
-        self._make_ready()
-        self.put_back(carry)
-        if tensors is not None and isinstance(self._optimizer, TorchOptimizer):
-            self._optimizer.take_moments(grown_moments(old, sizes, tensors))
+        """Take on other sizes, made aside: an interruption leaves all as it was."""
+        grown = object.__new__(OnlineLearner)
+        vars(grown).update(vars(self))
+        grown._sizes = sizes
+        grown._make_stores()
+        for mine, its in zip(self._stores(), grown._stores(), strict=True):
+            if its.size:
+                transplant(self._sizes, mine, sizes, its)
+        grown._make_ready()
+        grown.put_back(self.get_carry())
+        larger = grown._optimizer
+        if isinstance(self._optimizer, TorchOptimizer) and isinstance(larger, TorchOptimizer):
+            moments = grown_moments(self._sizes, sizes, self._optimizer.moments())
+            larger.take_moments(moments)
+        vars(self).update(vars(grown))
+
+    def _stores(self) -> tuple[Array, ...]:
+        return (self._parameters, *self._moments, self._traces)
 
     def _make_stores(self) -> None:
         """Make what a learner keeps: weights, moments, traces and the window."""
@@ -447,6 +452,14 @@ class OnlineLearner:
         named["weight_ih_l0"] = named["weight_ih_l0"][:, : self.input_size]
         seen = head[:, : hidden + self.input_size] if self._skips else head
         return named | {"head.weight": seen.copy(), "head.bias": bias.copy()}
+
+    def _check_target(self, target: Array) -> None:
+        """Raise if kernels, which do not check bounds, would leave an array with this target."""
+        if self._loss == CROSS_ENTROPY:
+            if not 0 <= target[0] < len(self.output):
+                raise IndexError(f"expected a class below {len(self.output)}, got {target[0]}")
+        elif len(target) != len(self.output):
+            raise ValueError(f"expected {len(self.output)} targets, got {len(target)}")
 
     def _padded(self, x: Array) -> Array:
         """Return inputs (…, I) with zeros behind them, as kernels take them."""

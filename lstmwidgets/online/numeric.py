@@ -8,10 +8,9 @@ from typing import Any
 import numpy as np
 
 from ..checks import check_choice, check_probability
-from ..kernels.scaling import LARGEST
 from .estimator import Features, LSTMEstimator
 from .experts import Experts
-from .features import NUMBER
+from .features import NUMBER, is_missing, number_in
 from .learner import OnlineLearner
 from .target import Recent, TargetScaler
 
@@ -84,25 +83,24 @@ class NumericEstimator(LSTMEstimator):
         return self._mixed(self._own(self._base()))
 
     def _learn_target(self, x: Features, y: float | None) -> None:
-        check_target(y)
+        target = target_in(y)
         self._read(self._take_in(x))
         assert self._learner is not None
         base = self._base()
-        if y is None or not abs(y) <= LARGEST:
+        if target is None:
             self.unlearned += 1
             self._learner.advance(self._inputs)
             return
-        y = float(y)
         if self._target.is_known:
-            self._goal[0] = self._target.scaled(y, base)
+            self._goal[0] = self._target.scaled(target, base)
             self._learn(self._goal)
         else:
             self._learner.predict(self._inputs)
             self._learner.advance(self._inputs)
         if self._experts is not None:
             own = self._target.unscaled(float(self._learner.output[0]), base)
-            self._experts.learn(self._features, y, own)
-        self._target.learn(y, base)
+            self._experts.learn(self._features, target, own)
+        self._target.learn(target, base)
 
     def _step(self, x: Features) -> float:
         prediction = self._predict(x)
@@ -113,7 +111,10 @@ class NumericEstimator(LSTMEstimator):
         return prediction
 
 
-def check_target(y: object) -> None:
-    """Raise unless a target is a number or missing."""
-    if y is not None and not isinstance(y, NUMBER):
+def target_in(y: Any) -> float | None:
+    """Return a target as a float; None if it is missing or unusable. Raise if it is no number."""
+    if is_missing(y):
+        return None
+    if not isinstance(y, NUMBER):
         raise TypeError(f"expected a number as target, got {type(y).__name__} {y!r}")
+    return number_in(y)

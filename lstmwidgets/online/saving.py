@@ -60,6 +60,12 @@ CLASSES: dict[str, type] = {
 }
 """What a file may hold, by name."""
 
+NUMPY_TYPES = (
+    *("bool", "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64"),
+    *("float16", "float32", "float64", "str"),
+)
+"""Types of NumPy that single values may have, as labels do."""
+
 ODD_FLOATS = {"nan": math.nan, "inf": math.inf, "-inf": -math.inf}
 
 
@@ -85,9 +91,10 @@ def save(model: LSTMEstimator, path: str | os.PathLike[str]) -> None:
         arrays, {"format": FORMAT, "model": json.dumps(tree, allow_nan=False)}
     )
     path = Path(path)
+    path = path.resolve()  # a link goes on pointing at the file
     part = path.with_name(f"{path.name}.{os.getpid()}.part")
     try:
-        with part.open("wb") as file:
+        with part.open("xb") as file:
             file.write(data)
             file.flush()
             os.fsync(file.fileno())
@@ -152,8 +159,10 @@ def _encode(value: Any, arrays: dict[str, np.ndarray[Any, Any]], path: str) -> A
 
 def _odd(value: Any, path: str) -> Any:
     """Return the JSON form of numbers of NumPy, floats that JSON lacks, and optimizers."""
-    if isinstance(value, np.generic) and value.dtype.kind in "bif":
-        return {"numpy": value.dtype.name, "value": _encode(value.item(), {}, path)}
+    if isinstance(value, np.generic):
+        kind = "str" if isinstance(value, np.str_) else value.dtype.name
+        if kind in NUMPY_TYPES:
+            return {"numpy": kind, "value": _encode(value.item(), {}, path)}
     if isinstance(value, float):
         return {"float": repr(value)}
     if isinstance(value, functools.partial) and not value.args:
@@ -181,15 +190,13 @@ def _decode(tree: Any, arrays: Mapping[str, np.ndarray[Any, Any]]) -> Any:
             return {_decode(key, arrays): _decode(item, arrays) for key, item in pairs}
         case {"float": name}:
             return ODD_FLOATS[name]
-        case {
-            "numpy": ("bool" | "int8" | "int16" | "int32" | "int64" | "float32" | "float64") as n
-        }:
-            return np.dtype(n).type(_decode(tree["value"], arrays))
+        case {"numpy": name, "value": value} if name in NUMPY_TYPES:
+            return np.dtype(name).type(_decode(value, {}))
         case {"optimizer": name}:
             return _optimizer(name)
-        case {"partial": made, "options": options}:
-            kept = {name: _decode(option, arrays) for name, option in options.items()}
-            return functools.partial(_decode(made, arrays), **kept)
+        case {"partial": {"optimizer": made}, "options": options}:
+            kept = {name: _decode(option, {}) for name, option in options.items()}
+            return functools.partial(_optimizer(made), **kept)
         case {"class": name, "state": state}:
             return _made(CLASSES[name], _decode(state, arrays))
     raise ValueError(f"unknown entry {sorted(tree)}")
@@ -203,6 +210,9 @@ def _state(value: Any) -> dict[str, Any]:
 def _made(kind: type, state: Any) -> Any:
     if issubclass(kind, tuple):
         return kind(*state)
+    shadowing = [name for name in state if hasattr(kind, name)]
+    if shadowing:
+        raise ValueError(f"{kind.__name__} has no fields {shadowing}")
     if kind is OnlineLearner:
         verify_learner(state)
     made: Any = object.__new__(kind)

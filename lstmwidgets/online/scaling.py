@@ -27,8 +27,14 @@ class OnlineScaler:
         """Add columns: where each goes in the inputs, and whether it is to be standardised."""
         new = np.zeros((4, len(places)))
         new[NUMERIC] = numeric
-        self._statistics = np.hstack([self._statistics, new])
-        self._places = np.concatenate([self._places, np.asarray(places, np.int64)])
+        grown = np.hstack([self._statistics, new])
+        all_places = np.concatenate([self._places, np.asarray(places, np.int64)])
+        self._statistics, self._places = grown, all_places
+
+    @property
+    def columns(self) -> int:
+        """How many columns there are."""
+        return len(self._places)
 
     def learn(self, values: NDArray[np.float64]) -> None:
         """Take in one event's numbers, (columns,); NaN is skipped."""

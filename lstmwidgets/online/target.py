@@ -98,7 +98,7 @@ class TargetScaler:
         last, change, surprise = self.recent
         if not self.lag:
             return (0.0,)
-        if last is None:
+        if last is None or not self._count:
             return (0.0, 0.0, 0.0, 0.0)
         if not self.scale:
             return tuple(_cut(value, LIMIT) for value in (last, change, base - last, surprise))

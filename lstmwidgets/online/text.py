@@ -11,6 +11,7 @@ from river import base
 
 from ..checks import check_size
 from .estimator import LSTMEstimator
+from .features import is_missing
 from .labels import Labels
 from .learner import OnlineLearner
 from .naive_bayes import NaiveBayes
@@ -38,7 +39,8 @@ class LSTMTextClassifier(LSTMEstimator, base.Classifier):
     embedding_size : int
         Numbers of a word's vector.
     vocabulary : int
-        How many words get a vector, in the order of first appearance; later ones share one.
+        How many words get a vector, in the order of first appearance, the end mark and the vector
+        that all later ones share among them.
     longest : int
         Of a longer text the last so many words are read.
 
@@ -53,8 +55,9 @@ class LSTMTextClassifier(LSTMEstimator, base.Classifier):
     Notes
     -----
     A text is a string. A dictionary is read as its values, one after the other in the order of
-    their keys. Words are in lower case; punctuation marks are words of their own. A text without
-    any word is as good as another: it is the end mark alone, and learned as such.
+    their keys, missing ones left out. Words are in lower case; punctuation marks are words of their
+    own. A text without any word is as good as another: it is the end mark alone, and learned as
+    such.
 
     Examples
     --------
@@ -134,7 +137,7 @@ class LSTMTextClassifier(LSTMEstimator, base.Classifier):
         learner.reset()
         for vector in vectors[:-1]:
             learner.advance(vector)
-        learner.lr, learner.clip = self.lr, self.clip
+        learner.lr, learner.clip = float(self.lr), float(self.clip)
         learner.learn(vectors[-1], self._goal)
         read = min(len(rows), len(learner.input_errors))
         errors = np.zeros_like(vectors)
@@ -184,7 +187,7 @@ def _text(x: Text) -> str:
     if isinstance(x, str):
         return x
     if isinstance(x, Mapping):
-        return " ".join(str(x[key]) for key in sorted(x, key=repr))
+        return " ".join(str(x[key]) for key in sorted(x, key=repr) if not is_missing(x[key]))
     raise TypeError(f"expected a text, or a dict of texts, got {type(x).__name__} {x!r}")
 
 

@@ -12,13 +12,15 @@ import numpy as np
 
 from ..kernels import learn as kernels
 from ..kernels import parameters as layout
+from ..kernels.losses import CROSS_ENTROPY
+from ..kernels.optimizers import ADAM, ADAMW, SGD
 from .estimator import LSTMEstimator
 from .experts import Experts
 from .features import FeatureEncoder
 from .labels import Labels
-from .learner import OnlineLearner
+from .learner import CELL_NAMES, GRADIENTS, TRACED_CELLS, OnlineLearner
 from .scaling import OnlineScaler
-from .words import WordVectors
+from .words import UNKNOWN, WordVectors
 
 
 def verify(model: LSTMEstimator) -> None:
@@ -37,16 +39,24 @@ def verify(model: LSTMEstimator) -> None:
         _need(columns == 0, "columns without a learner")
         return
     _need(isinstance(learner, OnlineLearner), "learner")
-    _need("_target" not in parts or learner.outputs == 1, "outputs")
+    kept: dict[str, Any] = vars(learner)
+    numeric, labelled = "_target" in parts, "_labels" in parts
+    _need(not numeric or learner.outputs == 1, "outputs")
+    _need((kept["_loss"] == CROSS_ENTROPY) == labelled, "loss")
+    traced = parts["gradient"] == "eligibility"
+    _need(kept["_rule"] == GRADIENTS[parts["gradient"]], "gradient")
+    _need(kept["_window"] == (1 if traced else parts["window"]), "window")
+    _need(kept["_input_gradient"] is ("_words" in parts), "gradient of the inputs")
     places = scaler._places  # noqa: SLF001
     _need(not columns or bool(((places >= 0) & (places < learner.input_size)).all()), "places")
-    labels, experts, words = (parts.get(name) for name in ("_labels", "_experts", "_words"))
-    if isinstance(labels, Labels):
-        _need(_counts_up(labels.places) and len(labels.places) <= learner.outputs, "labels")
-    if isinstance(experts, Experts):
-        _verify_experts(experts, columns)
-    if isinstance(words, WordVectors):
-        _verify_words(words, learner)
+    if labelled:
+        labels = parts["_labels"]
+        _need(isinstance(labels, Labels) and _counts_up(labels.places), "labels")
+        _need(len(labels.places) <= learner.outputs, "labels")
+    if parts.get("_experts") is not None:
+        _verify_experts(parts["_experts"], columns, parts.get("seasonality"))
+    if "_words" in parts:
+        _verify_words(parts["_words"], learner)
 
 
 def verify_learner(kept: dict[str, Any]) -> None:
@@ -62,22 +72,30 @@ def verify_learner(kept: dict[str, Any]) -> None:
     _need_array(kept["_parameters"], (parameters,), np.float32)
     _need_array(kept["_moments"], (2, parameters), np.float32)
     traced = kept["_rule"] == kernels.ELIGIBILITY
+    _need(type(kept["_loss"]) is int and 0 <= kept["_loss"] <= CROSS_ENTROPY, "loss")
+    _need(not traced or CELL_NAMES[kind] in TRACED_CELLS, "cell")
     _need_array(kept["_traces"], (parameters if traced else 0,), np.float32)
     filled, window = int(clock[kernels.FILLED]), kept["_window"]
-    _need(isinstance(window, int) and 0 <= filled <= window, "window")
+    _need(type(window) is int and window >= 1 and 0 <= filled <= window, "window")
     _need(window == 1 or not traced, "window")
     _need_array(kept["_tape"], (filled + 1, layers, 6 * hidden), np.float32)
     _need_array(kept["_inputs"], (filled, 1, inputs), np.float32)
 
 
-def _verify_experts(experts: Experts, columns: int) -> None:
-    parts, whole = vars(experts), vars(Experts(columns, experts._season or None))  # noqa: SLF001
+def _verify_experts(experts: object, columns: int, seasonality: int | None) -> None:
+    _need(isinstance(experts, Experts), "experts")
+    parts, whole = vars(experts), vars(Experts(columns, seasonality))
+    for name in ("names", "_season", "_others"):
+        _need(parts[name] == whole[name], "experts")
     for name in ("_lags", "_scalars", "_linear", "_mixture"):
         _need_array(parts[name], whole[name].shape, np.float64)
     _need(bool(parts["_scalars"][0] >= 0), "targets seen")
 
 
-def _verify_words(words: WordVectors, learner: OnlineLearner) -> None:
+def _verify_words(words: Any, learner: OnlineLearner) -> None:
+    _need(isinstance(words, WordVectors) and words._rule in (SGD, ADAM, ADAMW), "words")  # noqa: SLF001
+    _need_array(words._settings, (5,), np.float64)  # noqa: SLF001
+    _need(UNKNOWN in words.places, "words")
     table: Any = words._table  # noqa: SLF001
     _need(learner.input_size == words.size, "word vectors")
     _need(_counts_up(words.places) and len(words.places) <= len(table), "words")

@@ -121,6 +121,9 @@ def grown_moments(
                 larger = np.zeros(new.shape, np.float32)
                 _transplant_part(sizes, place, value.numpy(), larger)
                 grown[place][name] = torch.from_numpy(larger)
+            elif isinstance(value, torch.Tensor) and value.ndim:
+                grown[place] = {}  # of a form of its own, as Adafactor's: it begins afresh
+                break
             else:
                 grown[place][name] = value
     return grown

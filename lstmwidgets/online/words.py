@@ -28,7 +28,7 @@ UNKNOWN = "<unk>"
 def words_of(text: str, longest: int) -> list[str]:
     """Return a text's words in lower case, at most the last `longest`, and the end mark."""
     # A word has a character at least, and few have more than 40: no need to search all of it.
-    tail = text[-40 * longest :]
+    tail = text.rstrip()[-40 * longest :]
     return [*WORD.findall(tail.lower())[-longest:], END]
 
 
