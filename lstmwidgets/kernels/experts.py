@@ -52,9 +52,8 @@ RATE = 0.005
 
 
 @compiled
-def predict(
+def expect(
     x: Array,
-    network: float,
     season: int,
     lags: Array,
     scalars: Array,
@@ -62,27 +61,43 @@ def predict(
     mixture: Array,
     scratch: Array,
 ) -> float:
-    """Return the forecast for an event; changes nothing but scratch.
+    """Return the cheap experts' forecast for an event; changes nothing but scratch.
 
     Parameters
     ----------
     x : ndarray
         Standardised features, zero where missing, (features,).
-    network : float
-        The network's forecast. If it is not finite, the cheap experts' own mixture is returned.
     season, lags, scalars, linear, mixture, scratch
         See the module's page.
     """
     if scalars[TARGETS] == 0:
         return 0.0
     centre = _forecast(x, season, lags, scalars, linear, scratch)
-    reach = BOUND * scalars[UNIT]
     count = mixture.shape[1] - 2
     base: float = _mean(scratch[:count], mixture[WEIGHT, :count], centre)
-    if not np.isfinite(network):
-        return base
-    base += mixture[WEIGHT, count + 1] * (_within(network, centre, reach) - base)
     return base
+
+
+@compiled
+def mix(network: float, base: float, lags: Array, scalars: Array, mixture: Array) -> float:
+    """Return the forecast of network and cheap experts together.
+
+    Parameters
+    ----------
+    network : float
+        The network's forecast; passed over if it is not finite.
+    base : float
+        What `expect` returned.
+    lags, scalars, mixture
+        See the module's page.
+    """
+    if scalars[TARGETS] == 0 or not np.isfinite(network):
+        return base
+    seen = int(scalars[SEEN])
+    centre = _lag(lags, seen, 1) if seen > 0 else scalars[MEAN]
+    bounded = _within(network, centre, BOUND * scalars[UNIT])
+    mixed: float = base + mixture[WEIGHT, mixture.shape[1] - 1] * (bounded - base)
+    return mixed
 
 
 @compiled
@@ -97,7 +112,7 @@ def learn(
     mixture: Array,
     scratch: Array,
 ) -> None:
-    """Learn an event's target and take it into the lags; parameters as of `predict`.
+    """Learn an event's target and take it into the lags; parameters as of `expect` and `mix`.
 
     A stream's first target, and those before the first change, teach nothing but mean and scale.
     """

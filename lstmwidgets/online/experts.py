@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import numpy as np
@@ -96,20 +95,25 @@ class Experts:
         x : ndarray
             The event's features, standardised and zero where missing, (features,).
         """
-        return self.predict(x, math.nan)
+        forecast: float = kernels.expect(x, *self._bundle)
+        return forecast
 
-    def predict(self, x: Array, lstm: float) -> float:
-        """Return the mixture's forecast; changes nothing. 0.0 before the first target.
+    def mix(self, base: float, lstm: float) -> float:
+        """Return the forecast of LSTM and cheap experts together; changes nothing.
 
         Parameters
         ----------
-        x : ndarray
-            As of `base`.
+        base : float
+            What `base` returned.
         lstm : float
             The network's forecast, in the target's unit; passed over if not finite.
         """
-        forecast: float = kernels.predict(x, lstm, *self._bundle)
+        forecast: float = kernels.mix(lstm, base, self._lags, self._scalars, self._mixture)
         return forecast
+
+    def predict(self, x: Array, lstm: float) -> float:
+        """Return the mixture's forecast for an event: `base` and `mix` in one."""
+        return self.mix(self.base(x), lstm)
 
     def learn(self, x: Array, y: float, lstm: float) -> None:
         """Learn an event's target.

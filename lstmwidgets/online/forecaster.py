@@ -212,7 +212,7 @@ class LSTMForecaster(NumericEstimator, Forecaster):
                 for step, x in enumerate(events):
                     self._read(self._encoder.encode(x))
                     base = self._base()
-                    forecast = self._mixed(self._own(base))
+                    forecast = self._mixed(self._own(base), base)
                     values[path, step] = forecast + missed[step] * unit
                     learner.advance(self._inputs)
                     self._suppose(values[path, step], base)

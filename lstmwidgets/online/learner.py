@@ -463,7 +463,7 @@ class OnlineLearner:
 
     def _padded(self, x: Array) -> Array:
         """Return inputs (…, I) with zeros behind them, as kernels take them."""
-        if x.shape[-1] == self.room:
+        if x.shape[-1] == self._inputs.shape[2]:
             return x
         padded = np.zeros((*x.shape[:-1], self.room), x.dtype)  # np.pad takes 40 µs
         padded[..., : x.shape[-1]] = x

@@ -73,14 +73,15 @@ class NumericEstimator(LSTMEstimator):
         assert self._learner is not None
         return self._target.unscaled(float(self._learner.predict(self._inputs)[0]), base)
 
-    def _mixed(self, own: float) -> float:
-        return own if self._experts is None else self._experts.predict(self._features, own)
+    def _mixed(self, own: float, base: float) -> float:
+        return own if self._experts is None else self._experts.mix(base, own)
 
     def _predict(self, x: Features) -> float:
         if self._learner is None:
             return 0.0
         self._read(self._encoder.encode(x))
-        return self._mixed(self._own(self._base()))
+        base = self._base()
+        return self._mixed(self._own(base), base)
 
     def _learn_target(self, x: Features, y: float | None) -> None:
         target = target_in(y)
