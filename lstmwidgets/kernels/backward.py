@@ -360,17 +360,28 @@ def _add_outer(
     """
     width = gradient.shape[1]
     whole = steps - steps % 4
-    for r in range(count):
-        row, at = gradient[first + r], begin + r
-        for t in range(0, whole, 4):
+    for t in range(0, whole, 4):
+        p, q = dz[t, layer, second:], dz[t + 1, layer, second:]
+        u, v = dz[t + 2, layer, second:], dz[t + 3, layer, second:]
+        pairs = count - count % 2
+        for r in range(0, pairs, 2):  # two rows a pass, for which dL/dz is read but once
+            row, other, at = gradient[first + r], gradient[first + r + 1], begin + r
             a, b = sources[time + t, place, at], sources[time + t + 1, place, at]
             c, d = sources[time + t + 2, place, at], sources[time + t + 3, place, at]
-            p, q = dz[t, layer, second:], dz[t + 1, layer, second:]
-            u, v = dz[t + 2, layer, second:], dz[t + 3, layer, second:]
+            e, f = sources[time + t, place, at + 1], sources[time + t + 1, place, at + 1]
+            g, h = sources[time + t + 2, place, at + 1], sources[time + t + 3, place, at + 1]
             for j in range(width):
                 row[j] += (a * p[j] + b * q[j]) + (c * u[j] + d * v[j])
-        for t in range(whole, steps):
-            a = sources[time + t, place, at]
-            p = dz[t, layer, second:]
+                other[j] += (e * p[j] + f * q[j]) + (g * u[j] + h * v[j])
+        for r in range(pairs, count):
+            row, at = gradient[first + r], begin + r
+            a, b = sources[time + t, place, at], sources[time + t + 1, place, at]
+            c, d = sources[time + t + 2, place, at], sources[time + t + 3, place, at]
+            for j in range(width):
+                row[j] += (a * p[j] + b * q[j]) + (c * u[j] + d * v[j])
+    for t in range(whole, steps):
+        p = dz[t, layer, second:]
+        for r in range(count):
+            row, a = gradient[first + r], sources[time + t, place, begin + r]
             for j in range(width):
                 row[j] += a * p[j]

@@ -20,8 +20,10 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 from numpy.typing import NDArray
 
+from . import NEGLIGIBLE
 from .activations import tanh
 from .backward import add_dot_rows, dot_rows, first_row, source_count
 from .compiled import compiled
@@ -171,10 +173,12 @@ def _effects(kind: int, before: Array, own: Array, effect: Array, keep: Array) -
 def _follow_rows(
     traces: Array, first: int, source: Array, count: int, effect: Array, keep: Array
 ) -> None:
+    least, zero = np.float32(NEGLIGIBLE), np.float32(0)
     for r in range(count):
         trace, s = traces[first + r], source[r]
         for j in range(effect.shape[0]):
-            trace[j] = keep[j] * trace[j] + effect[j] * s
+            e = keep[j] * trace[j] + effect[j] * s
+            trace[j] = e if abs(e) > least else zero
 
 
 @compiled

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from . import NEGLIGIBLE
 from .compiled import compiled, compiled_sum
 
 Array = NDArray[Any]
@@ -76,8 +77,10 @@ def _sgd(
 ) -> None:
     lr, decay = np.float32(settings[LR]), np.float32(settings[DECAY])
     momentum = np.float32(settings[BETA1] if steps > 1 else 0.0)
+    least, zero = np.float32(NEGLIGIBLE), np.float32(0)
     for k in range(parameters.shape[0]):
-        velocity[k] = momentum * velocity[k] + (factor * gradient[k] + decay * parameters[k])
+        v = momentum * velocity[k] + (factor * gradient[k] + decay * parameters[k])
+        velocity[k] = v if abs(v) > least else zero
         parameters[k] -= lr * velocity[k]
 
 
@@ -99,9 +102,12 @@ def _adam(
     added = np.float32(0.0 if decoupled else settings[DECAY])
     keep = np.float32(1 - settings[LR] * settings[DECAY] if decoupled else 1.0)
     first, second = moments[0], moments[1]
+    least, zero = np.float32(NEGLIGIBLE), np.float32(0)
     for k in range(parameters.shape[0]):
         slope = factor * gradient[k] + added * parameters[k]
-        first[k] = beta1 * first[k] + new1 * slope
-        second[k] = beta2 * second[k] + new2 * slope * slope
+        m = beta1 * first[k] + new1 * slope
+        v = beta2 * second[k] + new2 * slope * slope
+        first[k] = m if abs(m) > least else zero
+        second[k] = v if v > least else zero
         change = first[k] / (np.sqrt(second[k]) * root + eps)
         parameters[k] = keep * parameters[k] - lr * change
