@@ -14,9 +14,9 @@ learning, the median over all symbols.
 
 Truncated backpropagation looks back 12 events, with 24 hidden units and Adam at 0.005; the
 eligibility rule has 32 units and 0.015. Learning rates stay for 6,000 events, and fall by a factor
-of e every 6,667 from there, to a fiftieth at the lowest. "no forget gate" is the cell of Hochreiter & Schmidhuber 1997,
-made of the standard one by a bias of 10,000 at the forget gate: f is exactly 1, and the gradient
-that would move its weights exactly 0.
+of e every 6,667 from there, to a fiftieth at the lowest. "no forget gate" is the cell of Hochreiter
+& Schmidhuber 1997, made of the standard one by a bias of 10,000 at the forget gate: f is exactly 1,
+and the gradient that would move its weights exactly 0.
 """
 
 from __future__ import annotations
