@@ -113,7 +113,7 @@ class LSTMRegressor(NumericEstimator, base.MiniBatchRegressor):
         return self._predict(x)
 
     def step_one(self, x: Features) -> float:
-        """Predict and advance the state, for events without a label; learn the features' scale only."""
+        """Predict and advance the state for an event without a label; of it only scales are learned."""
         return self._step(x)
 
     def learn_many(self, X: Any, y: Any) -> None:
