@@ -113,7 +113,7 @@ class LSTMRegressor(NumericEstimator, base.MiniBatchRegressor):
         return self._predict(x)
 
     def step_one(self, x: Features) -> float:
-        """Predict and advance the state for an event without a label; of it only scales are learned."""
+        """Predict and advance the state for an event without a label; learn its scale only."""
         return self._step(x)
 
     def learn_many(self, X: Any, y: Any) -> None:
