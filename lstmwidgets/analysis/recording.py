@@ -1,0 +1,243 @@
+"""What an LSTM did, step after step, kept for pictures and in files."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, Protocol, Self, runtime_checkable
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+from safetensors import SafetensorError, safe_open
+from safetensors.numpy import save_file
+
+from ..cells import CELLS
+from ..checks import check_choice
+from ..state import Gates, State
+from ..trace import Trace
+
+QUANTITIES = ("input_gate", "forget_gate", "candidate", "output_gate", "cell", "hidden")
+"""What is recorded of every unit at every step."""
+
+FORMAT = 1
+"""Version of the files."""
+
+
+@runtime_checkable
+class Inspectable(Protocol):
+    """A model whose LSTM can be looked at while it runs, as those in `lstmwidgets.online`."""
+
+    state: State | None
+    gates: Gates | None
+
+
+class _Header(msgspec.Struct):
+    format: int
+    cell: str
+    stride: int
+    labels: list[str]
+
+
+@dataclass(frozen=True, eq=False)
+class Recording:
+    """Gates, memory cell and hidden output of every layer and unit, step by step.
+
+    Attributes
+    ----------
+    layers : mapping of str to ndarray
+        For each of `QUANTITIES` the values, (T, L, H) in float32.
+    labels : tuple of str
+        What stood at each step, for people: a word, a time, "event 3"; as many as steps.
+    steps : ndarray of int
+        Position of each recorded step in its sequence or stream, (T,), `stride` apart.
+    columns : mapping of str to ndarray
+        Numbers that go with the steps, each (T,) in float64: target, prediction, …; NaN where there
+        is none.
+    cell : str
+        Cell kind.
+    stride : int
+        How many steps lie between recorded ones.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from lstmwidgets import LSTM
+    >>> recording = Recording.from_trace(LSTM(3, 8).trace(torch.randn(2, 5, 3)), list("hello"))
+    >>> recording
+    Recording(steps=5, layers=1, units=8, cell='standard')
+    >>> recording.layers["forget_gate"].shape
+    (5, 1, 8)
+    """
+
+    layers: Mapping[str, NDArray[np.float32]]
+    labels: tuple[str, ...]
+    steps: NDArray[np.int64]
+    columns: Mapping[str, NDArray[np.float64]] = field(default_factory=dict)
+    cell: str = "standard"
+    stride: int = 1
+
+    def __post_init__(self) -> None:
+        missing = [name for name in QUANTITIES if name not in self.layers]
+        if missing:
+            raise ValueError(f"a recording needs all of {', '.join(QUANTITIES)}; missing {missing}")
+        shapes = {self.layers[name].shape for name in QUANTITIES}
+        shape = self.layers["cell"].shape
+        if len(shapes) > 1 or len(shape) != 3:
+            raise ValueError(f"all quantities must be of one shape (T, L, H), got {sorted(shapes)}")
+        sizes = {"labels": len(self.labels), "steps": len(self.steps)}
+        sizes |= {name: len(column) for name, column in self.columns.items()}
+        for name, size in sizes.items():
+            if size != shape[0]:
+                raise ValueError(f"expected {name} for each of {shape[0]} steps, got {size}")
+        check_choice("cell", self.cell, CELLS)
+
+    def __len__(self) -> int:
+        return len(self.steps)
+
+    def __repr__(self) -> str:
+        return (
+            f"Recording(steps={len(self)}, layers={self.num_layers}, units={self.hidden_size}, "
+            f"cell={self.cell!r})"
+        )
+
+    @property
+    def num_layers(self) -> int:
+        """L: layers on top of each other."""
+        return int(self.layers["cell"].shape[1])
+
+    @property
+    def hidden_size(self) -> int:
+        """H: units of a layer."""
+        return int(self.layers["cell"].shape[2])
+
+    @classmethod
+    def from_trace(
+        cls,
+        trace: Trace,
+        labels: Sequence[str] | None = None,
+        *,
+        sequence: int = 0,
+        cell: str = "standard",
+    ) -> Self:
+        """Take one sequence out of a trace.
+
+        Parameters
+        ----------
+        trace : Trace
+            Of `LSTM.trace`.
+        labels : sequence of str, optional
+            What stood at each step, such as its word; by default numbers.
+        sequence : int
+            Which of the batch.
+        cell : str
+            Cell kind of the LSTM.
+        """
+        batch, length = trace.cell.shape[1:3]
+        if not 0 <= sequence < batch:
+            raise ValueError(f"sequence must be from 0 to {batch - 1}, got {sequence}")
+        if labels is None:
+            labels = [f"step {step}" for step in range(length)]
+        return cls(
+            {name: _steps_first(getattr(trace, name)[:, sequence]) for name in QUANTITIES},
+            tuple(map(str, labels)),
+            np.arange(length),
+            cell=cell,
+        )
+
+    @classmethod
+    def from_model(cls, model: Inspectable, label: str = "last event") -> Self:
+        """Take the last step of a model that runs."""
+        state, gates = model.state, model.gates
+        if state is None or gates is None:
+            raise ValueError(
+                f"this {type(model).__name__} has not seen an event yet, so that there is nothing "
+                "to show; let it learn one, or give the widget a source to play"
+            )
+        parts = {"cell": state.c, "hidden": state.h, **gates._asdict()}
+        return cls(
+            {name: _steps_first(parts[name]) for name in QUANTITIES},
+            (label,),
+            np.zeros(1, np.int64),
+            cell=getattr(model, "cell", "standard"),
+        )
+
+    def tail(self, steps: int) -> Self:
+        """Return the last so many steps."""
+        return replace(
+            self,
+            layers={name: values[-steps:] for name, values in self.layers.items()},
+            labels=self.labels[-steps:],
+            steps=self.steps[-steps:],
+            columns={name: values[-steps:] for name, values in self.columns.items()},
+        )
+
+    def save(self, path: str | Path) -> None:
+        """Write the recording into a safetensors file, which `load` reads.
+
+        Parameters
+        ----------
+        path : path
+            Of the file; its folders are made, an older file is replaced once the new one is whole.
+        """
+        path = Path(path)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        header = _Header(FORMAT, self.cell, self.stride, list(self.labels))
+        arrays: dict[str, NDArray[Any]] = {"steps": self.steps}
+        arrays |= {f"layers.{name}": self.layers[name] for name in QUANTITIES}
+        arrays |= {f"columns.{name}": column for name, column in self.columns.items()}
+        whole = path.with_name(path.name + ".part")
+        save_file(
+            {name: np.ascontiguousarray(array) for name, array in arrays.items()},
+            whole,
+            {"lstmwidgets.recording": msgspec.json.encode(header).decode()},
+        )
+        whole.replace(path)
+
+    @classmethod
+    def load(cls, path: str | Path) -> Self:
+        """Read a recording that `save` wrote; nothing in the file is run.
+
+        Raises
+        ------
+        FileNotFoundError
+            If there is no such file.
+        ValueError
+            If it is no recording, is damaged, or comes from a later version.
+        """
+        path = Path(path)
+        if not path.is_file():
+            raise FileNotFoundError(f"there is no file {path}")
+        try:
+            with safe_open(path, framework="numpy") as file:
+                text = (file.metadata() or {}).get("lstmwidgets.recording")
+                arrays: dict[str, Any] = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+        except SafetensorError as error:
+            raise ValueError(f"{path} is not a recording, or is damaged: {error}") from None
+        if text is None:
+            raise ValueError(f"{path} is a safetensors file, but no recording")
+        try:
+            header = msgspec.json.decode(text, type=_Header)
+            if header.format > FORMAT:
+                raise ValueError(f"it is of a later version ({header.format}, this is {FORMAT})")
+            return cls(
+                _under("layers.", arrays),
+                tuple(header.labels),
+                arrays["steps"],
+                _under("columns.", arrays),
+                header.cell,
+                header.stride,
+            )
+        except (KeyError, ValueError) as error:  # msgspec's errors are ValueErrors
+            raise ValueError(f"{path} cannot be read as a recording: {error}") from None
+
+
+def _under(prefix: str, arrays: Mapping[str, Any]) -> dict[str, Any]:
+    return {k.removeprefix(prefix): array for k, array in arrays.items() if k.startswith(prefix)}
+
+
+def _steps_first(values: Any) -> NDArray[np.float32]:
+    """Return a tensor (L, T, H) as an array (T, L, H)."""
+    array: NDArray[np.float32] = values.detach().cpu().float().numpy().swapaxes(0, 1)
+    return np.ascontiguousarray(array)

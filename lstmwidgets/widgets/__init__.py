@@ -1,0 +1,1 @@
+"""Notebook widgets that show an LSTM while it runs."""
