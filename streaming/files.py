@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+from lstmwidgets import files
 
 from .errors import StreamError
 
@@ -21,23 +22,13 @@ def written_whole(path: Path) -> Iterator[Path]:
     StreamError
         If the path is a folder or a device, or its folder cannot be made or written.
     """
-    target = path.resolve()
-    if target.exists() and not target.is_file():
-        kind = "a folder; name a file in it" if target.is_dir() else "not a regular file"
-        raise StreamError(f"cannot write {path}: it is {kind}")
-    beside = target.with_name(f".{target.name}.{os.getpid()}.part")
     try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        beside.touch()
+        with files.written_whole(path) as beside:
+            beside.touch()
+            yield beside
     except OSError as error:
-        raise StreamError(f"cannot write {path}: {error.strerror}") from error
-    try:
-        yield beside
-        beside.replace(target)
-    except OSError as error:
-        raise StreamError(f"cannot write {path}: {error.strerror or error}") from error
-    finally:
-        beside.unlink(missing_ok=True)
+        reason = str(error) if error.errno is None else f"cannot write {path}: {error.strerror}"
+        raise StreamError(reason) from error
 
 
 def check_distinct(source: str, *outputs: Path | None) -> None:

@@ -15,6 +15,7 @@ from safetensors.numpy import save_file
 
 from ..cells import CELLS
 from ..checks import check_choice
+from ..files import written_whole
 from ..state import Gates, State
 from ..trace import Trace
 
@@ -181,19 +182,13 @@ class Recording:
         path : path
             Of the file; its folders are made, an older file is replaced once the new one is whole.
         """
-        path = Path(path)
-        path.parent.mkdir(parents=True, exist_ok=True)
         header = _Header(FORMAT, self.cell, self.stride, list(self.labels))
         arrays: dict[str, NDArray[Any]] = {"steps": self.steps}
         arrays |= {f"layers.{name}": self.layers[name] for name in QUANTITIES}
         arrays |= {f"columns.{name}": column for name, column in self.columns.items()}
-        whole = path.with_name(path.name + ".part")
-        save_file(
-            {name: np.ascontiguousarray(array) for name, array in arrays.items()},
-            whole,
-            {"lstmwidgets.recording": msgspec.json.encode(header).decode()},
-        )
-        whole.replace(path)
+        metadata = {"lstmwidgets.recording": msgspec.json.encode(header).decode()}
+        with written_whole(path) as beside:
+            save_file({n: np.ascontiguousarray(a) for n, a in arrays.items()}, beside, metadata)
 
     @classmethod
     def load(cls, path: str | Path) -> Self:

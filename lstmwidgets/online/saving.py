@@ -12,7 +12,6 @@ import json
 import math
 import os
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -20,6 +19,7 @@ import torch
 from safetensors import numpy as safetensors_numpy
 from safetensors import safe_open
 
+from ..files import written_whole
 from .anomaly import Calibration, LSTMAnomalyDetector
 from .classifier import LSTMClassifier
 from .estimator import LSTMEstimator
@@ -90,18 +90,8 @@ def save(model: LSTMEstimator, path: str | os.PathLike[str]) -> None:
     data = safetensors_numpy.save(
         arrays, {"format": FORMAT, "model": json.dumps(tree, allow_nan=False)}
     )
-    path = Path(path)
-    path = path.resolve()  # a link goes on pointing at the file
-    part = path.with_name(f"{path.name}.{os.getpid()}.part")
-    try:
-        with part.open("xb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        part.replace(path)
-    except BaseException:
-        part.unlink(missing_ok=True)
-        raise
+    with written_whole(path) as beside:
+        beside.write_bytes(data)
 
 
 def load(path: str | os.PathLike[str]) -> Any:
