@@ -10,11 +10,22 @@ from uuid import UUID
 import numpy as np
 from bokeh.embed import file_html
 from bokeh.layouts import column
+from bokeh.models import ColumnDataSource
 from bokeh.plotting import figure
 from bokeh.resources import INLINE
+from numpy.typing import NDArray
 
 from lstmwidgets.analysis import order_units
-from lstmwidgets.plots import EventAxis, error_figure, prediction_figure, share_figure, unit_heatmap
+from lstmwidgets.plots import (
+    THEMES,
+    EventAxis,
+    UnitTiles,
+    error_figure,
+    event_columns,
+    prediction_figure,
+    share_figure,
+    unit_heatmap,
+)
 
 from .baselines import Comparison
 from .record import RunRecord
@@ -52,6 +63,7 @@ def report_html(
         column(*_figures(record), sizing_mode="stretch_width"),
         resources=INLINE,
         title=title,
+        theme=THEMES[0],
         template=TEMPLATE,
         template_variables={
             "heading": escape(title),
@@ -70,22 +82,21 @@ def _figures(record: RunRecord) -> Iterator[figure]:
     points = record.points.items
     if not any(point.target is not None for point in points):
         return
-    events = [point.event for point in points]
-    axis = EventAxis(events, [point.time for point in points])
-    yield prediction_figure(
-        axis, events, [p.target for p in points], [p.prediction for p in points]
-    )
-    yield error_figure(
-        axis,
-        events,
-        [p.model_error for p in points],
-        [p.naive_error for p in points],
-        "repeating the last value",
-    )
+    columns = event_columns([point.event for point in points], [point.time for point in points])
+    columns |= {
+        "target": _array([point.target for point in points]),
+        "prediction": _array([point.prediction for point in points]),
+        "model_error": _array([point.model_error for point in points]),
+        "naive_error": _array([point.naive_error for point in points]),
+    }
+    columns["error"] = columns["prediction"] - columns["target"]
     names = points[-1].shares
+    columns |= {f"share of {name}": [point.shares[name] for point in points] for name in names}
+    axis = EventAxis(ColumnDataSource(columns), stride=record.points.stride)
+    yield prediction_figure(axis)
+    yield error_figure(axis, "repeating the last value")
     if len(names) > 1:
-        shares = {name: [point.shares[name] for point in points] for name in names}
-        yield share_figure(axis, events, shares)
+        yield share_figure(axis, list(names))
     snapshots = record.snapshots.items
     if not snapshots:
         return
@@ -94,16 +105,14 @@ def _figures(record: RunRecord) -> Iterator[figure]:
     if len(units) > MOST_UNITS:
         liveliest = np.argsort(arrays["cell"].std(axis=0))[-MOST_UNITS:]
         units = units[np.isin(units, liveliest)]
+    tiles = UnitTiles(list(HEATMAPS), units, stride=record.snapshots.stride)
+    tiles.show(snapshots[0].event, arrays, units)
     for name, title in HEATMAPS.items():
-        yield unit_heatmap(
-            axis,
-            title,
-            arrays[name],
-            units,
-            first=snapshots[0].event,
-            stride=record.snapshots.stride,
-            signed=name == "cell",
-        )
+        yield unit_heatmap(axis, tiles, name, title)
+
+
+def _array(values: list[float | None]) -> NDArray[np.float64]:
+    return np.array([np.nan if value is None else value for value in values], np.float64)
 
 
 def _row(comparison: Comparison) -> str:

@@ -180,6 +180,15 @@ class LSTMEstimator(base.Estimator):
         """Gates at the last event, each (L, 1, H); None before the first event."""
         return None if self._learner is None else self._learner.gates
 
+    @property
+    def activations(self) -> NDArray[np.float32] | None:
+        """The numbers of `state` and `gates` without a copy, for who looks after every event.
+
+        h, c, i, f, g and o beside each other, (L, 6 * H), to be copied before the next event; None
+        before the first.
+        """
+        return None if self._learner is None else self._learner.activations
+
     def reset_state(self) -> None:
         """Forget the stream so far, as between two sequences; keep what was learned."""
         if self._learner is not None:

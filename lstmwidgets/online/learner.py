@@ -305,6 +305,12 @@ class OnlineLearner:
         """Gates and candidate at the last event, each (L, 1, H); zeros before the first."""
         return Gates(*self._last_blocks()[2:])
 
+    @property
+    def activations(self) -> Array:
+        """The numbers of `state` and `gates` as they are kept: h, c, i, f, g, o, (L, 6 * H)."""
+        last: Array = self._tape[self._clock[kernels.FILLED]]
+        return last
+
     def reset(self) -> None:
         """Forget the stream; keep what was learned."""
         self._tape[0] = 0
@@ -437,7 +443,7 @@ class OnlineLearner:
             self._optimizer.take_moments(tensors)
 
     def _last_blocks(self) -> list[torch.Tensor]:
-        last = torch.from_numpy(self._tape[self._clock[kernels.FILLED]].copy())
+        last = torch.from_numpy(self.activations.copy())
         return [block[:, None] for block in last.chunk(6, -1)]
 
     def _named(self, flat: Array) -> dict[str, Array]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -156,6 +156,37 @@ class LSTMTextClassifier(LSTMEstimator, base.Classifier):
         vectors = _with_mean(self._words.vectors(rows))
         self._learner.offset[:] = self._counts.log_odds(rows, self._learner.outputs)
         return self._labels.distribution(self._learner.predict_sequence(vectors))
+
+    def read_one(self, x: Text) -> Iterator[tuple[str, dict[Any, float]]]:
+        """Read a text word by word; learns nothing.
+
+        `state` and `gates` follow the reading.
+
+        Parameters
+        ----------
+        x : str
+            The text.
+
+        Yields
+        ------
+        word : str
+        probabilities : dict
+            Of each class, as if the text ended here; after the last word those of
+            `predict_proba_one`.
+        """
+        if self._learner is None or self._words is None:
+            return
+        learner, table = self._learner, self._words
+        words = words_of(_text(x), self.longest)
+        rows = table.rows(words)
+        vectors = table.vectors(rows)
+        learner.reset()
+        for read in range(1, len(words)):
+            learner.advance(vectors[read - 1])
+            before_end = [*range(read), -1]
+            learner.offset[:] = self._counts.log_odds(rows[before_end], learner.outputs)
+            output = learner.predict(vectors[before_end].mean(0))
+            yield words[read - 1], self._labels.distribution(output)
 
     def step_one(self, x: Text) -> dict[Any, float]:
         """Return the same as `predict_proba_one`: no text leaves anything behind for the next."""

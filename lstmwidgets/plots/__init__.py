@@ -1,13 +1,17 @@
 """Bokeh figures. What they show is computed in `lstmwidgets.analysis`, or comes in as arrays."""
 
-from .heatmap import unit_heatmap
+from .events import EventAxis, event_columns, event_figure
+from .heatmap import UnitTiles, unit_heatmap
 from .lines import error_figure, prediction_figure
 from .shares import share_figure
-from .style import EventAxis, event_figure
+from .style import THEMES
 
 __all__ = [
+    "THEMES",
     "EventAxis",
+    "UnitTiles",
     "error_figure",
+    "event_columns",
     "event_figure",
     "prediction_figure",
     "share_figure",

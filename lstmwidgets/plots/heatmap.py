@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 from bokeh.models import (
     BasicTicker,
+    ColumnDataSource,
     CustomJSHover,
     HoverTool,
     LinearColorMapper,
@@ -16,18 +18,130 @@ from bokeh.models.annotations import ColorBar
 from bokeh.plotting import figure
 from numpy.typing import NDArray
 
-from .style import DIVERGING, FAINT, FONT, SEQUENTIAL, EventAxis, event_figure
+from .events import EventAxis, event_figure
+from .style import DIVERGING, SEQUENTIAL
+
+SIGNED = ("cell", "hidden", "candidate")
+"""Quantities on both sides of zero; the others are gates, from 0 to 1."""
+
+TILE = 32
+"""Steps a tile."""
+
+
+class UnitTiles:
+    """Quantities of a layer's units over the steps, as images that heatmaps draw.
+
+    They are cut into tiles, so that a new step costs one column of the last tile, and the oldest
+    tile can be left behind.
+
+    Parameters
+    ----------
+    quantities : sequence of str
+        What is drawn, such as ``"forget_gate"``; a column of images each.
+    units : ndarray of int
+        The units drawn, from below.
+    stride : int
+        How many events lie between steps.
+
+    Attributes
+    ----------
+    source : ColumnDataSource
+        One row a tile: ``x`` (its left edge), ``dw`` (its width), and the images, (units, steps).
+    order : ColumnDataSource
+        ``unit``: the unit in each row of the images.
+    y_range : Range1d
+    mappers : dict of str to LinearColorMapper
+    """
+
+    def __init__(
+        self, quantities: Sequence[str], units: NDArray[np.int64], *, stride: int = 1
+    ) -> None:
+        self.quantities = tuple(quantities)
+        self.stride = stride
+        self.source = ColumnDataSource({name: [] for name in ("x", "dw", *quantities)})
+        self.order = ColumnDataSource({"unit": units})
+        self.y_range = Range1d(start=0, end=len(units))
+        self.mappers = {name: _mapper(name) for name in quantities}
+        self._next = 0  # step
+        self._filled = TILE  # columns of the last tile
+
+    @property
+    def units(self) -> NDArray[np.int64]:
+        """The units drawn, from below."""
+        return np.asarray(self.order.data["unit"], np.int64)
+
+    def show(
+        self, first: int, values: Mapping[str, NDArray[Any]], units: NDArray[np.int64]
+    ) -> None:
+        """Show other steps, (T, H) of each quantity, the first of them at a position."""
+        if len(units) != len(self.units) or (units != self.units).any():
+            self.order.data = {"unit": units}
+            self.y_range.end = len(units)
+        count = len(next(iter(values.values())))
+        data: dict[str, Any] = {name: [] for name in ("x", "dw", *self.quantities)}
+        for start in range(0, count, TILE):
+            tile = self._tile(first + start * self.stride)
+            for name, images in tile.items():
+                data[name] += images
+                if name in values:
+                    part = values[name][start : start + TILE, units].T
+                    images[0][:, : part.shape[1]] = part
+        self.source.data = data
+        self._next = first + count * self.stride
+        self._filled = (count - 1) % TILE + 1 if count else TILE
+        for name in self.quantities:
+            self._fit_colours(name, values[name])
+
+    def append(self, values: Mapping[str, NDArray[Any]], most: int) -> None:
+        """Show further steps, (T, H) of each quantity, and at most so many of the last tiles."""
+        taken, count = 0, len(next(iter(values.values())))
+        while taken < count:
+            if self._filled == TILE:
+                self.source.stream(self._tile(self._next), rollover=most)
+                self._filled = 0
+            room = min(TILE - self._filled, count - taken)
+            place = (len(self.source.data["x"]) - 1, slice(None), self._columns(room))
+            part = {name: values[name][taken : taken + room, self.units].T for name in values}
+            self.source.patch(
+                {name: [(place, np.ascontiguousarray(p).ravel())] for name, p in part.items()}
+            )
+            taken += room
+            self._filled += room
+            self._next += room * self.stride
+        for name in self.quantities:
+            self._widen_colours(name, values[name])
+
+    def _columns(self, count: int) -> slice:
+        return slice(self._filled, self._filled + count)
+
+    def _tile(self, first: int) -> dict[str, Any]:
+        """Return an empty tile that starts with the step at a position."""
+        shape = (len(self.units), TILE)
+        images = {name: [np.full(shape, np.nan, np.float32)] for name in self.quantities}
+        return {"x": [first - self.stride / 2], "dw": [TILE * self.stride], **images}
+
+    def _fit_colours(self, name: str, values: NDArray[Any]) -> None:
+        """Let colours reach up to the 99th percentile of the size."""
+        if name in SIGNED and np.isfinite(values).any():
+            limit = float(np.nanpercentile(np.abs(values), 99)) or 1.0
+            self.mappers[name].update(low=-limit, high=limit)
+
+    def _widen_colours(self, name: str, values: NDArray[Any]) -> None:
+        """Let colours reach further where many values have no room; a fifth more at least."""
+        if name in SIGNED and np.isfinite(values).any():
+            limit = float(np.nanpercentile(np.abs(values), 99))
+            if limit > 1.2 * float(self.mappers[name].high or 0):
+                self.mappers[name].update(low=-limit, high=limit)
 
 
 def unit_heatmap(
     axis: EventAxis,
+    tiles: UnitTiles,
+    quantity: str,
     title: str,
-    values: NDArray[Any],
-    units: NDArray[np.int64],
     *,
-    first: int,
-    stride: int,
-    signed: bool,
+    height: int = 190,
+    labelled: bool = True,
 ) -> figure:
     """Draw one quantity of every unit over the events.
 
@@ -35,68 +149,70 @@ def unit_heatmap(
     ----------
     axis : EventAxis
         Shared with the figures that shall zoom together.
+    tiles : UnitTiles
+        What is drawn.
+    quantity : str
+        Which of it. Colours diverge around zero for cell state, candidate and hidden output;
+        for gates they run from 0 to 1.
     title : str
         Above the figure.
-    values : ndarray
-        (T, H): one row a step, one column a unit.
-    units : ndarray of int
-        The order in which units are drawn, from below, (at most H,); further units are left out.
-    first, stride : int
-        Position of the first row in the stream, and how many events lie between rows.
-    signed : bool
-        Colours diverge around zero (cell state, hidden output), up to the 99th percentile of the
-        size; otherwise they run from 0 to 1 (gates).
+    height : int
+        In pixels.
+    labelled : bool
+        Whether events are labelled below; not needed where another figure follows that does.
     """
-    if signed:
-        limit = float(np.nanpercentile(np.abs(values), 99)) or 1.0
-        mapper = LinearColorMapper(palette=DIVERGING, low=-limit, high=limit)
-    else:
-        mapper = LinearColorMapper(palette=SEQUENTIAL, low=0, high=1)
-    plot = event_figure(axis, title, 190, "unit", y_range=Range1d(start=0, end=len(units)))
-    plot.yaxis.major_label_text_font_size = (
-        "0px"  # positions in the order say nothing by themselves
-    )
+    plot = event_figure(axis, title, height, "unit", y_range=tiles.y_range)
+    if not labelled:
+        plot.xaxis.visible = False
+        plot.min_border_bottom = 4
+    # Positions in the order say nothing by themselves.
+    plot.yaxis.major_label_text_font_size = "0px"
     plot.yaxis.major_tick_line_color = None
     plot.grid.grid_line_color = None
     image = plot.image(
-        image=[np.ascontiguousarray(values[:, units].T, dtype=np.float32)],
-        x=first - stride / 2,
+        image=quantity,
+        x="x",
         y=0,
-        dw=len(values) * stride,
-        dh=len(units),
-        color_mapper=mapper,  # type: ignore[call-arg]  # Bokeh's stub leaves it out
+        dw="dw",
+        dh=len(tiles.units),
+        source=tiles.source,
+        color_mapper=tiles.mappers[quantity],  # type: ignore[call-arg]  # Bokeh's stub leaves it out
         level="image",
     )
     unit_name = CustomJSHover(
-        args={"units": units.tolist()},
-        code="return String(units[Math.floor(special_vars.y)] ?? '')",
+        args={"order": tiles.order},
+        code="return String(order.data.unit[Math.floor(special_vars.y)] ?? '')",
     )
     event_name = CustomJSHover(
-        args={"labels": axis.labels, "first": first, "count": max(1, axis.stride)},
-        code="return labels[Math.round((special_vars.x - first) / count)] ?? ''",
+        args={"source": axis.source, "stride": max(1, axis.stride)},
+        code="""
+            const {event, label} = source.data
+            return label[Math.round((special_vars.x - event[0]) / stride)] ?? ''
+        """,
     )
     plot.add_tools(
         HoverTool(
             renderers=[image],
-            tooltips=[("", "$x{custom}"), ("unit", "$y{custom}"), ("value", "@image{0.000}")],
+            tooltips=[
+                ("", "$x{custom}"),
+                ("unit", "$y{custom}"),
+                ("value", f"@{quantity}{{0.000}}"),
+            ],
             formatters={"$x": event_name, "$y": unit_name},
         )
     )
-    plot.add_layout(_color_bar(mapper), "right")
-    return plot
-
-
-def _color_bar(mapper: LinearColorMapper) -> ColorBar:
-    return ColorBar(
-        color_mapper=mapper,
+    bar = ColorBar(
+        color_mapper=tiles.mappers[quantity],
         ticker=BasicTicker(desired_num_ticks=4),
         width=10,
         padding=6,
         label_standoff=6,
-        border_line_color=None,
-        major_label_text_font=FONT,
-        major_label_text_font_size="12px",
-        major_label_text_color=FAINT,
-        major_tick_line_color=None,
-        bar_line_color=None,
     )
+    plot.add_layout(bar, "right")
+    return plot
+
+
+def _mapper(quantity: str) -> LinearColorMapper:
+    if quantity in SIGNED:
+        return LinearColorMapper(palette=DIVERGING, low=-1, high=1, nan_color="rgba(0, 0, 0, 0)")
+    return LinearColorMapper(palette=SEQUENTIAL, low=0, high=1, nan_color="rgba(0, 0, 0, 0)")

@@ -2,48 +2,45 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
-import numpy as np
-from bokeh.models import ColumnDataSource, HoverTool, NumeralTickFormatter
+from bokeh.models import HoverTool, NumeralTickFormatter
 from bokeh.plotting import figure
 
-from .style import MODEL, NAIVE, EventAxis, event_figure, place_legend
+from .events import EventAxis, event_figure
+from .style import MODEL, NAIVE, place_legend
 
 OTHERS = ("#e69f00", "#56b4e9", "#009e73", "#f0e442", "#cc79a7")
 """Further colours of Okabe & Ito (2008), for what is neither the LSTM nor the last value."""
 
 
-def share_figure(
-    axis: EventAxis, events: Sequence[int], shares: Mapping[str, Sequence[float]]
-) -> figure:
+def share_figure(axis: EventAxis, names: Sequence[str], *, height: int = 200) -> figure:
     """Draw the share of each expert in the predictions, stacked up to 1, the LSTM's at the bottom.
 
     Parameters
     ----------
     axis : EventAxis
-        Shared with the figures that shall zoom together.
-    events : sequence of int
-        Positions in the stream.
-    shares : mapping of str to sequence of float
-        Each expert's share at each event, from 0 to 1.
+        Shared with the figures that shall zoom together. Columns drawn: each expert's ``share of
+        …``, from 0 to 1.
+    names : sequence of str
+        Of the experts.
+    height : int
+        In pixels.
     """
-    names = sorted(shares, key=lambda name: name != "lstm")
+    names = sorted(names, key=lambda name: name != "lstm")
     colours = dict(zip([n for n in names if n not in ("lstm", "last value")], OTHERS, strict=False))
     colours |= {"lstm": MODEL, "last value": NAIVE}
-    columns = {f"share of {name}": np.asarray(shares[name]) for name in names}
-    source = ColumnDataSource({"event": np.asarray(events), "label": axis.labels, **columns})
-    plot = event_figure(axis, "Whom the prediction follows", 200, "share", y_range=(0, 1))
+    plot = event_figure(axis, "Whom the prediction follows", height, "share", y_range=(0, 1))
     plot.yaxis.formatter = NumeralTickFormatter(format="0 %")
     plot.varea_stack(
-        list(columns),
+        [f"share of {name}" for name in names],
         x="event",
-        source=source,
+        source=axis.source,
         color=[colours.get(name, "#999999") for name in names],
         fill_alpha=0.85,
         legend_label=["LSTM" if name == "lstm" else name for name in names],
     )
-    guide = plot.line("event", y=1.0, source=source, line_alpha=0)
+    guide = plot.line("event", y=1.0, source=axis.source, line_alpha=0)
     plot.add_tools(
         HoverTool(
             renderers=[guide],

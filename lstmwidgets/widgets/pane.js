@@ -128,6 +128,8 @@ class Upstream {
 
   add(view, event) {
     if (!event.sync) return; // came from the kernel
+    // Automatic ranges follow the data in every view by themselves.
+    if (event.model?.type === "DataRange1d" && !event.model.have_updated_interactively) return;
     const property = event.kind === "ModelChanged" ? `${event.model.id}.${event.attr}` : null;
     const key = property ?? ++this.count;
     this.waiting.delete(key); // so that it takes its place at the end

@@ -1,0 +1,171 @@
+"""What predicting and learning an event means for each kind of River estimator."""
+
+from __future__ import annotations
+
+import math
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from typing import Any, final
+
+from river import base
+from river import metrics as river_metrics
+from river.time_series.base import Forecaster
+
+Metric = river_metrics.base.Metric
+
+
+class Task(ABC):
+    """Predicts and learns with a model.
+
+    Attributes
+    ----------
+    numeric : bool
+        Whether targets are numbers, with an error to be told; otherwise they are classes.
+    naive : str
+        What the naive forecast does, which the model is measured against.
+    """
+
+    numeric = True
+    naive = "repeating the last value"
+
+    def __init__(self, model: Any) -> None:
+        self.model = model
+        self._step_one = getattr(model, "step_one", None)
+
+    @abstractmethod
+    def predict(self, x: Any) -> Any:
+        """Return the prediction for an event: a number or None, or probabilities by class."""
+
+    @abstractmethod
+    def learn(self, x: Any, y: Any) -> None:
+        """Learn an event."""
+
+    def skip(self, x: Any) -> None:
+        """Go past an event without learning."""
+        if self._step_one is not None:
+            self._step_one(x)
+
+    def metric(self) -> Metric:
+        """Return a new metric of the usual kind."""
+        return river_metrics.MAE()
+
+    def readings(self, x: Any) -> Iterator[tuple[str, Any]]:
+        """Yield the parts of an event that are read one after the other, and a prediction each."""
+        raise NotImplementedError
+
+
+@final
+class Regression(Task):
+    """Numbers."""
+
+    def predict(self, x: Any) -> Any:
+        """Return the number, None if it is none."""
+        return finite(self.model.predict_one(x))
+
+    def learn(self, x: Any, y: Any) -> None:
+        """Learn the number."""
+        self.model.learn_one(x, y)
+
+
+@final
+class Forecasting(Task):
+    """The next value of a series."""
+
+    def predict(self, x: Any) -> Any:
+        """Return the next value, None as long as the model has too few to go by."""
+        try:
+            forecast = self.model.forecast(1, [x] if x else None)[0]
+        except IndexError:  # River's HoltWinters, before the first season is full
+            return None
+        return finite(forecast)
+
+    def learn(self, x: Any, y: Any) -> None:
+        """Learn the value."""
+        self.model.learn_one(y, x or None)
+
+
+class Classification(Task):
+    """Classes with probabilities."""
+
+    numeric = False
+    naive = "repeating the last class"
+
+    def predict(self, x: Any) -> Any:
+        """Return the probability of each class."""
+        return self.model.predict_proba_one(x) or None
+
+    def learn(self, x: Any, y: Any) -> None:
+        """Learn the class."""
+        self.model.learn_one(x, y)
+
+    def metric(self) -> Metric:
+        """Return a new accuracy."""
+        return river_metrics.Accuracy()
+
+
+@final
+class TextClassification(Classification):
+    """Classes of texts, which are read word by word."""
+
+    def readings(self, x: Any) -> Iterator[tuple[str, Any]]:
+        """Yield each word, and the probabilities of the text up to it."""
+        read_one = getattr(self.model, "read_one", None)
+        if read_one is not None:
+            yield from read_one(x)
+            return
+        words = str(x).split()
+        for read, word in enumerate(words, 1):
+            yield word, self.predict(" ".join(words[:read]))
+
+
+@final
+class AnomalyDetection(Task):
+    """Scores of how odd an event is. Targets, where there are any, are for the eye only."""
+
+    naive = ""
+
+    def predict(self, x: Any) -> Any:
+        """Return the score."""
+        return finite(self.model.score_one(x))
+
+    def learn(self, x: Any, y: Any) -> None:  # noqa: ARG002
+        """Learn the event."""
+        self.model.learn_one(x)
+
+
+def task_of(model: Any) -> Task:
+    """Return the task that a River estimator, or a pipeline that ends in one, is for.
+
+    Raises
+    ------
+    TypeError
+        If it is neither a regressor, a forecaster, a classifier nor an anomaly detector.
+    """
+    last = model
+    while hasattr(last, "steps"):
+        last = list(last.steps.values())[-1]
+    if isinstance(last, type):
+        raise TypeError(
+            f"expected a model, got the class {last.__name__}; make one: {last.__name__}()"
+        )
+    if isinstance(last, Forecaster):
+        return Forecasting(model)
+    if isinstance(last, base.AnomalyDetector):
+        return AnomalyDetection(model)
+    if isinstance(last, base.Classifier):
+        return Classification(model)
+    if isinstance(last, base.Regressor):
+        return Regression(model)
+    raise TypeError(
+        "expected a River regressor, forecaster, classifier or anomaly detector, "
+        f"got {type(last).__name__}"
+    )
+
+
+def finite(value: Any) -> float | None:
+    """Return a number as a float; None for what is no finite number."""
+    try:
+        number = float(value)
+    except (TypeError, ValueError, OverflowError):
+        return None
+    return number if math.isfinite(number) else None

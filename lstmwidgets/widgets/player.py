@@ -1,0 +1,215 @@
+"""Runs something step by step in a thread of its own, at the speed that is wanted."""
+
+from __future__ import annotations
+
+import threading
+import time
+import traceback
+from collections.abc import Callable
+
+FRAMES = 25
+"""Most frames a second."""
+
+DRAWING = 0.1
+"""Most of the time that may go into frames; the rest is the model's."""
+
+PATIENCE = 5.0
+"""Seconds that a call from Python waits for the event in progress."""
+
+READY, PLAYING, PAUSED, FINISHED, STOPPED, FAILED = (
+    "ready",
+    "playing",
+    "paused",
+    "finished",
+    "stopped",
+    "failed",
+)
+
+
+class Player:
+    """Calls `advance` again and again in a daemon thread, and `show` now and then.
+
+    A thread, because a widget's callbacks wait while a cell computes, and an asyncio task as well.
+    Everything here that is called from elsewhere only says what is wanted; the thread does it.
+
+    Parameters
+    ----------
+    advance : callable
+        Takes one step; returns False at the end.
+    show : callable
+        Draws what is new, in the player's thread: at most 25 times a second, for a tenth of the
+        time at most, and whenever the player comes to rest.
+    changed : callable
+        Called after the player's state has changed.
+    model : object, optional
+        What only one player may play at a time.
+    speed : float
+        Steps a second; infinite for as fast as possible.
+
+    Attributes
+    ----------
+    state : str
+        ``"ready"``, ``"playing"``, ``"paused"``, ``"finished"``, ``"stopped"`` or ``"failed"``.
+    error : str
+        What went wrong, for people; empty if nothing did.
+    details : str
+        Its traceback.
+    """
+
+    def __init__(
+        self,
+        advance: Callable[[], bool],
+        show: Callable[[], None],
+        changed: Callable[[], None] = lambda: None,
+        *,
+        model: object | None = None,
+        speed: float = 20.0,
+    ) -> None:
+        self._advance = advance
+        self._show = show
+        self._changed = changed
+        self._model = model
+        self._wanted = threading.Condition(threading.RLock())
+        self._thread: threading.Thread | None = None
+        self._playing = False
+        self._steps = 0  # to be taken before resting
+        self._ending = False
+        self._resting = True
+        self._speed = speed
+        self._due = 0.0
+        self._next_frame = 0.0
+        self._drawn = True
+        self.error = self.details = ""
+        self.state = READY
+
+    @property
+    def speed(self) -> float:
+        """Steps a second."""
+        return self._speed
+
+    @speed.setter
+    def speed(self, speed: float) -> None:
+        with self._wanted:
+            self._speed = speed
+            self._due = time.monotonic()
+            self._wanted.notify_all()
+
+    def play(self) -> None:
+        """Go on until told otherwise, or until the end."""
+        self._want(playing=True)
+
+    def step(self, n: int = 1) -> None:
+        """Take so many steps and rest."""
+        with self._wanted:
+            self._want(steps=n + self._steps)
+
+    def pause(self) -> None:
+        """Rest after the step in progress."""
+        with self._wanted:
+            self._playing, self._steps = False, 0
+            self._wanted.notify_all()
+
+    def stop(self) -> None:
+        """End the thread after the step in progress."""
+        with self._wanted:
+            self._playing, self._steps, self._ending = False, 0, True
+            self._wanted.notify_all()
+            if self._thread is None and self.state != FAILED:
+                self._set(STOPPED)
+
+    def wait(self, timeout: float | None = PATIENCE) -> bool:
+        """Wait until the player rests; say whether it does."""
+        if threading.current_thread() is self._thread:
+            return False  # the model itself asks
+        with self._wanted:
+            return self._wanted.wait_for(lambda: self._resting, timeout)
+
+    def _want(self, *, playing: bool = False, steps: int = 0) -> None:
+        with self._wanted:
+            holder = _holders.setdefault(id(self._model), self) if self._model is not None else self
+            if holder is not self:
+                self.error = (
+                    "Another widget is playing this model. Pause or stop it there, then go on here."
+                )
+                self._changed()
+                return
+            self.error = self.details = ""
+            self._playing, self._steps, self._ending = playing, steps, False
+            self._due = time.monotonic()
+            self._resting = False
+            self._set(PLAYING)
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._run, name="player", daemon=True)
+                self._thread.start()
+            self._wanted.notify_all()
+
+    def _run(self) -> None:
+        last = STOPPED
+        try:
+            while self._may_step():
+                more = self._advance()
+                if not more:
+                    last = FINISHED
+                    break
+                self._drawn = False
+                if time.monotonic() >= self._next_frame:
+                    self._draw()
+            self._show()
+        except Exception as error:  # noqa: BLE001  # whatever a model or a source raises is shown
+            last = FAILED
+            self.error = f"{type(error).__name__}: {error}"
+            self.details = traceback.format_exc()
+        finally:
+            with self._wanted:
+                self._thread = None
+                self._playing, self._steps = False, 0
+                self._resting = False  # even if it was: there is a new state to tell
+                self._come_to_rest(last)
+
+    def _may_step(self) -> bool:
+        """Wait until the next step is due; return False when the thread shall end."""
+        while True:
+            with self._wanted:
+                if self._ending:
+                    return False
+                if self._steps:
+                    self._steps -= 1
+                    return True
+                now = time.monotonic()
+                if self._playing and self._due <= now:
+                    # A second behind or more: go on from here, rather than catch up in a rush.
+                    self._due = max(self._due, now - 1.0) + 1.0 / self._speed
+                    return True
+                if self._drawn:
+                    if not self._playing:
+                        self._come_to_rest(PAUSED)
+                    self._wanted.wait(self._due - now if self._playing else None)
+                    continue
+                if self._playing and now < self._next_frame:
+                    self._wanted.wait(min(self._due, self._next_frame) - now)
+                    continue
+            self._draw()
+
+    def _draw(self) -> None:
+        before = time.monotonic()
+        self._drawn = True
+        self._show()
+        cost = time.monotonic() - before
+        self._next_frame = before + max(1 / FRAMES, cost / DRAWING)
+
+    def _come_to_rest(self, state: str) -> None:
+        if self._model is not None and _holders.get(id(self._model)) is self:
+            del _holders[id(self._model)]
+        if self._resting:
+            return
+        self._resting = True
+        self._set(state)
+        self._wanted.notify_all()
+
+    def _set(self, state: str) -> None:
+        self.state = state
+        self._changed()
+
+
+_holders: dict[int, Player] = {}
+"""Who plays which model now; the player keeps the model alive, so that its id is its own."""
