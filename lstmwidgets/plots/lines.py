@@ -182,5 +182,6 @@ def mark_drifts(plot: figure, drifts: ColumnDataSource) -> None:
 
 def _fit_to_window(plot: figure) -> None:
     """Let the vertical axis follow what the horizontal one shows."""
-    plot.window_axis = "x"
+    if not isinstance(plot.x_range, DataRange1d):  # that one would follow itself
+        plot.window_axis = "x"
     plot.y_range = DataRange1d(range_padding=0.08)

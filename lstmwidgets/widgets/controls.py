@@ -13,7 +13,7 @@ from typing import Any
 import ipywidgets
 
 from .pane import Pane
-from .player import FAILED, FINISHED, PLAYING, STOPPED, Player
+from .player import FAILED, FINISHED, PLAYING, READY, STOPPED, Player
 
 SPEEDS = {1.0: "1", 5.0: "5", 20.0: "20", 100.0: "100", 1000.0: "1,000", math.inf: "at full speed"}
 """Steps a second that can be chosen; others can be set in Python."""
@@ -135,7 +135,7 @@ class PlayerWidget(ipywidgets.VBox):  # type: ignore[misc]
     def show_state(self) -> None:
         """Show what the player is doing."""
         state = self.player.state
-        self._play.description = "⏸ Pause" if state == PLAYING else "▶ Play"
+        self._play.description = "❚❚ Pause" if state == PLAYING else "▶ Play"
         self._stop.disabled = state in (STOPPED, FINISHED)
         self._message.value = self._words()
         self.show_reading(at_once=True)
@@ -187,6 +187,8 @@ class PlayerWidget(ipywidgets.VBox):  # type: ignore[misc]
             )
         if player.state == FINISHED and not self.position:
             return f"The source has no {self.unit}: there is nothing to play."
+        if player.state == READY:
+            return f"Press play, or take the {self.unit} step by step."
         return escape(self._note())
 
     def _begin_step(self, n: int) -> None:

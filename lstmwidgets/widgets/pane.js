@@ -5,10 +5,15 @@
 //                 {type: "current", view, seq}                   where the kernel is
 //                 {type: "library", view} + buffer               BokehJS, where it was asked for
 // page -> kernel: {type: "hello", view, dark}, {type: "bye", view}, {type: "need", what, view},
-//                 {type: "change", events, ids} + buffers
+//                 {type: "shown", view, seq}                     so that the kernel does not run ahead
+//                 {type: "change", view, events, ids} + buffers
+
+import { isDark, onThemeChange } from "./theme.js";
 
 const UPSTREAM_MS = 100; // changes made in the page are gathered so long
+const SHOWN_MS = 100; // between two reports of what is shown
 const MOST_WAITING = 1000; // patches kept for views that are still loading
+const MOST_BEHIND = 20; // patches that wait for the next animation frame
 
 // A second copy of BokehJS would have documents of its own: one promise a page and version.
 const libraries = (globalThis.__lstmwidgets_bokeh ??= {});
@@ -45,29 +50,6 @@ const asBuffer = (view) =>
 
 const buffersById = (ids, buffers) => new Map(ids.map((id, n) => [id, asBuffer(buffers[n])]));
 
-export function isDark() {
-  const body = document.body.dataset;
-  if (body.jpThemeLight !== undefined) return body.jpThemeLight === "false"; // Jupyter's pages
-  if (body.vscodeThemeKind) return /dark|high-contrast$/.test(body.vscodeThemeKind);
-  const root = document.documentElement.getAttribute("theme"); // Colab
-  if (root) return root === "dark";
-  if (document.documentElement.classList.contains("dark")) return true; // marimo
-  return matchMedia("(prefers-color-scheme: dark)").matches;
-}
-
-function onThemeChange(callback) {
-  const observer = new MutationObserver(callback);
-  const attributeFilter = ["data-jp-theme-light", "data-vscode-theme-kind", "theme", "class"];
-  observer.observe(document.body, { attributes: true, attributeFilter });
-  observer.observe(document.documentElement, { attributes: true, attributeFilter });
-  const system = matchMedia("(prefers-color-scheme: dark)");
-  system.addEventListener("change", callback);
-  return () => {
-    observer.disconnect();
-    system.removeEventListener("change", callback);
-  };
-}
-
 // A copy of a live document computes its automatic ranges anew, as the first view did.
 function copyOf(live, snapshot) {
   const given = new Map();
@@ -85,6 +67,20 @@ function copyOf(live, snapshot) {
     }
     return value;
   });
+}
+
+// A column that is replaced as a whole makes void what was done to its source before.
+function withoutOverwritten(events) {
+  const replaced = new Set();
+  return events
+    .reverse()
+    .filter((event) => {
+      const data = /^Column/.test(event.kind);
+      if (data && replaced.has(event.model.id)) return false;
+      if (event.kind === "ColumnDataChanged" && !event.cols) replaced.add(event.model.id);
+      return true;
+    })
+    .reverse();
 }
 
 class View {
@@ -106,7 +102,7 @@ class View {
   }
 
   apply(events, buffers) {
-    this.document.apply_json_patch({ events: JSON.parse(events) }, buffers);
+    this.document.apply_json_patch({ events }, buffers);
   }
 
   clear(Bokeh) {
@@ -143,7 +139,9 @@ class Upstream {
     this.waiting.clear();
     for (const view of new Set(events.map(([view]) => view))) {
       if (!view.document) continue;
-      const own = events.filter(([from]) => from === view).map(([, event]) => event);
+      const own = events
+        .filter(([from, event]) => from === view && event.document === view.document)
+        .map(([, event]) => event); // not those of a document that was replaced in between
       const ids = [];
       const buffers = [];
       const text = JSON.stringify(view.document.create_json_patch(own).events, (_, value) => {
@@ -162,6 +160,9 @@ export default () => {
   const views = new Map();
   const loading = new Set();
   const waiting = [];
+  const arrived = [];
+  let frame;
+  let shown;
   let Bokeh;
   let upstream;
   let libraryArrived;
@@ -171,23 +172,41 @@ export default () => {
   const show = (view, json, seq) =>
     view.show(Bokeh, json, seq, (from, event) => upstream.add(from, event));
 
-  const apply = (model, view, patch) => {
-    if (!view.document || patch.seq <= view.seq) return;
-    if (patch.seq === view.seq + 1) {
-      view.apply(patch.events, buffersById(patch.ids, patch.buffers));
-      view.seq = patch.seq;
-    } else if (!view.asked) {
+  // What has come since the last frame is applied at once: a page that is slow to draw catches up.
+  const applyAll = (model, view, patches) => {
+    if (!view.document) return;
+    const next = patches.filter((patch) => patch.seq > view.seq);
+    if (!next.length) return;
+    if (next.some((patch, n) => patch.seq !== view.seq + 1 + n)) {
+      if (!view.asked) ask(model, view, "document");
       view.asked = true;
-      ask(model, view, "document");
+      return;
     }
+    const events = withoutOverwritten(next.flatMap((patch) => JSON.parse(patch.events)));
+    view.apply(events, new Map(next.flatMap((patch) => [...patch.buffers])));
+    view.seq = next.at(-1).seq;
+  };
+
+  const draw = (model) => {
+    cancelAnimationFrame(frame);
+    frame = undefined;
+    const patches = arrived.splice(0);
+    for (const view of views.values()) applyAll(model, view, patches);
+    shown ??= setTimeout(() => {
+      shown = undefined;
+      const view = [...views.values()].find((one) => one.document);
+      if (view) model.send({ type: "shown", view: view.id, seq: view.seq });
+    }, SHOWN_MS);
   };
 
   const onMessage = (model, message, buffers) => {
     const view = views.get(message.view);
     if (message.type === "patch") {
-      const patch = { ...message, buffers };
-      for (const each of views.values()) apply(model, each, patch);
+      const patch = { ...message, buffers: buffersById(message.ids, buffers) };
       if ((loading.size || !views.size) && waiting.push(patch) > MOST_WAITING) waiting.shift();
+      // Pages in the background have no animation frames.
+      if (arrived.push(patch) > MOST_BEHIND || document.hidden) draw(model);
+      else frame ??= requestAnimationFrame(() => draw(model));
     } else if (message.type === "document" && view && Bokeh) {
       show(view, JSON.parse(message.json), message.seq);
     } else if (message.type === "current" && view?.document && view.seq !== message.seq) {
@@ -221,7 +240,7 @@ export default () => {
         );
         for (const other of views.values()) {
           if (other === from || !other.document || !shared.length) continue;
-          other.apply(JSON.stringify(shared), buffersById(ids, buffers));
+          other.apply(structuredClone(shared), buffersById(ids, buffers));
         }
       });
       return () => model.off("msg:custom", listener);
@@ -247,7 +266,7 @@ export default () => {
           const { seq, document: json } = JSON.parse(snapshot);
           await show(view, json, seq);
         }
-        for (const patch of waiting) apply(model, view, patch);
+        applyAll(model, view, waiting);
         model.send({ type: "hello", view: view.id, dark });
       } catch (error) {
         el.textContent = `The picture could not be drawn: ${error.message ?? error}`;
@@ -256,11 +275,14 @@ export default () => {
         loading.delete(view);
         if (!loading.size) waiting.length = 0;
       }
+      const bye = () => model.send({ type: "bye", view: view.id });
+      addEventListener("pagehide", bye); // reloading or closing the page cleans nothing up
       return () => {
+        removeEventListener("pagehide", bye);
         forget();
         views.delete(view.id);
         if (Bokeh) view.clear(Bokeh);
-        model.send({ type: "bye", view: view.id });
+        bye();
       };
     },
   };

@@ -34,10 +34,23 @@ from bokeh.resources import INLINE
 from bokeh.themes import Theme
 
 from ..files import written_whole
+from .bundle import joined_modules
 
 DataEvent = ColumnDataChangedEvent | ColumnsStreamedEvent | ColumnsPatchedEvent
 
 THEMES = ("auto", "light", "dark")
+
+MOST_AHEAD = 8
+"""Messages that a page may be behind until it gets no more; 1/3 of a second at 25 frames."""
+
+DEAF = 2.0
+"""Seconds without news of a page that is behind, until it gets messages all the same.
+
+A computing cell can keep the kernel from hearing it, and the picture shall move then as well.
+"""
+
+BLIND = 0.2
+"""Seconds between messages as long as there is no news."""
 
 
 class _Library(ipywidgets.Widget):  # type: ignore[misc]
@@ -99,7 +112,7 @@ class Pane(anywidget.AnyWidget):
     ...     plot.title.text = "squares"
     """
 
-    _esm = Path(__file__).parent / "pane.js"
+    _esm = joined_modules("theme.js", "pane.js")
 
     version = traitlets.Unicode(bokeh.__version__, help="of BokehJS").tag(sync=True)
     library = traitlets.Instance(ipywidgets.Widget, help="BokehJS").tag(
@@ -140,6 +153,8 @@ class Pane(anywidget.AnyWidget):
         self._themes = themes
         self._dark = False
         self._open: set[str] = set()
+        self._shown = 0
+        self._heard = 0.0
         self._computed: dict[tuple[str, str], float | None] = {}
         self.document.theme = themes[0]
         super().__init__(
@@ -225,7 +240,20 @@ class Pane(anywidget.AnyWidget):
                 self._timer = None
             self._waiting.clear()
             self.document.remove_on_change(self)
+            if self.comm is not None:
+                self.layout.close()  # ipywidgets made it for this pane only
             super().close()
+
+    def _send(self, msg: Any, buffers: Any = None) -> None:
+        """Send a message, and let the page's answers be taken where the page wants them taken.
+
+        From the first message of a comm on, ipykernel 7.4 hands all answers to the subshell whose
+        request was the last one when it was sent. In a thread of ours that may be anyone's, and
+        JupyterLab ends some subshells soon after a page was loaded: all answers were lost then.
+        """
+        super()._send(msg, buffers)
+        if self.comm is not None:
+            vars(self.comm).pop("_reply_subshell_id", None)
 
     def _repr_mimebundle_(self, **options: Any) -> tuple[dict[str, Any], dict[str, Any]] | None:
         self.refresh()
@@ -236,6 +264,9 @@ class Pane(anywidget.AnyWidget):
         """Take in a change of the document; Bokeh calls this in the thread that made it."""
         if event.setter is self:
             return  # it came from the page
+        if isinstance(event, ModelChangedEvent) and event.attr == "subscribed_events":
+            # Bokeh knows who listens to what only from when the layout came into the document.
+            event.model._update_event_callbacks()
         with self._lock:
             self._gather(event)
             if not self._depth:
@@ -277,13 +308,23 @@ class Pane(anywidget.AnyWidget):
     def _send_soon(self) -> None:
         if not self._waiting:
             return
-        rest = self._sent + self._interval - time.monotonic()
+        due = self._sent + self._interval
+        if self._seq - self._shown >= MOST_AHEAD:
+            due = max(self._sent + BLIND, self._heard + DEAF)
+        rest = due - time.monotonic()
         if rest <= 0:
             self.flush()
         elif self._timer is None:
             self._timer = threading.Timer(rest, self.flush)
             self._timer.daemon = True
             self._timer.start()
+
+    def _send_again(self) -> None:
+        """Send what waits for the page to catch up, now that it has."""
+        if self._timer is not None and not self._depth:
+            self._timer.cancel()
+            self._timer = None
+            self._send_soon()
 
     def _snapshot(self) -> str:
         document: Any = self.document.to_json(deferred=False)
@@ -330,6 +371,9 @@ class Pane(anywidget.AnyWidget):
                 self.send({"type": "current", "view": view, "seq": self._seq})
             elif kind == "bye":
                 self._open.discard(view)
+            elif kind == "shown":
+                self._shown, self._heard = message["seq"], time.monotonic()
+                self._send_again()
             elif kind == "need" and message["what"] == "document":
                 self.flush()
                 self.send({"type": "document", "view": view, **_split(self._snapshot())})
