@@ -2,76 +2,16 @@
 
 from __future__ import annotations
 
-import bisect
 import math
-from collections import deque
 from collections.abc import Iterable, Iterator
 from datetime import date, datetime
-from typing import Any, NamedTuple
+from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-from river import drift
-
-from .recording import QUANTITIES, Recording
-from .tasks import Metric, Task, TextClassification, finite, task_of
-from .thinning import Thinned
-
-ERRORS = 512
-"""How many of the last absolute errors intervals are made from."""
-
-ROOM = 32_000_000
-"""Most numbers kept of gates and cell states: 128 MB."""
-
-CURVE = 2_000
-"""Most points of the curve of the metric over the whole run."""
-
-DRIFTS = 100
-"""Most drift marks kept."""
-
-ORDER = ("hidden", "cell", "input_gate", "forget_gate", "candidate", "output_gate")
-"""As in an estimator's `activations`."""
+from .run import NUMBERS, Run
+from .tasks import Metric, TextClassification, finite, task_of
 
 
-class Row(NamedTuple):
-    """One event as it is drawn.
-
-    Attributes
-    ----------
-    step : int
-        Position in the run. In a text source every word has one.
-    mark : object
-        What stands for it on the axis: a time, a word, or None.
-    target : object
-        Number, class or None.
-    prediction : object
-        Number, probabilities by class or None.
-    margin : float or None
-        Half the width of the interval around a number.
-    """
-
-    step: int
-    mark: Any
-    target: Any
-    prediction: Any
-    margin: float | None
-
-    @property
-    def time(self) -> datetime | None:
-        """When it happened, if the features say so."""
-        return self.mark if isinstance(self.mark, datetime) else None
-
-    @property
-    def label(self) -> str:
-        """What stands for it, for people."""
-        if self.mark is None:
-            return f"event {self.step:,}"
-        if isinstance(self.mark, datetime):
-            return f"{self.mark:%a %d %b %Y %H:%M}"
-        return str(self.mark)
-
-
-class Prequential:
+class Prequential(Run):
     """Runs a model over a source and keeps what pictures show, in bounded memory.
 
     Parameters
@@ -83,33 +23,18 @@ class Prequential:
         forecaster also plain numbers; for a text classifier pairs of text and class.
     metric : Metric, optional
         Of River. By default the mean absolute error, or the accuracy.
-    window : int
-        How many events are kept to be drawn.
-    coverage : float
-        Share of targets that the intervals around numbers shall hold.
+    window, coverage
+        As of `Run`.
 
     Attributes
     ----------
-    events : int
-        How many events have gone through.
-    steps : int
-        How many rows were made: as many, or in a text source the number of words.
-    rows : deque of Row
-        The last `window` of them.
     learning : bool
         Whether the model learns. If not, its state goes on all the same where it has `step_one`.
-    metric, naive : Metric
-        Of the model and of the naive forecast.
-    curve : Thinned of tuple
-        Step, metric and naive metric, over the whole run.
-    drifts : deque of int
-        Steps at which ADWIN saw the model's error change.
 
     References
     ----------
-    Dawid (1984), "Statistical theory: the prequential approach". Bifet & Gavaldà (2007), "Learning
-    from time-changing data with adaptive windowing" (ADWIN). Intervals are split conformal ones
-    over the last 512 errors: Vovk et al. (2005), "Algorithmic learning in a random world", 2.2.
+    Dawid (1984), "Statistical theory: the prequential approach", Journal of the Royal Statistical
+    Society A 147(2).
 
     Examples
     --------
@@ -131,100 +56,70 @@ class Prequential:
         window: int = 300,
         coverage: float = 0.9,
     ) -> None:
-        self.task: Task = task_of(model)
+        self.task = task_of(model)
         self.model = model
         self.learning = True
-        self.window = window
-        self.coverage = coverage
+        usual = self.task.metric()
         if metric is not None and self.task.naive and not metric.works_with(model):
             raise ValueError(f"{type(metric).__name__} does not go with this model")
-        self._metric = metric
+        super().__init__(
+            self.task.kind, self.task.naive, metric or usual, window=window, coverage=coverage
+        )
+        hidden = getattr(model, "hidden_size", None)
+        if hasattr(model, "activations") and isinstance(hidden, int):
+            self.hidden_size = hidden
+            self.cell = getattr(model, "cell", "standard")
         self.begin(source)
 
     def begin(self, source: Iterable[Any]) -> None:
         """Start anew with a source; the model keeps what it has learned."""
+        self.clear()
         self._source = iter(source)
-        self.events = self.steps = 0
-        self.rows: deque[Row] = deque(maxlen=self.window)
-        self.metric = self.task.metric() if self._metric is None else self._metric.clone()
-        self.naive = self.metric.clone()
-        self.curve: Thinned[tuple[int, float, float]] = Thinned(CURVE)
-        self.drifts: deque[int] = deque(maxlen=DRIFTS)
-        self._adwin = drift.ADWIN()
-        self._last: Any = None
-        self._errors: deque[float] = deque()
-        self._sorted: list[float] = []
-        self._words: Iterator[None] | None = None
-        self._layers: NDArray[np.float32] | None = None
+        self._reading: Iterator[None] | None = None
 
     def advance(self) -> bool:
         """Take in the next event, or the next word of a text; return False at the end."""
-        if self._words is not None:
-            try:
-                next(self._words)
-            except StopIteration:
-                self._words = None
-            else:
+        while True:
+            if self._reading is not None:
+                if next(self._reading, self) is not self:
+                    return True
+                self._reading = None
+            event = next(self._source, self)  # itself is what no source gives
+            if event is self:
+                return False
+            x, y = self._taken_apart(event)
+            if not self.words:
+                self._take_in(x, y)
                 return True
-        try:
-            event = next(self._source)
-        except StopIteration:
-            return False
-        x, y = self._taken_apart(event)
-        if isinstance(self.task, TextClassification):
-            self._words = self._read(x, y)
-            return self.advance()
+            self._reading = self._read(x, y)
+
+    def _take_in(self, x: Any, y: Any) -> None:
         # Before the first target there is nothing to predict from, and a naive forecast has none.
-        begun = self._last is not None or not (self.task.numeric and self.task.naive)
+        begun = self._last is not None or self.kind != NUMBERS
         prediction = self.task.predict(x) if begun else None
-        target = finite(y) if self.task.numeric else _known(y)
+        target = _known(y) if self.kind == "classes" else finite(y)
         margin = self._margin()
         self._score(target, prediction)
-        if target is not None or not self.task.naive:
-            self._learn(x, y if self.task.naive else None)
+        if self.learning and (target is not None or not self.scored):
+            self.task.learn(x, y)
         else:
             self.task.skip(x)
-        self._keep(_mark(x), target, prediction, margin)
+        activations = getattr(self.model, "activations", None)
+        self._keep(_mark(x), target, prediction, margin, activations)
         self.events += 1
-        return True
 
-    @property
-    def kept(self) -> int:
-        """How many of the last steps `layers` can give."""
-        return 0 if self._layers is None else min(len(self.rows), len(self._layers))
-
-    def layers(self, steps: int) -> dict[str, NDArray[np.float32]]:
-        """Return each of `QUANTITIES` over the last so many steps, (T, L, H)."""
-        assert self._layers is not None
-        places = np.arange(self.steps - steps, self.steps) % len(self._layers)
-        blocks = np.split(self._layers[places], 6, axis=-1)
-        named = dict(zip(ORDER, blocks, strict=True))
-        return {name: named[name] for name in QUANTITIES}
-
-    def recording(self) -> Recording:
-        """Return the LSTM's last steps.
-
-        Raises
-        ------
-        ValueError
-            If the model is not one of ours, or has not seen an event.
-        """
-        if not self.kept:
-            raise ValueError("there are no gates to show: no event yet, or a model of another kind")
-        rows = list(self.rows)[-self.kept :]
-        columns = {}
-        if self.task.numeric:
-            columns = {
-                "target": as_floats(row.target for row in rows),
-                "prediction": as_floats(row.prediction for row in rows),
-            }
-        return Recording(
-            self.layers(self.kept),
-            tuple(row.label for row in rows),
-            np.array([row.step for row in rows]),
-            columns,
-            getattr(self.model, "cell", "standard"),
-        )
+    def _read(self, text: str, y: Any) -> Iterator[None]:
+        """Make a row of every word, then learn the text."""
+        target = _known(y)
+        prediction = None
+        for word, prediction in self.task.readings(text):
+            activations = getattr(self.model, "activations", None)
+            self._keep(word, target, prediction, None, activations)
+            yield
+        self._score(target, prediction)
+        if self.learning and target is not None:
+            self.task.learn(text, y)
+        self.events += 1
 
     def _taken_apart(self, event: Any) -> tuple[Any, Any]:
         if isinstance(event, tuple | list) and len(event) >= 2:
@@ -240,86 +135,12 @@ class Prequential:
                 f"event {self.events} is {event!r:.80}; expected a pair of features and target, "
                 "as River's data sets give them"
             )
-        if isinstance(x, str) and not isinstance(self.task, TextClassification):
-            if self.task.numeric:
+        if isinstance(x, str) and not self.words:
+            if self.kind != "classes":
                 raise TypeError(f"event {self.events} is a text, which needs a classifier")
             self.task = TextClassification(self.model)
+            self.words = True
         return x, y
-
-    def _learn(self, x: Any, y: Any) -> None:
-        if self.learning:
-            self.task.learn(x, y)
-        else:
-            self.task.skip(x)
-
-    def _read(self, text: str, y: Any) -> Iterator[None]:
-        """Make a row of every word, then learn the text."""
-        target = _known(y)
-        prediction = None
-        for word, prediction in self.task.readings(text):
-            self._keep(word, target, prediction, None)
-            yield
-        self._score(target, prediction)
-        if self.learning and target is not None:
-            self.task.learn(text, y)
-        self.events += 1
-
-    def _margin(self) -> float | None:
-        """Return half the width of the next interval; None as long as errors are too few."""
-        count = len(self._sorted)
-        place = math.ceil(self.coverage * (count + 1)) - 1
-        return self._sorted[place] if place < count else None
-
-    def _score(self, target: Any, prediction: Any) -> None:
-        if target is None or not self.task.naive:
-            return
-        if self.task.numeric:
-            if prediction is not None:
-                self.metric.update(target, prediction)
-                error = abs(target - prediction)
-                self._remember(error)
-            if self._last is not None:
-                self.naive.update(target, self._last)
-        else:
-            if prediction:
-                likeliest = max(prediction, key=prediction.__getitem__)
-                given = likeliest if getattr(self.metric, "requires_labels", True) else prediction
-                self.metric.update(target, given)
-                error = float(likeliest != target)
-                self._adwin.update(error)
-            if self._last is not None:
-                given = (
-                    self._last
-                    if getattr(self.metric, "requires_labels", True)
-                    else {self._last: 1.0}
-                )
-                self.naive.update(target, given)
-        if self._adwin.drift_detected:
-            self.drifts.append(self.steps)
-        self._last = target
-
-    def _remember(self, error: float) -> None:
-        self._adwin.update(error)
-        self._errors.append(error)
-        bisect.insort(self._sorted, error)
-        if len(self._errors) > ERRORS:
-            del self._sorted[bisect.bisect_left(self._sorted, self._errors.popleft())]
-
-    def _keep(self, mark: Any, target: Any, prediction: Any, margin: float | None) -> None:
-        self._keep_layers()
-        self.rows.append(Row(self.steps, mark, target, prediction, margin))
-        if self.task.naive and self.curve.wants(self.steps):
-            self.curve.append((self.steps, self.metric.get(), self.naive.get()))
-        self.steps += 1
-
-    def _keep_layers(self) -> None:
-        values = getattr(self.model, "activations", None)
-        if values is None:
-            return
-        if self._layers is None:
-            kept = max(1, min(self.window, ROOM // values.size))
-            self._layers = np.full((kept, *values.shape), np.nan, np.float32)
-        self._layers[self.steps % len(self._layers)] = values
 
 
 def _mark(x: Any) -> Any:
@@ -339,8 +160,3 @@ def _mark(x: Any) -> Any:
 
 def _known(y: Any) -> Any:
     return None if isinstance(y, float) and math.isnan(y) else y
-
-
-def as_floats(values: Iterable[float | None]) -> NDArray[np.float64]:
-    """Return numbers as an array, NaN for None."""
-    return np.array([np.nan if value is None else value for value in values], np.float64)

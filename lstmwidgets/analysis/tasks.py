@@ -19,13 +19,13 @@ class Task(ABC):
 
     Attributes
     ----------
-    numeric : bool
-        Whether targets are numbers, with an error to be told; otherwise they are classes.
+    kind : str
+        What is predicted: ``"numbers"``, ``"classes"``, or ``"scores"``.
     naive : str
         What the naive forecast does, which the model is measured against.
     """
 
-    numeric = True
+    kind = "numbers"
     naive = "repeating the last value"
 
     def __init__(self, model: Any) -> None:
@@ -87,7 +87,7 @@ class Forecasting(Task):
 class Classification(Task):
     """Classes with probabilities."""
 
-    numeric = False
+    kind = "classes"
     naive = "repeating the last class"
 
     def predict(self, x: Any) -> Any:
@@ -122,6 +122,7 @@ class TextClassification(Classification):
 class AnomalyDetection(Task):
     """Scores of how odd an event is. Targets, where there are any, are for the eye only."""
 
+    kind = "scores"
     naive = ""
 
     def predict(self, x: Any) -> Any:

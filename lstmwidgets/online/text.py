@@ -174,10 +174,11 @@ class LSTMTextClassifier(LSTMEstimator, base.Classifier):
             Of each class, as if the text ended here; after the last word those of
             `predict_proba_one`.
         """
+        words = words_of(_text(x), self.longest)
         if self._learner is None or self._words is None:
+            yield from ((word, {}) for word in words[:-1])
             return
         learner, table = self._learner, self._words
-        words = words_of(_text(x), self.longest)
         rows = table.rows(words)
         vectors = table.vectors(rows)
         learner.reset()

@@ -12,8 +12,7 @@ from bokeh.plotting import figure
 from numpy.typing import NDArray
 
 from ..analysis.ordering import order_units
-from ..analysis.prequential import Prequential, Row, as_floats
-from ..analysis.tasks import AnomalyDetection, TextClassification
+from ..analysis.run import CLASSES, NUMBERS, SCORES, Row, Run, as_floats
 from .events import EventAxis, event_columns
 from .heatmap import TILE, UnitTiles, unit_heatmap
 from .lines import error_figure, mark_drifts, prediction_figure, score_figure
@@ -43,7 +42,7 @@ class LivePicture:
 
     Parameters
     ----------
-    run : Prequential
+    run : Run
         What is drawn; `update` brings the figures to where it is.
 
     Attributes
@@ -53,14 +52,14 @@ class LivePicture:
         What is left out, for people.
     """
 
-    def __init__(self, run: Prequential) -> None:
+    def __init__(self, run: Run) -> None:
         self._run = run
         self._shown = 0
         self._ordered = 0
         self._words = False
         self._classes = Classes()
         numbers = ("target", "prediction", "error", "lower", "upper")
-        columns = numbers if run.task.numeric else COLUMNS
+        columns = COLUMNS if run.kind == CLASSES else numbers
         empty = event_columns([], []) | {name: [] for name in columns}
         self._events = ColumnDataSource(empty, name="events")
         self._curve = ColumnDataSource(
@@ -80,7 +79,7 @@ class LivePicture:
         new = run.steps - self._shown
         if new < 0:  # the run has begun anew
             self._classes, self._ordered, new = Classes(), 0, run.steps
-        if run.steps and isinstance(run.task, TextClassification) and not self._words:
+        if run.steps and run.words and not self._words:
             self._label_words()
         rows = list(islice(run.rows, max(0, len(run.rows) - new), None))
         if new < run.window and self._shown:
@@ -101,29 +100,24 @@ class LivePicture:
     def _figures(self) -> list[figure]:
         run = self._run
         self._probabilities: ProbabilityFigure | None = None
-        if isinstance(run.task, AnomalyDetection):
-            figures = [score_figure(self._axis, height=260)]
-        elif run.task.numeric:
-            figures = [
+        figures = []
+        if run.kind == SCORES:
+            figures.append(score_figure(self._axis, height=260))
+        elif run.kind == NUMBERS:
+            figures.append(
                 prediction_figure(self._axis, interval=True, drifts=self._drifts, height=280)
-            ]
-        else:
+            )
+        elif run.kind == CLASSES:
             self._probabilities = ProbabilityFigure(self._axis, height=280)
             mark_drifts(self._probabilities.plot, self._drifts)
-            figures = [self._probabilities.plot]
-        if run.task.naive:
+            figures.append(self._probabilities.plot)
+        if run.scored:
             name = type(run.metric).__name__
-            figures.append(
-                error_figure(
-                    EventAxis(self._curve, DataRange1d(range_padding=0.01)),
-                    run.task.naive,
-                    metric=METRICS.get(name, name),
-                    height=180,
-                )
-            )
-        hidden = getattr(run.model, "hidden_size", None)
-        if hasattr(run.model, "activations") and isinstance(hidden, int):
-            figures += self._heatmaps(hidden)
+            axis = EventAxis(self._curve, DataRange1d(range_padding=0.01))
+            metric = METRICS.get(name, name)
+            figures.append(error_figure(axis, run.naive, metric=metric, height=180))
+        if run.hidden_size is not None:
+            figures += self._heatmaps(run.hidden_size)
         return figures
 
     def _heatmaps(self, hidden: int) -> list[figure]:
@@ -152,7 +146,7 @@ class LivePicture:
             [row.step for row in rows], [row.time for row in rows], [row.label for row in rows]
         )
         targets, predictions = [row.target for row in rows], [row.prediction for row in rows]
-        if not self._run.task.numeric:
+        if self._run.kind == CLASSES:
             return columns | self._classes.columns(targets, predictions)
         target, prediction = as_floats(targets), as_floats(predictions)
         margin = as_floats(row.margin for row in rows)

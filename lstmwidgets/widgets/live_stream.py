@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from pathlib import Path
 from typing import Any
 
 import ipywidgets
 
 from ..analysis.prequential import Prequential
-from ..analysis.recording import Recording
+from ..analysis.recording import Recording, as_recording
+from ..analysis.replay import Replay
 from ..analysis.tasks import Metric
 from ..plots.live import LivePicture
 from ..plots.style import THEMES
+from ..trace import Trace
 from .controls import PlayerWidget
 from .pane import Pane
 from .player import FINISHED, STOPPED, Player
@@ -28,10 +31,11 @@ class LiveStream(PlayerWidget):
 
     Parameters
     ----------
-    model : estimator
+    model : estimator, Recording, Trace or path
         A River regressor, forecaster, classifier or anomaly detector, or a pipeline that ends in
-        one. It learns while it plays; pause before you use it yourself.
-    source : iterable
+        one. It learns while it plays; pause before you use it yourself. Or what is over and shall
+        be played again: a recording, a file of one, or the trace of an `LSTM`; without a source.
+    source : iterable, optional
         Events: pairs of features and target, as River's data sets give them; features alone; for a
         forecaster also plain numbers; for a text classifier pairs of text and class. May be
         endless.
@@ -72,7 +76,7 @@ class LiveStream(PlayerWidget):
     def __init__(
         self,
         model: Any,
-        source: Iterable[Any],
+        source: Iterable[Any] | None = None,
         *,
         metric: Metric | None = None,
         window: int = 300,
@@ -81,17 +85,17 @@ class LiveStream(PlayerWidget):
         coverage: float = 0.9,
         theme: str = "auto",
     ) -> None:
-        if isinstance(source, str) or not isinstance(source, Iterable):
-            raise TypeError(
-                "source must be an iterable of events, as River's data sets are, "
-                f"got {type(source).__name__}"
-            )
-        self.run = Prequential(model, source, metric=metric, window=window, coverage=coverage)
-        self.run.learning = learning
+        self.run: Prequential | Replay
+        if isinstance(model, Recording | Trace | str | Path):
+            self.run = Replay(as_recording(model), window=window, coverage=coverage)
+            model = None
+        else:
+            source = _checked(source)
+            self.run = Prequential(model, source, metric=metric, window=window, coverage=coverage)
+            self.run.learning = learning
         self._source = source
-        self._total = _length(source)
+        self._total = _length(self.run.source if isinstance(self.run, Replay) else source)
         self._again = False
-        self._listeners: list[Any] = []
         self._picture = LivePicture(self.run)
         self._learn = ipywidgets.Checkbox(
             value=learning,
@@ -103,13 +107,13 @@ class LiveStream(PlayerWidget):
         self._learn.observe(self._learning_chosen, "value")
         player = Player(self._advance, self._show, self._changed, model=model)
         pane = Pane(self._picture.layout, theme=theme, themes=THEMES)
-        super().__init__(pane, player, [self._learn])
+        super().__init__(pane, player, [self._learn] if model is not None else [])
         self.speed = speed
 
     @property
     def model(self) -> Any:
-        """The model that is played."""
-        return self.run.model
+        """The model that is played; None if a recording is."""
+        return getattr(self.run, "model", None)
 
     @property
     def position(self) -> int:
@@ -129,11 +133,11 @@ class LiveStream(PlayerWidget):
     @property
     def learning(self) -> bool:
         """Whether the model learns."""
-        return self.run.learning
+        return isinstance(self.run, Prequential) and self.run.learning
 
     @learning.setter
     def learning(self, learning: bool) -> None:
-        self.run.learning = self._learn.value = bool(learning)
+        self._learn.value = bool(learning)
 
     def recording(self) -> Recording:
         """Return cell state and gates of the last `window` events, to look at or to save."""
@@ -141,7 +145,7 @@ class LiveStream(PlayerWidget):
 
     def _prepare(self) -> None:
         if self.player.state in (STOPPED, FINISHED) and self.run.steps:
-            if iter(self._source) is self._source:
+            if self._source is not None and iter(self._source) is self._source:
                 self.player.error = (
                     "The source has been read, and can be read only once: make a new widget with a "
                     "new source"
@@ -152,10 +156,11 @@ class LiveStream(PlayerWidget):
     def _advance(self) -> bool:
         if self._again:
             self._again = False
-            reset_state = getattr(self.run.model, "reset_state", None)
-            if reset_state is not None:
-                reset_state()
-            self.run.begin(self._source)
+            if isinstance(self.run, Replay):
+                self.run.begin()
+            else:
+                getattr(self.run.model, "reset_state", lambda: None)()
+                self.run.begin(self._source or ())
         return self.run.advance()
 
     def _show(self) -> None:
@@ -170,7 +175,19 @@ class LiveStream(PlayerWidget):
         return self._picture.note
 
     def _learning_chosen(self, change: Any) -> None:
-        self.run.learning = change["new"]
+        if isinstance(self.run, Prequential):
+            self.run.learning = change["new"]
+
+
+def _checked(source: Iterable[Any] | None) -> Iterable[Any]:
+    if source is None:
+        raise TypeError("a model needs a source to play: LiveStream(model, source)")
+    if isinstance(source, str) or not isinstance(source, Iterable):
+        raise TypeError(
+            "source must be an iterable of events, as River's data sets are, "
+            f"got {type(source).__name__}"
+        )
+    return source
 
 
 def _length(source: Any) -> int | None:

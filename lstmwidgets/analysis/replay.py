@@ -1,0 +1,72 @@
+"""A run that is over, played again."""
+
+from __future__ import annotations
+
+from typing import final
+
+import numpy as np
+from river import metrics
+
+from .recording import Recording
+from .run import NUMBERS, ORDER, Run
+from .tasks import finite
+
+
+@final
+class Replay(Run):
+    """Plays a recording step by step.
+
+    Parameters
+    ----------
+    recording : Recording
+        What happened. With the columns ``target`` and ``prediction`` they are compared again;
+        without, as of a trace, there are only the LSTM's steps.
+    window, coverage
+        As of `Run`.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from lstmwidgets import LSTM
+    >>> run = Replay(Recording.from_trace(LSTM(3, 8).trace(torch.randn(1, 5, 3)), "hello"))
+    >>> while run.advance():
+    ...     pass
+    >>> "".join(row.label for row in run.rows), run.kept
+    ('hello', 5)
+    """
+
+    def __init__(self, recording: Recording, *, window: int = 300, coverage: float = 0.9) -> None:
+        self.source = recording
+        compared = {"target", "prediction"} <= set(recording.columns)
+        kind, naive = (NUMBERS, "repeating the last value") if compared else ("nothing", "")
+        super().__init__(kind, naive, metrics.MAE(), window=window, coverage=coverage)
+        self.hidden_size = recording.hidden_size
+        self.cell = recording.cell
+        numbered = all(label.startswith(("event ", "step ")) for label in recording.labels)
+        self.words = not compared and not numbered
+        self._blocks = np.concatenate([recording.layers[name] for name in ORDER], axis=-1)
+
+    @property
+    def scored(self) -> bool:
+        """Whether there is a truth that predictions are compared with."""
+        return self.kind == NUMBERS
+
+    def begin(self) -> None:
+        """Start anew."""
+        self.clear()
+
+    def advance(self) -> bool:
+        """Take in the next step; return False at the end."""
+        step = self.steps
+        if step == len(self.source):
+            return False
+        target = prediction = margin = None
+        if self.scored:
+            target = finite(self.source.columns["target"][step])
+            prediction = finite(self.source.columns["prediction"][step])
+            margin = self._margin()
+            self._score(target, prediction)
+        label = self.source.labels[step]
+        self._keep(label, target, prediction, margin, self._blocks[step])
+        self.events += 1
+        return True

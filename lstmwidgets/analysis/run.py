@@ -1,0 +1,253 @@
+"""What a model's run over events leaves behind for pictures, in bounded memory."""
+
+from __future__ import annotations
+
+import bisect
+import math
+from collections import deque
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from river import drift
+
+from .recording import QUANTITIES, Recording
+from .tasks import Metric
+from .thinning import Thinned
+
+ERRORS = 512
+"""How many of the last absolute errors intervals are made from."""
+
+ROOM = 32_000_000
+"""Most numbers kept of gates and cell states: 128 MB."""
+
+CURVE = 2_000
+"""Most points of the curve of the metric over the whole run."""
+
+DRIFTS = 100
+"""Most drift marks kept."""
+
+ORDER = ("hidden", "cell", "input_gate", "forget_gate", "candidate", "output_gate")
+"""As in an estimator's `activations`."""
+
+NUMBERS, CLASSES, SCORES = "numbers", "classes", "scores"
+
+
+class Row(NamedTuple):
+    """One event as it is drawn.
+
+    Attributes
+    ----------
+    step : int
+        Position in the run. In a text source every word has one.
+    mark : object
+        What stands for it on the axis: a time, a word, or None.
+    target : object
+        Number, class or None.
+    prediction : object
+        Number, probabilities by class or None.
+    margin : float or None
+        Half the width of the interval around a number.
+    """
+
+    step: int
+    mark: Any
+    target: Any
+    prediction: Any
+    margin: float | None
+
+    @property
+    def time(self) -> datetime | None:
+        """When it happened, if the features say so."""
+        return self.mark if isinstance(self.mark, datetime) else None
+
+    @property
+    def label(self) -> str:
+        """What stands for it, for people."""
+        if self.mark is None:
+            return f"event {self.step:,}"
+        if isinstance(self.mark, datetime):
+            return f"{self.mark:%a %d %b %Y %H:%M}"
+        return str(self.mark)
+
+
+class Run:
+    """The last events of a run, its metric from the beginning, and the LSTM under it.
+
+    Parameters
+    ----------
+    kind : str
+        What is predicted: ``"numbers"``, ``"classes"``, or anomaly ``"scores"``, which have no
+        truth to be compared with.
+    naive : str
+        What the naive forecast does, for people.
+    metric : Metric
+        Of River; a new one.
+    window : int
+        How many events are kept to be drawn.
+    coverage : float
+        Share of targets that the intervals around numbers shall hold.
+
+    Attributes
+    ----------
+    events : int
+        How many events have gone through.
+    steps : int
+        How many rows were made: as many, or in a source of texts the number of words.
+    words : bool
+        Whether the rows are the words of texts.
+    rows : deque of Row
+        The last `window` of them.
+    metric, naive_metric : Metric
+        Of the model and of the naive forecast.
+    curve : Thinned of tuple
+        Step, metric and naive metric, over the whole run.
+    drifts : deque of int
+        Steps at which ADWIN saw the model's error change.
+    hidden_size : int or None
+        Units of a layer, if the model shows its LSTM.
+    cell : str
+        Their kind.
+
+    References
+    ----------
+    Bifet & Gavaldà (2007), "Learning from time-changing data with adaptive windowing" (ADWIN).
+    Intervals are split conformal ones over the last 512 errors: Vovk et al. (2005), "Algorithmic
+    learning in a random world", section 2.2.
+    """
+
+    hidden_size: int | None = None
+    cell = "standard"
+
+    def __init__(
+        self, kind: str, naive: str, metric: Metric, *, window: int = 300, coverage: float = 0.9
+    ) -> None:
+        self.kind = kind
+        self.naive = naive
+        self.window = window
+        self.coverage = coverage
+        self.words = False
+        self._new_metric = metric
+        self.clear()
+
+    def clear(self) -> None:
+        """Forget all events."""
+        self.events = self.steps = 0
+        self.rows: deque[Row] = deque(maxlen=self.window)
+        self.metric, self.naive_metric = self._new_metric.clone(), self._new_metric.clone()
+        self.curve: Thinned[tuple[int, float, float]] = Thinned(CURVE)
+        self.drifts: deque[int] = deque(maxlen=DRIFTS)
+        self._labels_only = getattr(self.metric, "requires_labels", True)
+        self._adwin = drift.ADWIN()
+        self._last: Any = None
+        self._errors: deque[float] = deque()
+        self._sorted: list[float] = []
+        self._layers: NDArray[np.float32] | None = None
+
+    def advance(self) -> bool:
+        """Take in the next event, or the next word of a text; return False at the end."""
+        raise NotImplementedError
+
+    @property
+    def scored(self) -> bool:
+        """Whether there is a truth that predictions are compared with."""
+        return self.kind != SCORES
+
+    @property
+    def kept(self) -> int:
+        """How many of the last steps `layers` can give."""
+        return 0 if self._layers is None else min(len(self.rows), len(self._layers))
+
+    def layers(self, steps: int) -> dict[str, NDArray[np.float32]]:
+        """Return each of `QUANTITIES` over the last so many steps, (T, L, H)."""
+        assert self._layers is not None
+        places = np.arange(self.steps - steps, self.steps) % len(self._layers)
+        blocks = np.split(self._layers[places], 6, axis=-1)
+        named = dict(zip(ORDER, blocks, strict=True))
+        return {name: named[name] for name in QUANTITIES}
+
+    def recording(self) -> Recording:
+        """Return the LSTM's last steps.
+
+        Raises
+        ------
+        ValueError
+            If the model is not one of ours, or has not seen an event.
+        """
+        if not self.kept:
+            raise ValueError("there are no gates to show: no event yet, or a model of another kind")
+        rows = list(self.rows)[-self.kept :]
+        columns = {}
+        if self.kind != CLASSES:
+            columns = {
+                "target": as_floats(row.target for row in rows),
+                "prediction": as_floats(row.prediction for row in rows),
+            }
+        return Recording(
+            self.layers(self.kept),
+            tuple(row.label for row in rows),
+            np.array([row.step for row in rows]),
+            columns,
+            self.cell,
+        )
+
+    def _margin(self) -> float | None:
+        """Return half the width of the next interval; None as long as errors are too few."""
+        count = len(self._sorted)
+        place = math.ceil(self.coverage * (count + 1)) - 1
+        return self._sorted[place] if place < count else None
+
+    def _score(self, target: Any, prediction: Any) -> None:
+        """Compare a prediction with the truth."""
+        if target is None:
+            return
+        if self.kind == NUMBERS:
+            if prediction is not None:
+                self.metric.update(target, prediction)
+                self._remember(abs(target - prediction))
+            if self._last is not None:
+                self.naive_metric.update(target, self._last)
+        elif self.kind == CLASSES:
+            if prediction:
+                likeliest = max(prediction, key=prediction.__getitem__)
+                self.metric.update(target, likeliest if self._labels_only else prediction)
+                self._adwin.update(float(likeliest != target))
+            if self._last is not None:
+                last = self._last if self._labels_only else {self._last: 1.0}
+                self.naive_metric.update(target, last)
+        if self._adwin.drift_detected:
+            self.drifts.append(self.steps)
+        self._last = target
+
+    def _remember(self, error: float) -> None:
+        self._adwin.update(error)
+        self._errors.append(error)
+        bisect.insort(self._sorted, error)
+        if len(self._errors) > ERRORS:
+            del self._sorted[bisect.bisect_left(self._sorted, self._errors.popleft())]
+
+    def _keep(
+        self,
+        mark: Any,
+        target: Any,
+        prediction: Any,
+        margin: float | None,
+        activations: NDArray[np.float32] | None,
+    ) -> None:
+        """Make a row, and copy what the LSTM did: h, c, i, f, g, o in a row, (L, 6 * H)."""
+        if activations is not None:
+            if self._layers is None:
+                room = max(1, min(self.window, ROOM // activations.size))
+                self._layers = np.full((room, *activations.shape), np.nan, np.float32)
+            self._layers[self.steps % len(self._layers)] = activations
+        self.rows.append(Row(self.steps, mark, target, prediction, margin))
+        if self.curve.wants(self.steps):
+            self.curve.append((self.steps, self.metric.get(), self.naive_metric.get()))
+        self.steps += 1
+
+
+def as_floats(values: Iterable[float | None]) -> NDArray[np.float64]:
+    """Return numbers as an array, NaN for None."""
+    return np.array([np.nan if value is None else value for value in values], np.float64)
