@@ -96,6 +96,13 @@ def stream(
             show_default=False,
         ),
     ] = None,
+    recording: Annotated[
+        Path | None,
+        typer.Option(
+            help="Write gates and cell states to this file, for the notebook widgets.",
+            show_default=False,
+        ),
+    ] = None,
     hidden_size: Annotated[int, typer.Option(min=1, help="Units of the LSTM.")] = 32,
     cell: Annotated[
         str,
@@ -143,6 +150,7 @@ def stream(
         skip_bad_rows=skip_bad_rows,
         predictions=predictions,
         report=report,
+        recording=recording,
         hidden_size=hidden_size,
         cell=cell,
         window=window,

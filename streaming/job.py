@@ -36,7 +36,7 @@ class Job:
         Target and features.
     skip_bad_rows : bool
         Count unreadable rows and go on.
-    predictions, report : Path or None
+    predictions, report, recording : Path or None
         Files to write.
     hidden_size, cell, window
         Of the `LSTMRegressor`.
@@ -49,6 +49,7 @@ class Job:
     skip_bad_rows: bool = False
     predictions: Path | None = None
     report: Path | None = None
+    recording: Path | None = None
     hidden_size: int = 32
     cell: str = "standard"
     window: int = 16
@@ -65,7 +66,7 @@ class Job:
         torch.set_num_threads(1)  # one event's matrices are too small to share out
         if self.cell not in CELLS:
             raise StreamError(f"--cell must be one of {', '.join(CELLS)}, got {self.cell!r}")
-        check_distinct(self.source, self.predictions, self.report)
+        check_distinct(self.source, self.predictions, self.report, self.recording)
         seed = random.SystemRandom().getrandbits(32) if self.seed is None else self.seed
         model = LSTMRegressor(self.hidden_size, cell=self.cell, window=self.window, seed=seed)
         notes, pace = Console(stderr=True), Pace()
@@ -73,14 +74,17 @@ class Job:
             source = open_source(self.source, self.columns, self.skip_bad_rows)
             files.enter_context(closing(source))
             page = files.enter_context(written_whole(self.report)) if self.report else None
+            kept = files.enter_context(written_whole(self.recording)) if self.recording else None
             events = Interruptible(source)
             with JsonLines(self.predictions) if self.predictions else nullcontext() as sink:
                 runner = StreamRunner(model, events, sink)
                 record = RunRecord(runner)
                 for outcome in shown(runner.run(), runner, source, pace, notes):
-                    if page is not None:
+                    if page is not None or self.recording is not None:
                         record.add(outcome)
             # The predictions are safe from here on, whatever happens to the report.
+            if kept is not None and record.snapshots.items:
+                record.recording().save(kept)
             if page is not None:
                 facts = self._facts(runner, model, seed)
                 title = f"Predicting {source.name}"

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
 
-from lstmwidgets.analysis import Thinned
-from lstmwidgets.state import Gates, State
+from lstmwidgets.analysis import QUANTITIES, Inspectable, Recording, Thinned
 
 from .events import Outcome
 from .runner import StreamRunner
@@ -21,14 +19,6 @@ POINTS = 20_000
 
 COLUMNS = 2_000
 """Most events drawn as columns of the heatmaps: about the pixels of a wide screen."""
-
-
-@runtime_checkable
-class Inspectable(Protocol):
-    """A model whose LSTM can be looked at, as `lstmwidgets.online.LSTMRegressor`."""
-
-    state: State | None
-    gates: Gates | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,13 +36,12 @@ class Point:
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """The top layer after one event, each (H,)."""
+    """What the LSTM did at one event, `Recording` of a single step."""
 
     event: int
-    cell: NDArray[Any]
-    input_gate: NDArray[Any]
-    forget_gate: NDArray[Any]
-    output_gate: NDArray[Any]
+    target: float | None
+    prediction: float | None
+    step: Recording
 
 
 class RunRecord:
@@ -76,7 +65,37 @@ class RunRecord:
         if self.points.wants(position):
             self.points.append(self._point(outcome))
         if isinstance(self._runner.model, Inspectable) and self.snapshots.wants(position):
-            self.snapshots.append(_snapshot(self._runner.model, outcome.event.id))
+            self.snapshots.append(self._snapshot(self._runner.model, outcome))
+
+    def recording(self) -> Recording:
+        """Return the snapshots as a recording, with target and prediction.
+
+        Raises
+        ------
+        ValueError
+            If there are none.
+        """
+        snapshots = self.snapshots.items
+        if not snapshots:
+            raise ValueError("there is nothing to record: no event, or a model without gates")
+        steps = [snapshot.step for snapshot in snapshots]
+        return Recording(
+            {name: np.concatenate([step.layers[name] for step in steps]) for name in QUANTITIES},
+            tuple(label for step in steps for label in step.labels),
+            np.array([snapshot.event for snapshot in snapshots]),
+            {
+                "target": _floats(snapshot.target for snapshot in snapshots),
+                "prediction": _floats(snapshot.prediction for snapshot in snapshots),
+            },
+            steps[0].cell,
+            self.snapshots.stride,
+        )
+
+    def _snapshot(self, model: Inspectable, outcome: Outcome) -> Snapshot:
+        event = outcome.event
+        label = f"event {event.id:,}" if event.time is None else f"{event.time:%a %d %b %Y %H:%M}"
+        step = Recording.from_model(model, label)
+        return Snapshot(event.id, event.y, outcome.prediction, step)
 
     def _point(self, outcome: Outcome) -> Point:
         naive = self._runner.comparisons[0]
@@ -92,10 +111,5 @@ class RunRecord:
         )
 
 
-def _snapshot(model: Inspectable, event: int) -> Snapshot:
-    gates, state = model.gates, model.state
-    assert gates is not None  # the model has just seen an event
-    assert state is not None
-    parts = (state.c, gates.input_gate, gates.forget_gate)
-    top = [part[-1, 0].numpy().astype(np.float32) for part in (*parts, gates.output_gate)]
-    return Snapshot(event, *top)
+def _floats(values: Iterable[float | None]) -> NDArray[np.float64]:
+    return np.array([np.nan if value is None else value for value in values], np.float64)

@@ -100,13 +100,14 @@ def _figures(record: RunRecord) -> Iterator[figure]:
     snapshots = record.snapshots.items
     if not snapshots:
         return
-    arrays = {name: np.stack([getattr(s, name) for s in snapshots]) for name in HEATMAPS}
-    units = order_units(arrays["cell"])
+    layers = record.recording().layers
+    tops = {name: layers[name][:, -1] for name in HEATMAPS}
+    units = order_units(tops["cell"])
     if len(units) > MOST_UNITS:
-        liveliest = np.argsort(arrays["cell"].std(axis=0))[-MOST_UNITS:]
+        liveliest = np.argsort(tops["cell"].std(axis=0))[-MOST_UNITS:]
         units = units[np.isin(units, liveliest)]
     tiles = UnitTiles(list(HEATMAPS), units, stride=record.snapshots.stride)
-    tiles.show(snapshots[0].event, arrays, units)
+    tiles.show(snapshots[0].event, tops, units)
     for name, title in HEATMAPS.items():
         yield unit_heatmap(axis, tiles, name, title)
 
@@ -137,7 +138,7 @@ def _notes(record: RunRecord) -> Iterator[str]:
         return
     if record.snapshots.stride > 1:
         yield f"Heatmaps show one event in {record.snapshots.stride}."
-    hidden = len(snapshots[0].cell)
+    hidden = snapshots[0].step.hidden_size
     if hidden > MOST_UNITS:
         yield f"Heatmaps show the {MOST_UNITS} of {hidden} units whose cell state moves the most."
 

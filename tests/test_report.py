@@ -59,7 +59,7 @@ def test_what_is_recorded_is_what_happened() -> None:
     point, snapshot = run.points.items[-1], run.snapshots.items[-1]
     assert point.target == pytest.approx(10 + np.sin(29 / 4))
     assert point.model_error == runner.comparisons[0].model
-    assert snapshot.cell == pytest.approx(runner.model.state.c[-1, 0].numpy())  # type: ignore[attr-defined]
+    assert snapshot.step.layers["cell"][0, -1] == pytest.approx(runner.model.state.c[-1, 0].numpy())  # type: ignore[attr-defined]
 
 
 def test_a_model_without_gates_gets_lines_only() -> None:

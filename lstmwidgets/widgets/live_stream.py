@@ -96,6 +96,7 @@ class LiveStream(PlayerWidget):
         self._source = source
         self._total = _length(self.run.source if isinstance(self.run, Replay) else source)
         self._again = False
+        self._guests: list[Any] = []
         self._picture = LivePicture(self.run)
         self._learn = ipywidgets.Checkbox(
             value=learning,
@@ -143,6 +144,18 @@ class LiveStream(PlayerWidget):
         """Return cell state and gates of the last `window` events, to look at or to save."""
         return self.run.recording()
 
+    def share_with(self, widget: Any) -> None:
+        """Let another widget show the same run, frame by frame.
+
+        Parameters
+        ----------
+        widget : CellInspector or StateHeatmap
+            Or anything with a method `show` that takes a `Recording`.
+        """
+        if not callable(getattr(widget, "show", None)):
+            raise TypeError(f"expected a widget with a method show, got {type(widget).__name__}")
+        self._guests.append(widget)
+
     def _prepare(self) -> None:
         if self.player.state in (STOPPED, FINISHED) and self.run.steps:
             if self._source is not None and iter(self._source) is self._source:
@@ -166,6 +179,10 @@ class LiveStream(PlayerWidget):
     def _show(self) -> None:
         with self.pane:
             self._picture.update()
+        if self._guests and self.run.kept:
+            recording = self.recording()
+            for guest in self._guests:
+                guest.show(recording)
         self.show_reading()
 
     def _changed(self) -> None:
