@@ -1,6 +1,7 @@
 """Bokeh figures. What they show is computed in `lstmwidgets.analysis`, or comes in as arrays."""
 
 from .events import EventAxis, event_columns, event_figure
+from .flow import flow_figure
 from .heatmap import UnitTiles, unit_heatmap
 from .lines import error_figure, prediction_figure
 from .shares import share_figure
@@ -13,6 +14,7 @@ __all__ = [
     "error_figure",
     "event_columns",
     "event_figure",
+    "flow_figure",
     "prediction_figure",
     "share_figure",
     "unit_heatmap",

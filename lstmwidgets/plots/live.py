@@ -79,7 +79,8 @@ class LivePicture:
         new = run.steps - self._shown
         if new < 0:  # the run has begun anew
             self._classes, self._ordered, new = Classes(), 0, run.steps
-        if run.steps and run.words and not self._words:
+        read = run.words or (run.kind == CLASSES and run.rows and isinstance(run.rows[0].mark, str))
+        if read and run.rows and not self._words:
             self._label_words()
         rows = list(islice(run.rows, max(0, len(run.rows) - new), None))
         if new < run.window and self._shown:
