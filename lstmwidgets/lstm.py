@@ -286,7 +286,7 @@ class LSTM(nn.Module):
         record: list[list[Tensor]] = []
         _, state = self._loop(x, state, record=record)
         i, f, g, o, c, h = (torch.stack(layers) for layers in zip(*record, strict=True))
-        return Trace(i, f, g, o, c, h, state)
+        return Trace(i, f, g, o, c, h, state, self.cell)
 
     def stepper(self, streams: int = 1) -> Stepper:
         """Return compiled, stateful inference on these weights.

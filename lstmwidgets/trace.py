@@ -29,6 +29,8 @@ class Trace:
         Hidden output after each step, in (-1, 1).
     state : LSTMState or FullGateState
         State after the last step, to go on from.
+    kind : str
+        Cell kind of the LSTM, as in its `cell`.
 
     Examples
     --------
@@ -50,6 +52,7 @@ class Trace:
     cell: Tensor
     hidden: Tensor
     state: State
+    kind: str = "standard"
 
     def __repr__(self) -> str:
         sizes = zip(self.axes, self.cell.shape, strict=True)

@@ -1,7 +1,18 @@
 """Pure functions that compute what the pictures show."""
 
+from .excerpt import Excerpt
+from .gradient_flow import gradient_flow
 from .ordering import order_units
-from .recording import QUANTITIES, Inspectable, Recording
+from .recording import QUANTITIES, Inspectable, Recording, as_recording
 from .thinning import Thinned
 
-__all__ = ["QUANTITIES", "Inspectable", "Recording", "Thinned", "order_units"]
+__all__ = [
+    "QUANTITIES",
+    "Excerpt",
+    "Inspectable",
+    "Recording",
+    "Thinned",
+    "as_recording",
+    "gradient_flow",
+    "order_units",
+]

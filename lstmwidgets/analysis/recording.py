@@ -11,7 +11,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
-from safetensors.numpy import save_file
+from safetensors.numpy import save as to_bytes
 
 from ..cells import CELLS
 from ..checks import check_choice
@@ -32,6 +32,14 @@ class Inspectable(Protocol):
 
     state: State | None
     gates: Gates | None
+
+
+@runtime_checkable
+class Recorded(Protocol):
+    """What can say what it has seen of an LSTM, as the widget `LiveStream`."""
+
+    def recording(self) -> Recording:
+        """Return the last steps."""
 
 
 class _Header(msgspec.Struct):
@@ -120,7 +128,6 @@ class Recording:
         labels: Sequence[str] | None = None,
         *,
         sequence: int = 0,
-        cell: str = "standard",
     ) -> Self:
         """Take one sequence out of a trace.
 
@@ -132,8 +139,6 @@ class Recording:
             What stood at each step, such as its word; by default numbers.
         sequence : int
             Which of the batch.
-        cell : str
-            Cell kind of the LSTM.
         """
         batch, length = trace.cell.shape[1:3]
         if not 0 <= sequence < batch:
@@ -144,7 +149,7 @@ class Recording:
             {name: _steps_first(getattr(trace, name)[:, sequence]) for name in QUANTITIES},
             tuple(map(str, labels)),
             np.arange(length),
-            cell=cell,
+            cell=trace.kind,
         )
 
     @classmethod
@@ -187,8 +192,9 @@ class Recording:
         arrays |= {f"layers.{name}": self.layers[name] for name in QUANTITIES}
         arrays |= {f"columns.{name}": column for name, column in self.columns.items()}
         metadata = {"lstmwidgets.recording": msgspec.json.encode(header).decode()}
+        data = to_bytes({n: np.ascontiguousarray(a) for n, a in arrays.items()}, metadata)
         with written_whole(path) as beside:
-            save_file({n: np.ascontiguousarray(a) for n, a in arrays.items()}, beside, metadata)
+            beside.write_bytes(data)
 
     @classmethod
     def load(cls, path: str | Path) -> Self:
@@ -236,3 +242,45 @@ def _steps_first(values: Any) -> NDArray[np.float32]:
     """Return a tensor (L, T, H) as an array (T, L, H)."""
     array: NDArray[np.float32] = values.detach().cpu().float().numpy().swapaxes(0, 1)
     return np.ascontiguousarray(array)
+
+
+def as_recording(
+    thing: object,
+    labels: Sequence[str] | None = None,
+    sequence: int = 0,
+) -> Recording:
+    """Return what a picture can be made of as a recording.
+
+    Parameters
+    ----------
+    thing : Recording, Trace, Inspectable, Recorded or path
+        A recording, the trace of an `LSTM`, a model that runs (its last step), a `LiveStream` (what
+        it has in view), or a file that `Recording.save` wrote.
+    labels : sequence of str, optional
+        What stood at each step, in place of the labels that it has.
+    sequence : int
+        Which sequence of a trace's batch.
+
+    Raises
+    ------
+    TypeError
+        If it is none of these.
+    ValueError
+        If labels or sequence do not fit, or the model has not seen an event yet.
+    """
+    if isinstance(thing, str | Path):
+        recording = Recording.load(thing)
+    elif isinstance(thing, Trace):
+        return Recording.from_trace(thing, labels, sequence=sequence)
+    elif isinstance(thing, Recording):
+        recording = thing
+    elif isinstance(thing, Recorded):
+        recording = thing.recording()
+    elif isinstance(thing, Inspectable):
+        recording = Recording.from_model(thing)
+    else:
+        raise TypeError(
+            "expected a Recording, a Trace, a model of lstmwidgets.online or the path of a "
+            f"recording, got {type(thing).__name__}; of an LSTM show lstm.trace(x)"
+        )
+    return recording if labels is None else replace(recording, labels=tuple(map(str, labels)))

@@ -96,6 +96,8 @@ class Run:
         How many events have gone through.
     steps : int
         How many rows were made: as many, or in a source of texts the number of words.
+    beginnings : int
+        How often the run has begun.
     words : bool
         Whether the rows are the words of texts.
     rows : deque of Row
@@ -129,11 +131,13 @@ class Run:
         self.window = window
         self.coverage = coverage
         self.words = False
+        self.beginnings = 0
         self._new_metric = metric
         self.clear()
 
     def clear(self) -> None:
         """Forget all events."""
+        self.beginnings += 1
         self.events = self.steps = 0
         self.rows: deque[Row] = deque(maxlen=self.window)
         self.metric, self.naive_metric = self._new_metric.clone(), self._new_metric.clone()

@@ -54,6 +54,7 @@ class LivePicture:
 
     def __init__(self, run: Run) -> None:
         self._run = run
+        self._beginnings = run.beginnings
         self._shown = 0
         self._ordered = 0
         self._words = False
@@ -76,9 +77,9 @@ class LivePicture:
     def update(self) -> None:
         """Draw what is new."""
         run = self._run
+        if run.beginnings != self._beginnings:
+            self._beginnings, self._shown, self._ordered = run.beginnings, 0, 0
         new = run.steps - self._shown
-        if new < 0:  # the run has begun anew
-            self._classes, self._ordered, new = Classes(), 0, run.steps
         read = run.words or (run.kind == CLASSES and run.rows and isinstance(run.rows[0].mark, str))
         if read and run.rows and not self._words:
             self._label_words()
@@ -86,7 +87,7 @@ class LivePicture:
         if new < run.window and self._shown:
             if rows:
                 self._events.stream(self._columns(rows), rollover=run.window)
-        elif rows or self._shown:
+        elif rows or len(self._events.data["event"]):
             self._events.data = self._columns(rows)
         if self._probabilities is not None:
             self._probabilities.name(self._classes)

@@ -100,8 +100,8 @@ class PlayerWidget(ipywidgets.VBox):  # type: ignore[misc]
 
     def play(self) -> None:
         """Go on until told otherwise or until the end; after the end, from the beginning."""
-        self._prepare()
-        self.player.play()
+        if self._prepare():
+            self.player.play()
 
     def pause(self) -> None:
         """Rest. Returns when the event in progress is done."""
@@ -126,10 +126,15 @@ class PlayerWidget(ipywidgets.VBox):  # type: ignore[misc]
 
     def close(self) -> None:
         """End the player and take the widget out of all pages."""
+        if "player" not in vars(self):  # the constructor has raised
+            return
         self.player.stop()
         self.player.wait()
-        for part in (*self.children[0].children, self.children[0], self._message, self.pane):
-            part.close()
+        bar, message, pane = self.children
+        for part in (*bar.children, bar, message):
+            _close(part)
+        pane.close()
+        self.layout.close()
         super().close()
 
     def show_state(self) -> None:
@@ -168,8 +173,9 @@ class PlayerWidget(ipywidgets.VBox):  # type: ignore[misc]
         """Say what the picture leaves out."""
         return ""
 
-    def _prepare(self) -> None:
-        """Get ready for playing."""
+    def _prepare(self) -> bool:
+        """Get ready for playing; return whether that was possible."""
+        return True
 
     def _words(self) -> str:
         player = self.player
@@ -192,8 +198,8 @@ class PlayerWidget(ipywidgets.VBox):  # type: ignore[misc]
         return escape(self._note())
 
     def _begin_step(self, n: int) -> None:
-        self._prepare()
-        self.player.step(n)
+        if self._prepare():
+            self.player.step(n)
 
     def _toggle(self) -> None:
         if self.player.state == PLAYING:
@@ -218,6 +224,14 @@ class PlayerWidget(ipywidgets.VBox):  # type: ignore[misc]
     def _repr_mimebundle_(self, **options: Any) -> Any:
         self.pane.refresh()
         return super()._repr_mimebundle_(**options)
+
+
+def _close(widget: Any) -> None:
+    """Close a widget and those that ipywidgets has made for it only."""
+    for name in ("layout", "style"):
+        if widget.has_trait(name):
+            getattr(widget, name).close()
+    widget.close()
 
 
 def _button(description: str, tooltip: str) -> Any:

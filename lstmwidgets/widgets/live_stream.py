@@ -156,15 +156,17 @@ class LiveStream(PlayerWidget):
             raise TypeError(f"expected a widget with a method show, got {type(widget).__name__}")
         self._guests.append(widget)
 
-    def _prepare(self) -> None:
+    def _prepare(self) -> bool:
         if self.player.state in (STOPPED, FINISHED) and self.run.steps:
             if self._source is not None and iter(self._source) is self._source:
                 self.player.error = (
                     "The source has been read, and can be read only once: make a new widget with a "
-                    "new source"
+                    "new source."
                 )
-                return
+                self.show_state()
+                return False
             self._again = True
+        return True
 
     def _advance(self) -> bool:
         if self._again:

@@ -177,14 +177,16 @@ export default () => {
     if (!view.document) return;
     const next = patches.filter((patch) => patch.seq > view.seq);
     if (!next.length) return;
-    if (next.some((patch, n) => patch.seq !== view.seq + 1 + n)) {
+    try {
+      if (next.some((patch, n) => patch.seq !== view.seq + 1 + n)) throw new Error("a gap");
+      const events = withoutOverwritten(next.flatMap((patch) => JSON.parse(patch.events)));
+      view.apply(events, new Map(next.flatMap((patch) => [...patch.buffers])));
+      view.seq = next.at(-1).seq;
+    } catch {
+      // A part is missing, or does not fit what is there: the whole puts it right.
       if (!view.asked) ask(model, view, "document");
       view.asked = true;
-      return;
     }
-    const events = withoutOverwritten(next.flatMap((patch) => JSON.parse(patch.events)));
-    view.apply(events, new Map(next.flatMap((patch) => [...patch.buffers])));
-    view.seq = next.at(-1).seq;
   };
 
   const draw = (model) => {
@@ -209,7 +211,10 @@ export default () => {
       else frame ??= requestAnimationFrame(() => draw(model));
     } else if (message.type === "document" && view && Bokeh) {
       show(view, JSON.parse(message.json), message.seq);
-    } else if (message.type === "current" && view?.document && view.seq !== message.seq) {
+    } else if (message.type === "current" && view?.document) {
+      draw(model); // what has come, before it is compared
+      if (view.seq === message.seq || view.asked) return;
+      view.asked = true;
       ask(model, view, "document"); // the page was loaded anew, and its snapshot is of old
     } else if (message.type === "library" && libraryArrived) {
       libraryArrived(asBuffer(buffers[0]));

@@ -190,7 +190,14 @@ class Pane(anywidget.AnyWidget):
             if self._timer is not None:
                 self._timer.cancel()
                 self._timer = None
-            events, self._waiting = self._waiting, []
+            # What has left the document before the page heard of it would be unknown there.
+            events = [
+                event
+                for event in self._waiting
+                if not isinstance(event, DataEvent | ModelChangedEvent)
+                or event.model.document is self.document
+            ]
+            self._waiting = []
             if not events:
                 return
             self._sent = time.monotonic()
@@ -234,14 +241,15 @@ class Pane(anywidget.AnyWidget):
 
     def close(self) -> None:
         """Take the pane out of all pages and forget its views."""
+        if self.comm is None:
+            return  # closed before, or never made; ipywidgets closes again what nobody holds
         with self._lock:
             if self._timer is not None:
                 self._timer.cancel()
                 self._timer = None
             self._waiting.clear()
             self.document.remove_on_change(self)
-            if self.comm is not None:
-                self.layout.close()  # ipywidgets made it for this pane only
+            self.layout.close()  # ipywidgets made it for this pane only
             super().close()
 
     def _send(self, msg: Any, buffers: Any = None) -> None:
@@ -253,7 +261,7 @@ class Pane(anywidget.AnyWidget):
         """
         super()._send(msg, buffers)
         if self.comm is not None:
-            vars(self.comm).pop("_reply_subshell_id", None)
+            self.comm.__dict__.pop("_reply_subshell_id", None)
 
     def _repr_mimebundle_(self, **options: Any) -> tuple[dict[str, Any], dict[str, Any]] | None:
         self.refresh()
@@ -266,7 +274,7 @@ class Pane(anywidget.AnyWidget):
             return  # it came from the page
         if isinstance(event, ModelChangedEvent) and event.attr == "subscribed_events":
             # Bokeh knows who listens to what only from when the layout came into the document.
-            event.model._update_event_callbacks()
+            event.model._update_event_callbacks()  # noqa: SLF001  # it has no public name
         with self._lock:
             self._gather(event)
             if not self._depth:
@@ -396,7 +404,14 @@ class Pane(anywidget.AnyWidget):
             if "model" not in event or self.document.models.get_by_id(event["model"]["id"])
         ]  # what is no longer there may still have been drawn
         parts = [Buffer(name, data) for name, data in zip(message["ids"], buffers, strict=True)]
-        self.document.apply_json_patch(Serialized({"events": known}, parts), setter=self)
+        failed: Exception | None = None
+        for event in known:
+            try:
+                self.document.apply_json_patch(Serialized({"events": [event]}, parts), setter=self)
+            except Exception as error:  # noqa: BLE001  # one callback's failure is not the others'
+                failed = failed or error
+        if failed is not None:
+            raise failed
 
     @traitlets.observe("theme")
     def _theme_changed(self, _: Any) -> None:

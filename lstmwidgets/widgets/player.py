@@ -114,7 +114,9 @@ class Player:
         with self._wanted:
             self._playing, self._steps, self._ending = False, 0, True
             self._wanted.notify_all()
-            if self._thread is None and self.state != FAILED:
+            if self._thread is not None:
+                self._resting = False  # until it has ended
+            elif self.state != FAILED:
                 self._set(STOPPED)
 
     def wait(self, timeout: float | None = PATIENCE) -> bool:
@@ -147,24 +149,29 @@ class Player:
         last = STOPPED
         try:
             while self._may_step():
-                more = self._advance()
-                if not more:
+                if not self._advance():
                     last = FINISHED
                     break
                 self._drawn = False
                 if time.monotonic() >= self._next_frame:
                     self._draw()
-            self._show()
         except Exception as error:  # noqa: BLE001  # whatever a model or a source raises is shown
-            last = FAILED
-            self.error = f"{type(error).__name__}: {error}"
-            self.details = traceback.format_exc()
-        finally:
-            with self._wanted:
-                self._thread = None
-                self._playing, self._steps = False, 0
-                self._resting = False  # even if it was: there is a new state to tell
-                self._come_to_rest(last)
+            last = self._failed(error)
+        try:
+            if not self._drawn or last == FINISHED:
+                self._draw()
+        except Exception as error:  # noqa: BLE001
+            last = self._failed(error)
+        with self._wanted:
+            self._thread = None
+            self._playing, self._steps = False, 0
+            self._resting = False  # even if it was: there is a new state to tell
+            self._come_to_rest(last)
+
+    def _failed(self, error: Exception) -> str:
+        self.error = self.error or f"{type(error).__name__}: {error}"
+        self.details = self.details or traceback.format_exc()
+        return FAILED
 
     def _may_step(self) -> bool:
         """Wait until the next step is due; return False when the thread shall end."""
