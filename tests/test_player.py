@@ -29,7 +29,7 @@ class Counter:
         self.pause = pause
         self.drawn: list[int] = []
 
-    def advance(self) -> bool:
+    def advance(self, until: float = 0.0) -> bool:
         time.sleep(self.pause)
         if self.steps >= self.end:
             return False
@@ -116,7 +116,7 @@ def test_stopping_ends_the_thread_and_playing_begins_another() -> None:
 
 
 def test_whatever_is_raised_is_shown_and_ends_it() -> None:
-    def advance() -> bool:
+    def advance(until: float) -> bool:
         raise RuntimeError("the model broke")
 
     player = Player(advance, lambda: None)
@@ -150,7 +150,7 @@ def test_a_model_has_one_player_at_a_time() -> None:
 def test_waiting_from_within_does_not_wait_for_itself() -> None:
     answers: list[bool] = []
 
-    def advance() -> bool:
+    def advance(until: float) -> bool:
         answers.append(player.wait(5))
         return False
 

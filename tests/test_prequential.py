@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
 import numpy as np
@@ -187,10 +187,19 @@ def test_all_kinds_of_models_and_events_run(model: Any, events: Any) -> None:
     assert run.rows[-1].prediction is not None
 
 
-def test_events_have_a_time_a_word_or_a_number() -> None:
-    events = [({"when": datetime(2024, 1, 2, 3, 4)}, 1.0), ({"word": "so"}, 1.0), ({"n": 1}, 1.0)]
-    labels = [row.label for row in play(Prequential(LSTMRegressor(4, seed=1), events)).rows]
-    assert labels == ["Tue 02 Jan 2024 03:04", "so", "event 2"]
+@pytest.mark.parametrize(
+    ("x", "label"),
+    [
+        ({"n": 1, "when": datetime(2024, 1, 2, 3, 4)}, "Tue 02 Jan 2024 03:04"),
+        ({"day": date(2024, 1, 2)}, "Tue 02 Jan 2024 00:00"),
+        ({"word": "so"}, "so"),
+        ({"word": "so", "n": 1}, "event 0"),
+        ({}, "event 0"),
+    ],
+)
+def test_events_have_a_time_a_word_or_a_number(x: Any, label: str) -> None:
+    run = play(Prequential(LSTMRegressor(4, seed=1), [(x, 1.0), ({}, 2.0)]))
+    assert [row.label for row in run.rows] == [label, "event 1"]
 
 
 @pytest.mark.parametrize(

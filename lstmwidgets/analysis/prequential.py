@@ -7,8 +7,13 @@ from collections.abc import Iterable, Iterator
 from datetime import date, datetime
 from typing import Any
 
-from .run import NUMBERS, Run
+from .run import CLASSES, NUMBERS, Run
 from .tasks import Metric, TextClassification, finite, task_of
+
+PAIR = (tuple, list)
+
+NOTHING = object()
+"""That no feature stands for an event."""
 
 
 class Prequential(Run):
@@ -75,13 +80,15 @@ class Prequential(Run):
         """Start anew with a source; the model keeps what it has learned."""
         self.clear()
         self._source = iter(source)
-        self._reading: Iterator[None] | None = None
+        self._reading: Iterator[bool] | None = None
+        # Before the first target there is nothing to predict from, and a naive forecast has none.
+        self._begun = self.kind != NUMBERS
+        self._marked_by: Any = None
 
-    def advance(self) -> bool:
-        """Take in the next event, or the next word of a text; return False at the end."""
+    def _take_one(self) -> bool:
         while True:
             if self._reading is not None:
-                if next(self._reading, self) is not self:
+                if next(self._reading, False):
                     return True
                 self._reading = None
             event = next(self._source, self)  # itself is what no source gives
@@ -94,35 +101,39 @@ class Prequential(Run):
             self._reading = self._read(x, y)
 
     def _take_in(self, x: Any, y: Any) -> None:
-        # Before the first target there is nothing to predict from, and a naive forecast has none.
-        begun = self._last is not None or self.kind != NUMBERS
-        prediction = self.task.predict(x) if begun else None
-        target = _known(y) if self.kind == "classes" else finite(y)
-        margin = self._margin()
-        self._score(target, prediction)
-        if self.learning and (target is not None or not self.scored):
+        prediction = self.task.predict(x) if self._begun else None
+        if type(y) is not float or not math.isfinite(y):
+            y = _known(y) if self.kind == CLASSES else finite(y)
+        self._begun = self._begun or y is not None
+        if self.learning and (y is not None or not self.scored):
             self.task.learn(x, y)
         else:
             self.task.skip(x)
-        activations = getattr(self.model, "activations", None)
-        self._keep(_mark(x), target, prediction, margin, activations)
+        if self.hidden_size is not None:
+            self._copy(self.model.activations)
         self.events += 1
+        self._note(self._mark(x), y, prediction)
 
-    def _read(self, text: str, y: Any) -> Iterator[None]:
-        """Make a row of every word, then learn the text."""
+    def _read(self, text: str, y: Any) -> Iterator[bool]:
+        """Note every word, then learn the text."""
         target = _known(y)
-        prediction = None
+        last = None
         for word, prediction in self.task.readings(text):
-            activations = getattr(self.model, "activations", None)
-            self._keep(word, target, prediction, None, activations)
-            yield
-        self._score(target, prediction)
+            if last is not None:
+                self._note(*last, scored=False)
+                yield True
+            if self.hidden_size is not None and self.model.activations is not None:
+                self._copy(self.model.activations)
+            last = (word, target, prediction)
         if self.learning and target is not None:
             self.task.learn(text, y)
         self.events += 1
+        if last is not None:
+            self._note(*last)
+            yield True
 
     def _taken_apart(self, event: Any) -> tuple[Any, Any]:
-        if isinstance(event, tuple | list) and len(event) >= 2:
+        if isinstance(event, PAIR) and len(event) >= 2:
             x, y = event[0], event[1]
         elif isinstance(event, int | float) and not isinstance(event, bool):
             x, y = {}, event
@@ -136,26 +147,31 @@ class Prequential(Run):
                 "as River's data sets give them"
             )
         if isinstance(x, str) and not self.words:
-            if self.kind != "classes":
+            if self.kind != CLASSES:
                 raise TypeError(f"event {self.events} is a text, which needs a classifier")
             self.task = TextClassification(self.model)
             self.words = True
         return x, y
 
+    def _mark(self, x: Any) -> Any:
+        """Return what stands for an event on the axis, if it has such a feature."""
+        if self._marked_by is None:
+            self._marked_by = _marking(x)
+        if self._marked_by is NOTHING:
+            return None
+        mark = x.get(self._marked_by)
+        if isinstance(mark, date) and not isinstance(mark, datetime):
+            return datetime(mark.year, mark.month, mark.day)
+        return mark if isinstance(mark, datetime | str) else None
 
-def _mark(x: Any) -> Any:
-    """Return a time among the features, or the text that is the only one."""
-    if not isinstance(x, dict):
-        return None
-    for value in x.values():
-        if isinstance(value, datetime):
-            return value
-        if isinstance(value, date):
-            return datetime(value.year, value.month, value.day)
-    if len(x) == 1:
-        (only,) = x.values()
-        return only if isinstance(only, str) else None
-    return None
+
+def _marking(x: Any) -> Any:
+    """Return the key of a time among the features, or of the text that is the only one."""
+    if isinstance(x, dict):
+        for key, value in x.items():
+            if isinstance(value, date) or (isinstance(value, str) and len(x) == 1):
+                return key
+    return NOTHING
 
 
 def _known(y: Any) -> Any:

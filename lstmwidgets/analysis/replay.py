@@ -9,7 +9,6 @@ from river import metrics
 
 from .recording import Recording
 from .run import NUMBERS, ORDER, Run
-from .tasks import finite
 
 
 @final
@@ -55,18 +54,15 @@ class Replay(Run):
         """Start anew."""
         self.clear()
 
-    def advance(self) -> bool:
-        """Take in the next step; return False at the end."""
+    def _take_one(self) -> bool:
         step = self.steps
         if step == len(self.source):
             return False
-        target = prediction = margin = None
+        y = prediction = None
         if self.scored:
-            target = finite(self.source.columns["target"][step])
-            prediction = finite(self.source.columns["prediction"][step])
-            margin = self._margin()
-            self._score(target, prediction)
-        label = self.source.labels[step]
-        self._keep(label, target, prediction, margin, self._blocks[step])
+            y = self.source.columns["target"][step]
+            prediction = self.source.columns["prediction"][step]
+        self._copy(self._blocks[step])
+        self._note(self.source.labels[step], y, prediction)
         self.events += 1
         return True

@@ -7,6 +7,7 @@ import math
 from collections import deque
 from collections.abc import Iterable
 from datetime import datetime
+from time import monotonic
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -14,7 +15,7 @@ from numpy.typing import NDArray
 from river import drift
 
 from .recording import QUANTITIES, Recording
-from .tasks import Metric
+from .tasks import Metric, finite
 from .thinning import Thinned
 
 ERRORS = 512
@@ -149,9 +150,26 @@ class Run:
         self._errors: deque[float] = deque()
         self._sorted: list[float] = []
         self._layers: NDArray[np.float32] | None = None
+        self._noted: list[tuple[Any, Any, Any, bool]] = []
 
-    def advance(self) -> bool:
-        """Take in the next event, or the next word of a text; return False at the end."""
+    def advance(self, until: float = 0.0) -> bool:
+        """Take in the next event, or the next word of a text; return False at the end.
+
+        Parameters
+        ----------
+        until : float
+            Go on with further events until then, on the clock of `time.monotonic`.
+        """
+        try:
+            more = self._take_one()
+            while more and monotonic() < until:
+                more = self._take_one()
+        finally:
+            self._settle()
+        return more
+
+    def _take_one(self) -> bool:
+        """Take in the next event and `_note` it; return False at the end."""
         raise NotImplementedError
 
     @property
@@ -203,17 +221,44 @@ class Run:
         place = math.ceil(self.coverage * (count + 1)) - 1
         return self._sorted[place] if place < count else None
 
-    def _score(self, target: Any, prediction: Any) -> None:
+    def _note(self, mark: Any, y: Any, prediction: Any, scored: bool = True) -> None:
+        """Note a step; what follows from it waits for `_settle`, so that the model is not kept."""
+        self._noted.append((mark, y, prediction, scored))
+        self.steps += 1
+
+    def _copy(self, activations: NDArray[np.float32]) -> None:
+        """Keep what the LSTM did at this step: h, c, i, f, g, o in a row, (L, 6 * H)."""
+        if self._layers is None:
+            room = max(1, min(self.window, ROOM // activations.size))
+            self._layers = np.full((room, *activations.shape), np.nan, np.float32)
+        self._layers[self.steps % len(self._layers)] = activations
+
+    def _settle(self) -> None:
+        """Score the steps noted, and make rows of them."""
+        noted, self._noted = self._noted, []
+        step = self.steps - len(noted)
+        for mark, y, prediction, scored in noted:
+            if self.kind == CLASSES:
+                target = y
+            else:
+                target, prediction = finite(y), finite(prediction)
+            margin = self._margin() if self.kind == NUMBERS else None
+            if scored and target is not None and self.scored:
+                self._score(step, target, prediction)
+            self.rows.append(Row(step, mark, target, prediction, margin))
+            if self.curve.wants(step):
+                self.curve.append((step, self.metric.get(), self.naive_metric.get()))
+            step += 1
+
+    def _score(self, step: int, target: Any, prediction: Any) -> None:
         """Compare a prediction with the truth."""
-        if target is None:
-            return
         if self.kind == NUMBERS:
             if prediction is not None:
                 self.metric.update(target, prediction)
                 self._remember(abs(target - prediction))
             if self._last is not None:
                 self.naive_metric.update(target, self._last)
-        elif self.kind == CLASSES:
+        else:
             if prediction:
                 likeliest = max(prediction, key=prediction.__getitem__)
                 self.metric.update(target, likeliest if self._labels_only else prediction)
@@ -222,7 +267,7 @@ class Run:
                 last = self._last if self._labels_only else {self._last: 1.0}
                 self.naive_metric.update(target, last)
         if self._adwin.drift_detected:
-            self.drifts.append(self.steps)
+            self.drifts.append(step)
         self._last = target
 
     def _remember(self, error: float) -> None:
@@ -231,25 +276,6 @@ class Run:
         bisect.insort(self._sorted, error)
         if len(self._errors) > ERRORS:
             del self._sorted[bisect.bisect_left(self._sorted, self._errors.popleft())]
-
-    def _keep(
-        self,
-        mark: Any,
-        target: Any,
-        prediction: Any,
-        margin: float | None,
-        activations: NDArray[np.float32] | None,
-    ) -> None:
-        """Make a row, and copy what the LSTM did: h, c, i, f, g, o in a row, (L, 6 * H)."""
-        if activations is not None:
-            if self._layers is None:
-                room = max(1, min(self.window, ROOM // activations.size))
-                self._layers = np.full((room, *activations.shape), np.nan, np.float32)
-            self._layers[self.steps % len(self._layers)] = activations
-        self.rows.append(Row(self.steps, mark, target, prediction, margin))
-        if self.curve.wants(self.steps):
-            self.curve.append((self.steps, self.metric.get(), self.naive_metric.get()))
-        self.steps += 1
 
 
 def as_floats(values: Iterable[float | None]) -> NDArray[np.float64]:

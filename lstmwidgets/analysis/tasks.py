@@ -59,8 +59,8 @@ class Regression(Task):
     """Numbers."""
 
     def predict(self, x: Any) -> Any:
-        """Return the number, None if it is none."""
-        return finite(self.model.predict_one(x))
+        """Return the number."""
+        return self.model.predict_one(x)
 
     def learn(self, x: Any, y: Any) -> None:
         """Learn the number."""
@@ -77,7 +77,7 @@ class Forecasting(Task):
             forecast = self.model.forecast(1, [x] if x else None)[0]
         except IndexError:  # River's HoltWinters, before the first season is full
             return None
-        return finite(forecast)
+        return forecast
 
     def learn(self, x: Any, y: Any) -> None:
         """Learn the value."""
@@ -127,7 +127,7 @@ class AnomalyDetection(Task):
 
     def predict(self, x: Any) -> Any:
         """Return the score."""
-        return finite(self.model.score_one(x))
+        return self.model.score_one(x)
 
     def learn(self, x: Any, y: Any) -> None:  # noqa: ARG002
         """Learn the event."""

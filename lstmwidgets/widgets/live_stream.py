@@ -168,7 +168,7 @@ class LiveStream(PlayerWidget):
             self._again = True
         return True
 
-    def _advance(self) -> bool:
+    def _advance(self, until: float = 0.0) -> bool:
         if self._again:
             self._again = False
             if isinstance(self.run, Replay):
@@ -176,7 +176,7 @@ class LiveStream(PlayerWidget):
             else:
                 getattr(self.run.model, "reset_state", lambda: None)()
                 self.run.begin(self._source or ())
-        return self.run.advance()
+        return self.run.advance(until)
 
     def _show(self) -> None:
         with self.pane:

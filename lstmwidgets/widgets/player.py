@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import threading
 import time
 import traceback
@@ -10,8 +11,8 @@ from collections.abc import Callable
 FRAMES = 25
 """Most frames a second."""
 
-DRAWING = 0.1
-"""Most of the time that may go into frames; the rest is the model's."""
+DRAWING = 0.06
+"""Most of the time that may go into drawing; sending takes about as much again."""
 
 PATIENCE = 5.0
 """Seconds that a call from Python waits for the event in progress."""
@@ -35,10 +36,11 @@ class Player:
     Parameters
     ----------
     advance : callable
-        Takes one step; returns False at the end.
+        Takes one step, and more until a time on the clock of `time.monotonic`, which is passed and
+        is past where there shall be no more; returns False at the end.
     show : callable
-        Draws what is new, in the player's thread: at most 25 times a second, for a tenth of the
-        time at most, and whenever the player comes to rest.
+        Draws what is new, in the player's thread: at most 25 times a second, for a small part
+        of the time, and whenever the player comes to rest.
     changed : callable
         Called after the player's state has changed.
     model : object, optional
@@ -58,7 +60,7 @@ class Player:
 
     def __init__(
         self,
-        advance: Callable[[], bool],
+        advance: Callable[[float], bool],
         show: Callable[[], None],
         changed: Callable[[], None] = lambda: None,
         *,
@@ -149,7 +151,7 @@ class Player:
         last = STOPPED
         try:
             while self._may_step():
-                if not self._advance():
+                if not self._advance(self._burst()):
                     last = FINISHED
                     break
                 self._drawn = False
@@ -196,6 +198,10 @@ class Player:
                     self._wanted.wait(min(self._due, self._next_frame) - now)
                     continue
             self._draw()
+
+    def _burst(self) -> float:
+        """Return until when steps may follow each other without a look at what is wanted."""
+        return self._next_frame if self._playing and math.isinf(self._speed) else 0.0
 
     def _draw(self) -> None:
         before = time.monotonic()
