@@ -1,29 +1,46 @@
-"""An order in which the units of a layer make a picture that can be read."""
+"""Orders in which the units of a layer make a picture that can be read."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ..checks import check_choice
+from .clustering import leaf_order
 
-def order_units(activity: NDArray[Any]) -> NDArray[np.int64]:
-    """Put units that behave alike next to each other.
+Values = NDArray[np.float64]
+Order = NDArray[np.int64]
 
-    Units are points whose nearness is the correlation of their activity over time; seen along the
-    two largest principal components they lie on a circle, and the order goes round it, from its
-    widest gap on. Opposite units so end up half a circle apart.
+
+def order_units(activity: NDArray[Any], by: str = "similarity") -> NDArray[np.int64]:
+    """Put the units of a layer into an order in which a picture of them can be read.
 
     Parameters
     ----------
     activity : ndarray
         (T, H): one row a step, one column a unit. Steps with a NaN are left out.
+    by : str
+        ``"similarity"``: units that behave alike stand next to each other. Units are points whose
+        nearness is the correlation of their activity over time; seen along the two largest
+        principal components they lie on a circle, and the order goes round it, from its widest gap
+        on. Opposite units so end up half a circle apart.
+
+        ``"cluster"``: units are joined into ever larger groups, the most correlated ones first
+        (average linkage). Every group, large or small, is one block of the order, and within it the
+        units that touch are those that are most alike.
+
+        ``"peak"``: by the step at which a unit is farthest from zero, the earliest first.
+
+        ``"number"``: as they are.
 
     Returns
     -------
     ndarray of int
-        A permutation of the H units, (H,); units that never change come last.
+        A permutation of the H units, (H,); units that never change come last, unless the order is
+        by number.
 
     References
     ----------
@@ -34,21 +51,61 @@ def order_units(activity: NDArray[Any]) -> NDArray[np.int64]:
     --------
     >>> import numpy as np
     >>> t = np.arange(100)
-    >>> order_units(np.stack([np.sin(t), np.cos(t), np.sin(t + 0.1), np.ones(100)], axis=1))[-1]
+    >>> activity = np.stack([np.sin(t), np.cos(t), np.sin(t + 0.1), np.ones(100)], axis=1)
+    >>> order_units(activity)[-1]
     np.int64(3)
+    >>> order_units(np.eye(4)[::-1], by="peak").tolist()
+    [3, 2, 1, 0]
     """
+    check_choice("by", by, ORDERS)
     if activity.ndim != 2:
         raise ValueError(f"activity must have the axes (time, unit), got shape {activity.shape}")
+    if by == "number":
+        return np.arange(activity.shape[1])
     values = activity[np.isfinite(activity).all(axis=1)].astype(np.float64)
     spread = values.std(axis=0) if len(values) else np.zeros(activity.shape[1])
     moving = np.flatnonzero(spread > 1e-12)
     still = np.flatnonzero(spread <= 1e-12)
-    if len(moving) < 3:  # no circle to go round
-        return np.concatenate([moving, still])
-    scaled = (values[:, moving] - values[:, moving].mean(axis=0)) / spread[moving]
+    return np.concatenate([moving[ORDERS[by](values[:, moving])], still])
+
+
+def _by_similarity(values: Values) -> Order:
+    if values.shape[1] < 3:  # no circle to go round
+        return np.arange(values.shape[1])
+    scaled = _standardised(values)
     _, vectors = np.linalg.eigh(scaled.T @ scaled)  # ascending eigenvalues
     angles = np.arctan2(vectors[:, -2], vectors[:, -1])
     order = np.argsort(angles, kind="stable")
     gaps = np.diff(angles[order], append=angles[order[0]] + 2 * np.pi)
-    order = np.roll(order, -(int(np.argmax(gaps)) + 1))
-    return np.concatenate([moving[order], still])
+    return np.roll(order, -(int(np.argmax(gaps)) + 1))
+
+
+def _by_cluster(values: Values) -> Order:
+    if values.shape[1] < 2:
+        return np.arange(values.shape[1])
+    scaled = _standardised(values)
+    return leaf_order(1 - scaled.T @ scaled / len(values))
+
+
+def _by_peak(values: Values) -> Order:
+    if not values.size:
+        return np.arange(values.shape[1])
+    return np.argsort(np.abs(values).argmax(axis=0), kind="stable")
+
+
+def _by_number(values: Values) -> Order:
+    return np.arange(values.shape[1])
+
+
+def _standardised(values: Values) -> Values:
+    scaled: Values = (values - values.mean(axis=0)) / values.std(axis=0)
+    return scaled
+
+
+ORDERS: dict[str, Callable[[Values], Order]] = {
+    "similarity": _by_similarity,
+    "cluster": _by_cluster,
+    "peak": _by_peak,
+    "number": _by_number,
+}
+"""The orders that `order_units` knows, by name."""

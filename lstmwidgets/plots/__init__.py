@@ -5,11 +5,15 @@ from .flow import flow_figure
 from .heatmap import UnitTiles, unit_heatmap
 from .lines import error_figure, prediction_figure
 from .shares import share_figure
+from .state_heatmap import StateFigures
 from .style import THEMES
+from .unit_brush import Brush
 
 __all__ = [
     "THEMES",
+    "Brush",
     "EventAxis",
+    "StateFigures",
     "UnitTiles",
     "error_figure",
     "event_columns",

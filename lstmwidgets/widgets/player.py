@@ -160,8 +160,7 @@ class Player:
         except Exception as error:  # noqa: BLE001  # whatever a model or a source raises is shown
             last = self._failed(error)
         try:
-            if not self._drawn or last == FINISHED:
-                self._draw()
+            self._draw()
         except Exception as error:  # noqa: BLE001
             last = self._failed(error)
         with self._wanted:
