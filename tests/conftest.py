@@ -1,14 +1,16 @@
-"""Hypothesis draws the same examples in every run; `make_lstm` gives every cell kind weights."""
+"""Hypothesis draws the same in every run; all cell kinds with weights; notebooks in a browser."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import pytest
 import torch
 from hypothesis import settings
 
 from lstmwidgets import LSTM
+
+from .browser import Server, Tab, browser_tab, front_end, need_chromium
 
 torch.set_num_threads(1)  # on tensors this small, two threads only wait for each other
 
@@ -45,3 +47,27 @@ def make_lstm() -> Callable[..., LSTM]:
         return lstm
 
     return make
+
+
+@pytest.fixture(scope="session")
+def lab_server() -> Iterator[Server]:
+    """Return a running JupyterLab, whose folder of notebooks is empty."""
+    need_chromium()
+    with front_end("lab") as server:
+        yield server
+
+
+@pytest.fixture
+def lab(lab_server: Server) -> Iterator[Server]:
+    """Return the JupyterLab of all tests; kernels end with the test that started them."""
+    yield lab_server
+    lab_server.end_kernels()
+
+
+@pytest.fixture
+def tab(request: pytest.FixtureRequest) -> Iterator[Tab]:
+    """Return an empty page that may not complain; its last look is kept in `screenshots/`."""
+    with browser_tab(width=1000, height=1600, counting=True) as tab:
+        yield tab
+        tab.screenshot(request.node.name)
+        tab.check()

@@ -216,6 +216,21 @@ def test_whatever_order_changes_come_in_the_page_is_right(lab: Server, tab: Tab)
         assert_same(tab)
 
 
+@pytest.mark.xfail(strict=True, reason="events keep references to the arrays until they are sent")
+def test_an_array_may_be_used_again_before_it_was_sent(lab: Server, tab: Tab) -> None:
+    again = """
+    buffer = np.zeros(8, "f4")
+    for n in range(12):
+        buffer[:] = n + 1
+        lines.stream({"t": buffer[:1], "a": buffer[:1], "b": buffer[:1]})
+        heat.patch({"image": [((0, slice(0, 8), slice(n, n + 1)), buffer)]})
+    """
+    tab.run_cells(lab, [PICTURE, "pane"])
+    wait_for_views(tab)
+    tab.kernel_run(textwrap.dedent(again))
+    assert_same(tab)
+
+
 def test_a_flood_becomes_a_few_messages_and_nothing_is_lost(lab: Server, tab: Tab) -> None:
     tab.run_cells(lab, [PICTURE, "pane"])
     wait_for_views(tab)

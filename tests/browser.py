@@ -1,0 +1,193 @@
+"""Debian's chromium, looking at notebook front ends on this machine and at nothing else."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+from uuid import uuid4
+
+import pytest
+from playwright.sync_api import ConsoleMessage, Page, Route, sync_playwright
+
+from .front_end import Server, front_end, write_notebook
+
+__all__ = ["Server", "Tab", "browser_tab", "front_end", "need_chromium", "write_notebook"]
+
+SCREENSHOTS = Path(__file__).resolve().parent.parent / "screenshots"
+CHROMIUM = shutil.which("chromium")
+FLAGS = (
+    *("--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--disable-quic"),
+    *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
+    *("--enable-precise-memory-info", "--js-flags=--expose-gc"),
+)
+NOT_OURS = ("https://cdn.jsdelivr.net/npm/@fortawesome/",)
+"""Begins of addresses that Voilà asks for, with or without us. They are refused like all others."""
+
+HARMLESS = ("could not set initial ranges",)
+"""What the console may say: Bokeh, of a picture without data."""
+
+# `models(name)` finds what the kernel named so: one model for each view that shows it.
+HELPERS = """
+window.models = name => (window.Bokeh?.documents ?? [])
+    .map(doc => doc.get_model_by_name(name)).filter(model => model != null);
+window.kernel = () => jupyterapp.shell.currentWidget?.context?.sessionContext?.session?.kernel;
+"""
+# Messages on the kernel's socket, and animation frames in which some canvas got an image.
+COUNTERS = """
+window.counted = {received: 0, receivedBytes: 0, sent: 0, sentBytes: 0, frames: 0};
+const size = data => data.byteLength ?? data.size ?? data.length;
+window.WebSocket = class extends WebSocket {
+    constructor(...args) {
+        super(...args);
+        this.counts = String(args[0]).includes('/channels');
+        if (this.counts) this.addEventListener('message', event => {
+            counted.received++;
+            counted.receivedBytes += size(event.data);
+        });
+    }
+    send(data) {
+        if (this.counts) { counted.sent++; counted.sentBytes += size(data); }
+        super.send(data);
+    }
+};
+let drawn = false;
+const drawImage = CanvasRenderingContext2D.prototype.drawImage;
+CanvasRenderingContext2D.prototype.drawImage = function (...args) {
+    drawn = true;
+    return drawImage.apply(this, args);
+};
+const frame = () => {
+    if (drawn) counted.frames++;
+    drawn = false;
+    requestAnimationFrame(frame);
+};
+requestAnimationFrame(frame);
+"""
+RUN_ALL = """async wait => {
+    const run = jupyterapp.commands.execute('notebook:run-all-cells');
+    return !wait || await run || jupyterapp.shell.currentWidget.content.model.sharedModel.cells
+        .flatMap(cell => cell.outputs ?? []).flatMap(output => output.traceback ?? []);
+}"""
+RUN = """async code => {
+    const future = kernel().requestExecute({code, store_history: false});
+    let output = '', error = '';
+    future.onIOPub = ({header, content}) => {
+        if (header.msg_type === 'stream') output += content.text;
+        if (header.msg_type === 'error') error = content.traceback.join('\\n');
+    };
+    await future.done;
+    return [output, error];
+}"""
+
+
+def need_chromium() -> Path:
+    """Return where Debian's chromium is; skip the test where it is not."""
+    if CHROMIUM is None:
+        pytest.skip("Debian's chromium is not installed; `make setup` installs it as root")
+    return Path(CHROMIUM)
+
+
+@dataclass
+class Tab:
+    """A page of the browser, what it complained of, and what it asked others than us for."""
+
+    page: Page
+    complaints: list[str] = field(default_factory=list)
+    strangers: list[str] = field(default_factory=list)
+
+    def open_lab(self, server: Server, name: str) -> None:
+        """Open a notebook in JupyterLab, in a workspace where nothing else is open."""
+        where = quote(Path(name).stem)
+        url = f"{server.url}/lab/workspaces/{where}/tree/{quote(name)}"
+        self.page.goto(url, wait_until="domcontentloaded")
+        self.wait_idle()
+
+    def run_cells(self, server: Server, cells: Sequence[str], *, wait: bool = True) -> None:
+        """Write a notebook, open it in JupyterLab and run all cells."""
+        name = f"{uuid4()}.ipynb"
+        write_notebook(server.folder / name, cells)
+        self.open_lab(server, name)
+        self.run_all(wait=wait)
+
+    def reload(self) -> None:
+        """Save the notebook, and load the page anew."""
+        self.page.evaluate("() => jupyterapp.commands.execute('docmanager:save')")
+        self.page.reload(wait_until="domcontentloaded")
+        self.wait_idle()
+
+    def wait_idle(self) -> None:
+        """Wait until the notebook is there and its kernel has nothing to do."""
+        self.wait("() => window.jupyterapp?.shell && kernel()?.status === 'idle'", timeout=120)
+
+    def run_all(self, *, wait: bool = True) -> None:
+        """Run all cells; raise if one fails."""
+        done = self.page.evaluate(RUN_ALL, wait)
+        if done is not True:
+            raise AssertionError("a cell failed:\n" + "\n".join(done))
+
+    def kernel_run(self, code: str) -> str:
+        """Run code in the notebook's kernel, after what it is at; return what the code printed."""
+        output, error = self.page.evaluate(RUN, code)
+        if error:
+            raise AssertionError(error)
+        return str(output)
+
+    def kernel_value(self, expression: str) -> Any:
+        """Return what an expression is in the kernel, by way of JSON."""
+        return json.loads(self.kernel_run(f"import json\nprint(json.dumps({expression}))"))
+
+    def wait(self, condition: str, argument: Any = None, *, timeout: float = 60) -> None:
+        """Wait until a function of the page returns something true."""
+        self.page.wait_for_function(condition, arg=argument, timeout=timeout * 1000)
+
+    def screenshot(self, name: str) -> None:
+        """Keep how the page looks."""
+        SCREENSHOTS.mkdir(exist_ok=True)
+        self.page.screenshot(path=SCREENSHOTS / f"{name}.png")
+
+    def check(self) -> None:
+        """Raise if the page complained, or asked anybody but us for something."""
+        assert self.strangers == []
+        assert self.complaints == []
+
+    def _route(self, route: Route) -> None:
+        url = route.request.url
+        if url.startswith(("http://127.0.0.1:", "data:", "blob:", "file:")):
+            route.continue_()
+            return
+        if not url.startswith(NOT_OURS):
+            self.strangers.append(url)
+        route.abort()
+
+    def _hear(self, message: ConsoleMessage) -> None:
+        told = message.type == "error" and not any(one in message.text for one in HARMLESS)
+        if told and not message.location["url"].startswith(NOT_OURS):
+            self.complaints.append(f"{message.text} ({message.location['url']})")
+
+
+@contextmanager
+def browser_tab(
+    *, width: int = 1200, height: int = 1000, dark: bool = False, counting: bool = False
+) -> Iterator[Tab]:
+    """Open Debian's chromium with an empty profile; skip the test where there is none."""
+    chromium = need_chromium()
+    with ExitStack() as stack:
+        playwright = stack.enter_context(sync_playwright())
+        browser = playwright.chromium.launch(executable_path=chromium, args=FLAGS)
+        stack.callback(browser.close)
+        context = browser.new_context(
+            viewport={"width": width, "height": height},
+            color_scheme="dark" if dark else "light",
+        )
+        context.add_init_script(HELPERS + (COUNTERS if counting else ""))
+        tab = Tab(context.new_page())
+        context.route("**/*", tab._route)
+        tab.page.on("pageerror", lambda error: tab.complaints.append(str(error)))
+        tab.page.on("console", tab._hear)
+        yield tab
