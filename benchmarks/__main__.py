@@ -22,6 +22,7 @@ BENCHMARKS = {
     "keyed": "One step of each of 10,000 streams",
     "learning": "Predicting and learning one event at a time",
     "training": "Training steps and forward passes of a batch",
+    "transport": "Carrying a live picture from the kernel to the page",
 }
 LIBRARIES = ("torch", "numpy", "numba", "onnxruntime")
 WIDTH = 120

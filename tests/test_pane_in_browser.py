@@ -133,7 +133,7 @@ def brightness(tab: Tab) -> float:
         return -1.0
     clip = {"x": corner["x"] + 2, "y": corner["y"] + 2, "width": 4, "height": 4}
     png = tab.page.screenshot(clip=clip)  # type: ignore[arg-type]
-    return float(np.mean(Image.open(io.BytesIO(png)).convert("L"))) / 255
+    return float(np.mean(np.asarray(Image.open(io.BytesIO(png)).convert("L")))) / 255
 
 
 def wait_for_brightness(tab: Tab, low: float, high: float) -> None:
