@@ -216,7 +216,6 @@ def test_whatever_order_changes_come_in_the_page_is_right(lab: Server, tab: Tab)
         assert_same(tab)
 
 
-@pytest.mark.xfail(strict=True, reason="events keep references to the arrays until they are sent")
 def test_an_array_may_be_used_again_before_it_was_sent(lab: Server, tab: Tab) -> None:
     again = """
     buffer = np.zeros(8, "f4")

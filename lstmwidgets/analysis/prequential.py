@@ -94,7 +94,10 @@ class Prequential(Run):
             event = next(self._source, self)  # itself is what no source gives
             if event is self:
                 return False
-            x, y = self._taken_apart(event)
+            if type(event) is tuple and len(event) == 2 and type(event[0]) is dict:
+                x, y = event  # the usual case, and a quick one
+            else:
+                x, y = self._taken_apart(event)
             if not self.words:
                 self._take_in(x, y)
                 return True
@@ -109,7 +112,7 @@ class Prequential(Run):
             self.task.learn(x, y)
         else:
             self.task.skip(x)
-        if self.hidden_size is not None:
+        if self.hidden_size is not None and self._copying:
             self._copy(self.model.activations)
         self.events += 1
         self._note(self._mark(x), y, prediction)

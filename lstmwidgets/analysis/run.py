@@ -7,7 +7,7 @@ import math
 from collections import deque
 from collections.abc import Iterable
 from datetime import datetime
-from time import monotonic
+from time import monotonic, sleep
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -32,6 +32,9 @@ DRIFTS = 100
 
 ORDER = ("hidden", "cell", "input_gate", "forget_gate", "candidate", "output_gate")
 """As in an estimator's `activations`."""
+
+TURN = 0.002
+"""Seconds until other threads may have a turn; Python's own 5 ms make a notebook feel slow."""
 
 NUMBERS, CLASSES, SCORES = "numbers", "classes", "scores"
 
@@ -151,6 +154,9 @@ class Run:
         self._sorted: list[float] = []
         self._layers: NDArray[np.float32] | None = None
         self._noted: list[tuple[Any, Any, Any, bool]] = []
+        self._copied_from = self._copied_to = 0
+        self._copying = True
+        self._tail = math.inf  # seconds before the end of a burst from which on steps are copied
 
     def advance(self, until: float = 0.0) -> bool:
         """Take in the next event, or the next word of a text; return False at the end.
@@ -160,12 +166,21 @@ class Run:
         until : float
             Go on with further events until then, on the clock of `time.monotonic`.
         """
+        before, start = self.steps, monotonic()
         try:
-            more = self._take_one()
-            while more and monotonic() < until:
-                more = self._take_one()
+            self._copying = start + self._tail >= until
+            more, now = self._take_one(), monotonic()
+            turn = now + TURN
+            while more and now < until:
+                self._copying = now + self._tail >= until
+                more, now = self._take_one(), monotonic()
+                if now > turn:
+                    sleep(0)
+                    turn = now + TURN
         finally:
             self._settle()
+        if self.steps > before + self.window:  # a burst of which only the end will be seen
+            self._tail = 1.5 * self.window * (now - start) / (self.steps - before)
         return more
 
     def _take_one(self) -> bool:
@@ -180,7 +195,9 @@ class Run:
     @property
     def kept(self) -> int:
         """How many of the last steps `layers` can give."""
-        return 0 if self._layers is None else min(len(self.rows), len(self._layers))
+        if self._layers is None or self._copied_to != self.steps:
+            return 0
+        return min(len(self.rows), len(self._layers), self.steps - self._copied_from)
 
     def layers(self, steps: int) -> dict[str, NDArray[np.float32]]:
         """Return each of `QUANTITIES` over the last so many steps, (T, L, H)."""
@@ -231,24 +248,30 @@ class Run:
         if self._layers is None:
             room = max(1, min(self.window, ROOM // activations.size))
             self._layers = np.full((room, *activations.shape), np.nan, np.float32)
+        if self._copied_to != self.steps:  # some were left out
+            self._copied_from = self.steps
         self._layers[self.steps % len(self._layers)] = activations
+        self._copied_to = self.steps + 1
 
     def _settle(self) -> None:
-        """Score the steps noted, and make rows of them."""
+        """Score the steps noted, and make rows of the last of them."""
         noted, self._noted = self._noted, []
-        step = self.steps - len(noted)
-        for mark, y, prediction, scored in noted:
-            if self.kind == CLASSES:
-                target = y
-            else:
+        first = self.steps - len(noted)
+        seen = self.steps - self.window
+        numbers, classes, scored = self.kind == NUMBERS, self.kind == CLASSES, self.scored
+        margin = None
+        for step, (mark, y, prediction, whole) in enumerate(noted, first):
+            target = y
+            if not classes:
                 target, prediction = finite(y), finite(prediction)
-            margin = self._margin() if self.kind == NUMBERS else None
-            if scored and target is not None and self.scored:
+            if numbers and step >= seen:
+                margin = self._margin()
+            if scored and whole and target is not None:
                 self._score(step, target, prediction)
-            self.rows.append(Row(step, mark, target, prediction, margin))
+            if step >= seen:
+                self.rows.append(Row(step, mark, target, prediction, margin))
             if self.curve.wants(step):
                 self.curve.append((step, self.metric.get(), self.naive_metric.get()))
-            step += 1
 
     def _score(self, step: int, target: Any, prediction: Any) -> None:
         """Compare a prediction with the truth."""

@@ -17,6 +17,7 @@ from ..analysis import Recording, as_recording
 from ..files import written_whole
 from .bundle import joined_modules, joined_styles
 from .cell_frames import Frames, continuation
+from .threads import AnsweredAnywhere
 
 MODULES = (
     *("theme.js", "cell_colors.js", "cell_numbers.js", "cell_words.js", "cell_drawing.js"),
@@ -25,7 +26,7 @@ MODULES = (
 STYLES = ("cell_inspector.css", "cell_picture.css")
 
 
-class CellInspector(anywidget.AnyWidget):
+class CellInspector(AnsweredAnywhere, anywidget.AnyWidget):
     """An LSTM cell to look into, step by step and gate by gate.
 
     The memory line, the gates and the candidate are drawn with the values of one step in them, of

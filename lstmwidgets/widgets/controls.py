@@ -14,6 +14,7 @@ import ipywidgets
 
 from .pane import Pane
 from .player import FAILED, FINISHED, PLAYING, READY, STOPPED, Player
+from .threads import Button, Dropdown
 
 SPEEDS = {1.0: "1", 5.0: "5", 20.0: "20", 100.0: "100", 1000.0: "1,000", math.inf: "at full speed"}
 """Steps a second that can be chosen; others can be set in Python."""
@@ -48,7 +49,7 @@ class PlayerWidget(ipywidgets.VBox):  # type: ignore[misc]
         self._play = _button("▶ Play", "Play or pause")
         self._step = _button("Step", f"Take one of the {self.unit}")
         self._stop = _button("■ Stop", "End; playing again starts from the beginning")
-        self._speed = ipywidgets.Dropdown(
+        self._speed = Dropdown(
             description="Speed",
             options=_speeds(player.speed),
             value=player.speed,
@@ -235,7 +236,7 @@ def _close(widget: Any) -> None:
 
 
 def _button(description: str, tooltip: str) -> Any:
-    return ipywidgets.Button(description=description, tooltip=tooltip, layout={"width": "86px"})
+    return Button(description=description, tooltip=tooltip, layout={"width": "86px"})
 
 
 def _speeds(given: float) -> list[tuple[str, float]]:

@@ -6,8 +6,6 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-import ipywidgets
-
 from ..analysis.prequential import Prequential
 from ..analysis.recording import Recording, as_recording
 from ..analysis.replay import Replay
@@ -18,6 +16,7 @@ from ..trace import Trace
 from .controls import PlayerWidget
 from .pane import Pane
 from .player import FINISHED, STOPPED, Player
+from .threads import Checkbox
 
 
 class LiveStream(PlayerWidget):
@@ -98,7 +97,7 @@ class LiveStream(PlayerWidget):
         self._again = False
         self._guests: list[Any] = []
         self._picture = LivePicture(self.run)
-        self._learn = ipywidgets.Checkbox(
+        self._learn = Checkbox(
             value=learning,
             description="Learn",
             indent=False,

@@ -5,13 +5,13 @@
 //                 {type: "current", view, seq}                   where the kernel is
 //                 {type: "library", view} + buffer               BokehJS, where it was asked for
 // page -> kernel: {type: "hello", view, dark}, {type: "bye", view}, {type: "need", what, view},
-//                 {type: "shown", view, seq}                     so that the kernel does not run ahead
+//                 {type: "pace", view, ms}                       what a frame costs the page
 //                 {type: "change", view, events, ids} + buffers
 
 import { isDark, onThemeChange } from "./theme.js";
 
 const UPSTREAM_MS = 100; // changes made in the page are gathered so long
-const SHOWN_MS = 100; // between two reports of what is shown
+const PACE_MS = 500; // between two reports of what a frame costs
 const MOST_WAITING = 1000; // patches kept for views that are still loading
 const MOST_BEHIND = 20; // patches that wait for the next animation frame
 
@@ -162,7 +162,8 @@ export default () => {
   const waiting = [];
   const arrived = [];
   let frame;
-  let shown;
+  let cost; // of a frame, in ms
+  let told = { at: -Infinity, ms: 10 };
   let Bokeh;
   let upstream;
   let libraryArrived;
@@ -189,16 +190,23 @@ export default () => {
     }
   };
 
+  // Called when the frame is painted. The kernel is told when the cost has changed by a quarter.
+  const drawn = (model, before) => {
+    const now = performance.now();
+    cost = cost === undefined ? now - before : 0.7 * cost + 0.3 * (now - before);
+    const view = [...views.values()].find((one) => one.document);
+    if (!view || now < told.at + PACE_MS || Math.abs(Math.log(cost / told.ms)) < 0.22) return;
+    told = { at: now, ms: cost };
+    model.send({ type: "pace", view: view.id, ms: cost });
+  };
+
   const draw = (model) => {
+    const before = performance.now();
     cancelAnimationFrame(frame);
     frame = undefined;
     const patches = arrived.splice(0);
     for (const view of views.values()) applyAll(model, view, patches);
-    shown ??= setTimeout(() => {
-      shown = undefined;
-      const view = [...views.values()].find((one) => one.document);
-      if (view) model.send({ type: "shown", view: view.id, seq: view.seq });
-    }, SHOWN_MS);
+    if (!document.hidden) requestAnimationFrame(() => setTimeout(() => drawn(model, before)));
   };
 
   const onMessage = (model, message, buffers) => {

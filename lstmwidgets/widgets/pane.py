@@ -20,9 +20,6 @@ from bokeh.core.json_encoder import serialize_json
 from bokeh.core.serialization import Buffer, Serialized
 from bokeh.document import Document
 from bokeh.document.events import (
-    ColumnDataChangedEvent,
-    ColumnsPatchedEvent,
-    ColumnsStreamedEvent,
     DocumentPatchedEvent,
     ModelChangedEvent,
 )
@@ -35,22 +32,13 @@ from bokeh.themes import Theme
 
 from ..files import written_whole
 from .bundle import joined_modules
-
-DataEvent = ColumnDataChangedEvent | ColumnsStreamedEvent | ColumnsPatchedEvent
+from .changes import Changes, DataEvent
+from .threads import AnsweredAnywhere
 
 THEMES = ("auto", "light", "dark")
 
-MOST_AHEAD = 8
-"""Messages that a page may be behind until it gets no more; 1/3 of a second at 25 frames."""
-
-DEAF = 2.0
-"""Seconds without news of a page that is behind, until it gets messages all the same.
-
-A computing cell can keep the kernel from hearing it, and the picture shall move then as well.
-"""
-
-BLIND = 0.2
-"""Seconds between messages as long as there is no news."""
+SHARE = 0.7
+"""How much of its time a page may spend on drawing a pane; the rest is for everything else."""
 
 
 class _Library(ipywidgets.Widget):  # type: ignore[misc]
@@ -75,7 +63,7 @@ def _shared_library() -> _Library:
     return _library
 
 
-class Pane(anywidget.AnyWidget):
+class Pane(AnsweredAnywhere, anywidget.AnyWidget):
     """A Bokeh layout that is shown as it is in Python, and stays so.
 
     Whatever changes in the layout, from any thread, reaches the page: at most `fps` messages a
@@ -144,7 +132,7 @@ class Pane(anywidget.AnyWidget):
         self.document = Document()
         self.document.add_root(layout)
         self._lock = threading.RLock()
-        self._waiting: list[DocumentPatchedEvent] = []
+        self._waiting = Changes()
         self._depth = 0
         self._seq = 0
         self._interval = 1 / fps
@@ -153,8 +141,7 @@ class Pane(anywidget.AnyWidget):
         self._themes = themes
         self._dark = False
         self._open: set[str] = set()
-        self._shown = 0
-        self._heard = 0.0
+        self._paces: dict[str, float] = {}
         self._computed: dict[tuple[str, str], float | None] = {}
         self.document.theme = themes[0]
         super().__init__(
@@ -193,11 +180,10 @@ class Pane(anywidget.AnyWidget):
             # What has left the document before the page heard of it would be unknown there.
             events = [
                 event
-                for event in self._waiting
+                for event in self._waiting.take()
                 if not isinstance(event, DataEvent | ModelChangedEvent)
                 or event.model.document is self.document
             ]
-            self._waiting = []
             if not events:
                 return
             self._sent = time.monotonic()
@@ -252,17 +238,6 @@ class Pane(anywidget.AnyWidget):
             self.layout.close()  # ipywidgets made it for this pane only
             super().close()
 
-    def _send(self, msg: Any, buffers: Any = None) -> None:
-        """Send a message, and let the page's answers be taken where the page wants them taken.
-
-        From the first message of a comm on, ipykernel 7.4 hands all answers to the subshell whose
-        request was the last one when it was sent. In a thread of ours that may be anyone's, and
-        JupyterLab ends some subshells soon after a page was loaded: all answers were lost then.
-        """
-        super()._send(msg, buffers)
-        if self.comm is not None:
-            self.comm.__dict__.pop("_reply_subshell_id", None)
-
     def _repr_mimebundle_(self, **options: Any) -> tuple[dict[str, Any], dict[str, Any]] | None:
         self.refresh()
         bundle: tuple[dict[str, Any], dict[str, Any]] | None = super()._repr_mimebundle_(**options)
@@ -276,63 +251,20 @@ class Pane(anywidget.AnyWidget):
             # Bokeh knows who listens to what only from when the layout came into the document.
             event.model._update_event_callbacks()  # noqa: SLF001  # it has no public name
         with self._lock:
-            self._gather(event)
+            self._waiting.add(event)
             if not self._depth:
                 self._send_soon()
-
-    def _gather(self, event: DocumentPatchedEvent) -> None:
-        """Add a change to those waiting, and leave out what it makes void.
-
-        Bokeh writes the columns of a `ColumnDataChangedEvent` as they are when it is *sent*. They
-        hold then what was streamed and patched in the meantime, which must not be sent again.
-        """
-        waiting = self._waiting
-        if isinstance(event, DataEvent):
-            model = event.model
-            whole = next(
-                (e for e in waiting if isinstance(e, ColumnDataChangedEvent) and e.model is model),
-                None,
-            )
-            cols = event.cols if isinstance(event, ColumnDataChangedEvent) else None
-            if whole is not None:
-                if whole.cols is not None:
-                    whole.cols = None if cols is None else sorted({*whole.cols, *cols})
-                return
-            if isinstance(event, ColumnDataChangedEvent) and cols is None:
-                waiting[:] = [
-                    e for e in waiting if not (isinstance(e, DataEvent) and e.model is model)
-                ]
-        elif isinstance(event, ModelChangedEvent):
-            # Ten changes of one property are one. The last one moves to the end, because it may
-            # name a model that came into the document in between.
-            key = (event.model, event.attr)
-            waiting[:] = [
-                e
-                for e in waiting
-                if not (isinstance(e, ModelChangedEvent) and (e.model, e.attr) == key)
-            ]
-        waiting.append(event)
 
     def _send_soon(self) -> None:
         if not self._waiting:
             return
-        due = self._sent + self._interval
-        if self._seq - self._shown >= MOST_AHEAD:
-            due = max(self._sent + BLIND, self._heard + DEAF)
-        rest = due - time.monotonic()
+        rest = self._sent + max([self._interval, *self._paces.values()]) - time.monotonic()
         if rest <= 0:
             self.flush()
         elif self._timer is None:
             self._timer = threading.Timer(rest, self.flush)
             self._timer.daemon = True
             self._timer.start()
-
-    def _send_again(self) -> None:
-        """Send what waits for the page to catch up, now that it has."""
-        if self._timer is not None and not self._depth:
-            self._timer.cancel()
-            self._timer = None
-            self._send_soon()
 
     def _snapshot(self) -> str:
         document: Any = self.document.to_json(deferred=False)
@@ -343,14 +275,14 @@ class Pane(anywidget.AnyWidget):
     def _in_theme(self, dark: bool) -> str:
         """Return a snapshot in the theme for light or dark, whatever the pages show."""
         with self._lock:
-            waiting, theme = list(self._waiting), self.document.theme
+            waiting, theme = self._waiting.copy(), self.document.theme
             self._depth += 1
             try:
                 self.document.theme = self._themes[dark]
                 return self._snapshot()
             finally:
                 self.document.theme = theme
-                self._waiting[:] = waiting  # all is as it was: there is nothing to send
+                self._waiting.put_back(waiting)  # all is as it was: there is nothing to send
                 self._depth -= 1
 
     def _forget_computed(self, rep: Any) -> None:
@@ -379,9 +311,9 @@ class Pane(anywidget.AnyWidget):
                 self.send({"type": "current", "view": view, "seq": self._seq})
             elif kind == "bye":
                 self._open.discard(view)
-            elif kind == "shown":
-                self._shown, self._heard = message["seq"], time.monotonic()
-                self._send_again()
+                self._paces.pop(view, None)
+            elif kind == "pace":
+                self._paces[view] = message["ms"] / 1000 / SHARE
             elif kind == "need" and message["what"] == "document":
                 self.flush()
                 self.send({"type": "document", "view": view, **_split(self._snapshot())})
