@@ -21,6 +21,7 @@ BENCHMARKS = {
     "steps": "One step of one stream",
     "keyed": "One step of each of 10,000 streams",
     "learning": "Predicting and learning one event at a time",
+    "playing": "Learning at full speed in a widget",
     "training": "Training steps and forward passes of a batch",
     "transport": "Carrying a live picture from the kernel to the page",
 }

@@ -197,6 +197,11 @@ class Pane(AnsweredAnywhere, anywidget.AnyWidget):
             }
             self.send(message, [buffer.to_bytes() for buffer in patch.buffers])
 
+    @property
+    def sent(self) -> int:
+        """How many messages of changes have been sent."""
+        return self._seq
+
     def refresh(self) -> None:
         """Bring the snapshot up to date, from which pages draw while the kernel is busy."""
         with self._lock:
