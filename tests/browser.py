@@ -153,8 +153,8 @@ class Tab:
 
     def check(self) -> None:
         """Raise if the page complained, or asked anybody but us for something."""
-        assert self.strangers == []
-        assert self.complaints == []
+        assert not self.strangers, self.strangers
+        assert not self.complaints, self.complaints
 
     def _route(self, route: Route) -> None:
         url = route.request.url

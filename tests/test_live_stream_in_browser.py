@@ -121,7 +121,7 @@ def test_deleting_the_cell_ends_the_player(notebooks: Server, tab: Tab) -> None:
         }"""
     )
     deadline = monotonic() + 30
-    while tab.kernel_value("live.state") != "stopped":
+    while tab.kernel_value("live.state") == "playing":
         assert monotonic() < deadline
         tab.page.wait_for_timeout(300)
     notebooks.end_kernels()

@@ -115,6 +115,22 @@ def test_stopping_ends_the_thread_and_playing_begins_another() -> None:
     assert player.wait()
 
 
+def test_leaving_ends_the_thread_and_is_a_rest() -> None:
+    counter = Counter()
+    player = counter.player(speed=math.inf)
+    player.leave()
+    assert player.state == READY
+    before = threading.active_count()
+    player.play()
+    until(lambda: counter.steps > 10)
+    player.leave()
+    assert player.wait()
+    assert player.state == PAUSED
+    until(lambda: threading.active_count() == before)
+    player.stop()
+    assert player.state == STOPPED
+
+
 def test_whatever_is_raised_is_shown_and_ends_it() -> None:
     def advance(until: float) -> bool:
         raise RuntimeError("the model broke")

@@ -22,8 +22,11 @@ SPEEDS = {1.0: "1", 5.0: "5", 20.0: "20", 100.0: "100", 1000.0: "1,000", math.in
 READING = 0.25
 """Seconds between two updates of the reading beside the buttons."""
 
-UNSEEN = 3.0
-"""Seconds without a view, after there was one, until a player ends: its cell was deleted."""
+UNSEEN = 10.0
+"""Seconds without a view, after there was one, until a player ends: its cell was deleted.
+
+Loading a page anew takes less.
+"""
 
 
 class PlayerWidget(ipywidgets.VBox):  # type: ignore[misc]
@@ -220,7 +223,7 @@ class PlayerWidget(ipywidgets.VBox):  # type: ignore[misc]
 
     def _end_unseen(self) -> None:
         if not self.pane.views:
-            self.player.stop()
+            self.player.leave()
 
     def _repr_mimebundle_(self, **options: Any) -> Any:
         self.pane.refresh()

@@ -12,6 +12,7 @@ import { isDark, onThemeChange } from "./theme.js";
 
 const UPSTREAM_MS = 100; // changes made in the page are gathered so long
 const PACE_MS = 500; // between two reports of what a frame costs
+const MOST_COST = 300; // ms that a frame may be said to cost: a page that is busy otherwise recovers
 const MOST_WAITING = 1000; // patches kept for views that are still loading
 const MOST_BEHIND = 20; // patches that wait for the next animation frame
 
@@ -162,7 +163,7 @@ export default () => {
   const waiting = [];
   const arrived = [];
   let frame;
-  let cost; // of a frame, in ms
+  const costs = []; // of the last frames, in ms
   let told = { at: -Infinity, ms: 10 };
   let Bokeh;
   let upstream;
@@ -193,7 +194,9 @@ export default () => {
   // Called when the frame is painted. The kernel is told when the cost has changed by a quarter.
   const drawn = (model, before) => {
     const now = performance.now();
-    cost = cost === undefined ? now - before : 0.7 * cost + 0.3 * (now - before);
+    if (loading.size || costs.push(now - before) < 5) return;
+    const cost = Math.min([...costs].sort((one, other) => one - other)[2], MOST_COST);
+    costs.shift();
     const view = [...views.values()].find((one) => one.document);
     if (!view || now < told.at + PACE_MS || Math.abs(Math.log(cost / told.ms)) < 0.22) return;
     told = { at: now, ms: cost };

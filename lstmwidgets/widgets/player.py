@@ -76,6 +76,7 @@ class Player:
         self._playing = False
         self._steps = 0  # to be taken before resting
         self._ending = False
+        self._last = STOPPED  # state after the end
         self._resting = True
         self._speed = speed
         self._due = 0.0
@@ -112,14 +113,22 @@ class Player:
             self._wanted.notify_all()
 
     def stop(self) -> None:
-        """End the thread after the step in progress."""
+        """End after the step in progress."""
+        self._end(STOPPED)
+
+    def leave(self) -> None:
+        """End the thread as `stop` does, but as a rest: playing goes on from there."""
+        if self._thread is not None:
+            self._end(PAUSED)
+
+    def _end(self, state: str) -> None:
         with self._wanted:
-            self._playing, self._steps, self._ending = False, 0, True
+            self._playing, self._steps, self._ending, self._last = False, 0, True, state
             self._wanted.notify_all()
             if self._thread is not None:
                 self._resting = False  # until it has ended
             elif self.state != FAILED:
-                self._set(STOPPED)
+                self._set(state)
 
     def wait(self, timeout: float | None = PATIENCE) -> bool:
         """Wait until the player rests; say whether it does."""
@@ -148,7 +157,7 @@ class Player:
             self._wanted.notify_all()
 
     def _run(self) -> None:
-        last = STOPPED
+        last = ""
         try:
             while self._may_step():
                 if not self._advance(self._burst()):
@@ -167,7 +176,7 @@ class Player:
             self._thread = None
             self._playing, self._steps = False, 0
             self._resting = False  # even if it was: there is a new state to tell
-            self._come_to_rest(last)
+            self._come_to_rest(last or self._last)
 
     def _failed(self, error: Exception) -> str:
         self.error = self.error or f"{type(error).__name__}: {error}"
