@@ -41,10 +41,16 @@ KERNEL_LAST = "[live.run.rows[-1].step, live.run.rows[-1].target, live.run.rows[
 
 
 @pytest.fixture(scope="module")
-def notebooks() -> Iterator[Server]:
+def notebook_server() -> Iterator[Server]:
     need_chromium()
     with front_end("lab", NOTEBOOKS) as server:
         yield server
+
+
+@pytest.fixture
+def notebooks(notebook_server: Server) -> Iterator[Server]:
+    yield notebook_server
+    notebook_server.end_kernels()
 
 
 def press(tab: Tab, button: str) -> None:
@@ -82,7 +88,6 @@ def test_the_notebook_plays_pauses_and_comes_back_in_jupyterlab(
     press(tab, PLAY)
     assert moves(tab)
     assert tab.kernel_value("live.error") == ""
-    notebooks.end_kernels()
 
 
 def test_a_computing_cell_does_not_stop_the_picture_and_other_cells_run(
@@ -104,7 +109,6 @@ while time.monotonic() < end: sum(range(1000))
     started = monotonic()
     assert tab.kernel_run("print(1 + 1)").strip() == "2"
     assert monotonic() - started < 5  # far from a tight bound: benchmarks measure it
-    notebooks.end_kernels()
 
 
 def test_deleting_the_cell_ends_the_player(notebooks: Server, tab: Tab) -> None:
@@ -124,7 +128,6 @@ def test_deleting_the_cell_ends_the_player(notebooks: Server, tab: Tab) -> None:
     while tab.kernel_value("live.state") == "playing":
         assert monotonic() < deadline
         tab.page.wait_for_timeout(300)
-    notebooks.end_kernels()
 
 
 def test_an_error_is_shown_in_the_widget(lab: Server, tab: Tab) -> None:
