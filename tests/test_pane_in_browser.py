@@ -219,6 +219,7 @@ def test_whatever_order_changes_come_in_the_page_is_right(lab: Server, tab: Tab)
 def test_an_array_may_be_used_again_before_it_was_sent(lab: Server, tab: Tab) -> None:
     again = """
     buffer = np.zeros(8, "f4")
+    lines.stream({"t": [0.0], "a": [0.0], "b": [0.0]})  # Bokeh itself keeps an array that is first
     for n in range(12):
         buffer[:] = n + 1
         lines.stream({"t": buffer[:1], "a": buffer[:1], "b": buffer[:1]})

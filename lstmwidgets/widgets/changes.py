@@ -78,7 +78,9 @@ class Changes:
 
     def _extend(self, event: ColumnsStreamedEvent | ColumnsPatchedEvent) -> None:
         before = self._of(event)
-        if any(isinstance(e, ColumnDataChangedEvent) for e in before):
+        whole = next((e for e in before if isinstance(e, ColumnDataChangedEvent)), None)
+        if whole is not None:
+            whole.cols = None  # all columns are sent, as they will be then
             return
         last = before[-1] if before else None
         if isinstance(event, ColumnsPatchedEvent):
