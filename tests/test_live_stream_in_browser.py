@@ -90,6 +90,7 @@ def test_the_notebook_plays_pauses_and_comes_back_in_jupyterlab(
     assert tab.kernel_value("live.error") == ""
 
 
+@pytest.mark.slow
 def test_a_computing_cell_does_not_stop_the_picture_and_other_cells_run(
     notebooks: Server, tab: Tab
 ) -> None:
@@ -111,6 +112,7 @@ while time.monotonic() < end: sum(range(1000))
     assert monotonic() - started < 5  # far from a tight bound: benchmarks measure it
 
 
+@pytest.mark.slow
 def test_deleting_the_cell_ends_the_player(notebooks: Server, tab: Tab) -> None:
     tab.open_lab(notebooks, NAME)
     tab.run_all()

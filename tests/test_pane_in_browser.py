@@ -158,6 +158,7 @@ def test_what_changes_arrives_and_is_painted(lab: Server, tab: Tab) -> None:
     assert before[1] != after[1]
 
 
+@pytest.mark.slow
 def test_late_views_and_reloads_while_a_thread_streams(lab: Server, tab: Tab) -> None:
     late = ["time.sleep(1)", "pane", "time.sleep(1)", "ipywidgets.VBox([pane])"]
     tab.run_cells(lab, [PICTURE, "start()\npane", *late])
@@ -244,6 +245,7 @@ def test_a_flood_becomes_a_few_messages_and_nothing_is_lost(lab: Server, tab: Ta
     assert tab.page.evaluate("() => counted.received") - before <= frames + 30
 
 
+@pytest.mark.slow
 def test_a_busy_kernel_paints_and_moves(lab: Server, tab: Tab) -> None:
     sleeping = "() => document.querySelectorAll('.jp-InputPrompt')[2].textContent === '[*]:'"
     tab.run_cells(lab, [PICTURE, "start()\npane", "time.sleep(15)"], wait=False)

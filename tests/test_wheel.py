@@ -33,7 +33,12 @@ def test_the_wheel_holds_every_module_and_no_global_streaming(built: Path) -> No
         str(path.relative_to(ROOT))
         for path in [*ROOT.glob("lstmwidgets/**/*.py"), *ROOT.glob("lstmwidgets/streaming/**/*.py")]
     }
-    assert modules == expected | {"lstmwidgets/py.typed"}
+    pages = {
+        str(path.relative_to(ROOT))
+        for pattern in ("*.js", "*.css")
+        for path in ROOT.glob(f"lstmwidgets/widgets/{pattern}")
+    }
+    assert modules == expected | pages | {"lstmwidgets/py.typed"}
     assert "lstmwidgets/streaming/cli.py" in modules
 
 
