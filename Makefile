@@ -26,7 +26,7 @@ demo: $(STAMP) ## the main job: stream River's hourly water flow; table, predict
 setup: $(STAMP) ## everything that demo, tests, notebooks and benchmarks need, the browser included
 	@sh scripts/install_chromium.sh
 
-test: setup ## the tests (about six minutes on two cores)
+test: setup ## the tests (about a quarter of an hour on two cores)
 	$(BIN)/pytest
 
 test-slow: setup ## the tests that take minutes each
