@@ -112,7 +112,7 @@ class Prequential(Run):
             self.task.learn(x, y)
         else:
             self.task.skip(x)
-        if self.hidden_size is not None and self._copying:
+        if self.hidden_size is not None:
             self._copy(self.model.activations)
         self.events += 1
         self._note(self._mark(x), y, prediction)

@@ -154,9 +154,6 @@ class Run:
         self._sorted: list[float] = []
         self._layers: NDArray[np.float32] | None = None
         self._noted: list[tuple[Any, Any, Any, bool]] = []
-        self._copied_from = self._copied_to = 0
-        self._copying = True
-        self._tail = math.inf  # seconds before the end of a burst from which on steps are copied
 
     def advance(self, until: float = 0.0) -> bool:
         """Take in the next event, or the next word of a text; return False at the end.
@@ -166,21 +163,16 @@ class Run:
         until : float
             Go on with further events until then, on the clock of `time.monotonic`.
         """
-        before, start = self.steps, monotonic()
         try:
-            self._copying = start + self._tail >= until
             more, now = self._take_one(), monotonic()
             turn = now + TURN
             while more and now < until:
-                self._copying = now + self._tail >= until
                 more, now = self._take_one(), monotonic()
                 if now > turn:
                     sleep(0)
                     turn = now + TURN
         finally:
             self._settle()
-        if self.steps > before + self.window:  # a burst of which only the end will be seen
-            self._tail = 1.5 * self.window * (now - start) / (self.steps - before)
         return more
 
     def _take_one(self) -> bool:
@@ -195,9 +187,7 @@ class Run:
     @property
     def kept(self) -> int:
         """How many of the last steps `layers` can give."""
-        if self._layers is None or self._copied_to != self.steps:
-            return 0
-        return min(len(self.rows), len(self._layers), self.steps - self._copied_from)
+        return 0 if self._layers is None else min(len(self.rows), len(self._layers))
 
     def layers(self, steps: int) -> dict[str, NDArray[np.float32]]:
         """Return each of `QUANTITIES` over the last so many steps, (T, L, H)."""
@@ -248,10 +238,7 @@ class Run:
         if self._layers is None:
             room = max(1, min(self.window, ROOM // activations.size))
             self._layers = np.full((room, *activations.shape), np.nan, np.float32)
-        if self._copied_to != self.steps:  # some were left out
-            self._copied_from = self.steps
         self._layers[self.steps % len(self._layers)] = activations
-        self._copied_to = self.steps + 1
 
     def _settle(self) -> None:
         """Score the steps noted, and make rows of the last of them."""
