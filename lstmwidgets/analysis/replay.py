@@ -9,6 +9,7 @@ from river import metrics
 
 from .recording import Recording
 from .run import NUMBERS, ORDER, Run
+from .tasks import finite
 
 
 @final
@@ -60,7 +61,7 @@ class Replay(Run):
             return False
         y = prediction = None
         if self.scored:
-            y = self.source.columns["target"][step]
+            y = finite(self.source.columns["target"][step])
             prediction = self.source.columns["prediction"][step]
         self._copy(self._blocks[step])
         self._note(self.source.labels[step], y, prediction)

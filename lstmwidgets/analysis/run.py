@@ -33,8 +33,15 @@ DRIFTS = 100
 ORDER = ("hidden", "cell", "input_gate", "forget_gate", "candidate", "output_gate")
 """As in an estimator's `activations`."""
 
-TURN = 0.002
-"""Seconds until other threads may have a turn; Python's own 5 ms make a notebook feel slow."""
+GAP = 0.001
+"""Seconds between two events from which on another thread must have been at work."""
+
+POLITE = 0.008
+"""Seconds for which other threads then get their turn at once; Python's own wait of 5 ms for each
+of the many turns that a cell's answer takes makes a notebook feel slow."""
+
+TURN = 0.0005
+"""Seconds between two turns of theirs."""
 
 NUMBERS, CLASSES, SCORES = "numbers", "classes", "scores"
 
@@ -151,7 +158,7 @@ class Run:
         self._adwin = drift.ADWIN()
         self._last: Any = None
         self._errors: deque[float] = deque()
-        self._sorted: list[float] = []
+        self._sorted: list[float] | None = []  # None as long as nobody wants to see a margin
         self._layers: NDArray[np.float32] | None = None
         self._noted: list[tuple[Any, Any, Any, bool]] = []
 
@@ -164,12 +171,15 @@ class Run:
             Go on with further events until then, on the clock of `time.monotonic`.
         """
         try:
-            more, now = self._take_one(), monotonic()
-            turn = now + TURN
+            more, now, turn, polite = self._take_one(), monotonic(), 0.0, 0.0
             while more and now < until:
+                before = now
                 more, now = self._take_one(), monotonic()
-                if now > turn:
+                if now - before > GAP:
+                    polite = now + POLITE
+                if turn < now < polite:
                     sleep(0)
+                    now = monotonic()
                     turn = now + TURN
         finally:
             self._settle()
@@ -224,12 +234,17 @@ class Run:
 
     def _margin(self) -> float | None:
         """Return half the width of the next interval; None as long as errors are too few."""
+        if self._sorted is None:
+            self._sorted = sorted(self._errors)
         count = len(self._sorted)
         place = math.ceil(self.coverage * (count + 1)) - 1
         return self._sorted[place] if place < count else None
 
     def _note(self, mark: Any, y: Any, prediction: Any, scored: bool = True) -> None:
-        """Note a step; what follows from it waits for `_settle`, so that the model is not kept."""
+        """Note a step; what follows from it waits for `_settle`, so that the model is not kept.
+
+        A number y is finite or None.
+        """
         self._noted.append((mark, y, prediction, scored))
         self.steps += 1
 
@@ -247,10 +262,11 @@ class Run:
         seen = self.steps - self.window
         numbers, classes, scored = self.kind == NUMBERS, self.kind == CLASSES, self.scored
         margin = None
-        for step, (mark, y, prediction, whole) in enumerate(noted, first):
-            target = y
+        if first < seen:
+            self._sorted = None
+        for step, (mark, target, prediction, whole) in enumerate(noted, first):
             if not classes:
-                target, prediction = finite(y), finite(prediction)
+                prediction = finite(prediction)
             if numbers and step >= seen:
                 margin = self._margin()
             if scored and whole and target is not None:
@@ -283,9 +299,11 @@ class Run:
     def _remember(self, error: float) -> None:
         self._adwin.update(error)
         self._errors.append(error)
-        bisect.insort(self._sorted, error)
-        if len(self._errors) > ERRORS:
-            del self._sorted[bisect.bisect_left(self._sorted, self._errors.popleft())]
+        oldest = self._errors.popleft() if len(self._errors) > ERRORS else None
+        if self._sorted is not None:
+            bisect.insort(self._sorted, error)
+            if oldest is not None:
+                del self._sorted[bisect.bisect_left(self._sorted, oldest)]
 
 
 def as_floats(values: Iterable[float | None]) -> NDArray[np.float64]:

@@ -10,6 +10,7 @@ from bokeh.models import (
     BasicTicker,
     ColumnDataSource,
     CustomJSHover,
+    FixedTicker,
     HoverTool,
     LinearColorMapper,
     Range1d,
@@ -26,6 +27,9 @@ SIGNED = ("cell", "hidden", "candidate")
 
 TILE = 32
 """Steps a tile."""
+
+WIDER = 1.2
+"""By how much values must leave the colours' range for it to be widened."""
 
 
 class UnitTiles:
@@ -50,7 +54,9 @@ class UnitTiles:
     order : ColumnDataSource
         ``unit``: the unit in each row of the images.
     y_range : Range1d
-    mappers : dict of str to LinearColorMapper
+    mappers, scales : dict of str to LinearColorMapper
+        The colours of the images, and the same for colour bars: whenever Bokeh colours an image it
+        draws all bars anew that have its mapper.
     """
 
     def __init__(
@@ -62,6 +68,7 @@ class UnitTiles:
         self.order = ColumnDataSource({"unit": units})
         self.y_range = Range1d(start=0, end=len(units))
         self.mappers = {name: _mapper(name) for name in quantities}
+        self.scales = {name: _mapper(name) for name in quantities}
         self._next = 0  # step
         self._filled = TILE  # columns of the last tile
 
@@ -86,11 +93,12 @@ class UnitTiles:
                 if name in values:
                     part = values[name][start : start + TILE, units].T
                     images[0][:, : part.shape[1]] = part
+        margin = WIDER if len(self.source.data["x"]) else 0.0
         self.source.data = data
         self._next = first + count * self.stride
         self._filled = (count - 1) % TILE + 1 if count else TILE
         for name in self.quantities:
-            self._fit_colours(name, values[name])
+            self._fit_colours(name, values[name], margin=margin)
 
     def append(self, values: Mapping[str, NDArray[Any]], most: int) -> None:
         """Show further steps, (T, H) of each quantity, and at most so many of the last tiles."""
@@ -109,7 +117,7 @@ class UnitTiles:
             self._filled += room
             self._next += room * self.stride
         for name in self.quantities:
-            self._widen_colours(name, values[name])
+            self._fit_colours(name, values[name], margin=WIDER)
 
     def _columns(self, count: int) -> slice:
         return slice(self._filled, self._filled + count)
@@ -120,18 +128,17 @@ class UnitTiles:
         images = {name: [np.full(shape, np.nan, np.float32)] for name in self.quantities}
         return {"x": [first - self.stride / 2], "dw": [TILE * self.stride], **images}
 
-    def _fit_colours(self, name: str, values: NDArray[Any]) -> None:
-        """Let colours reach up to the 99th percentile of the size."""
-        if name in SIGNED and np.isfinite(values).any():
-            limit = float(np.nanpercentile(np.abs(values), 99)) or 1.0
-            self.mappers[name].update(low=-limit, high=limit)
+    def _fit_colours(self, name: str, values: NDArray[Any], *, margin: float) -> None:
+        """Let colours reach up to the 99th percentile of the size, where that is beyond a margin.
 
-    def _widen_colours(self, name: str, values: NDArray[Any]) -> None:
-        """Let colours reach further where many values have no room; a fifth more at least."""
-        if name in SIGNED and np.isfinite(values).any():
-            limit = float(np.nanpercentile(np.abs(values), 99))
-            if limit > 1.2 * float(self.mappers[name].high or 0):
-                self.mappers[name].update(low=-limit, high=limit)
+        Colours that followed every change would flicker.
+        """
+        if name not in SIGNED or not np.isfinite(values).any():
+            return
+        limit = float(np.nanpercentile(np.abs(values), 99)) or 1.0
+        if limit > margin * float(self.mappers[name].high or 0):
+            for mapper in (self.mappers[name], self.scales[name]):
+                mapper.update(low=-limit, high=limit)
 
 
 def unit_heatmap(
@@ -165,9 +172,7 @@ def unit_heatmap(
     if not labelled:
         plot.xaxis.visible = False
         plot.min_border_bottom = 4
-    # Positions in the order say nothing by themselves.
-    plot.yaxis.major_label_text_font_size = "0px"
-    plot.yaxis.major_tick_line_color = None
+    plot.yaxis.ticker = FixedTicker(ticks=[])  # positions in the order say nothing by themselves
     plot.grid.grid_line_color = None
     image = plot.image(
         image=quantity,
@@ -202,7 +207,7 @@ def unit_heatmap(
         )
     )
     bar = ColorBar(
-        color_mapper=tiles.mappers[quantity],
+        color_mapper=tiles.scales[quantity],
         ticker=BasicTicker(desired_num_ticks=4),
         width=10,
         padding=6,
