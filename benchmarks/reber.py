@@ -24,13 +24,12 @@ from __future__ import annotations
 import argparse
 import json
 import math
-import random
 from collections.abc import Iterator, Sequence
 from itertools import chain, groupby, islice, pairwise, product
 from pathlib import Path
 from statistics import median
 from time import perf_counter
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from rich.console import Console
 from rich.table import Table
@@ -38,16 +37,8 @@ from rich.table import Table
 from .__main__ import WIDTH
 from .machine import keep_to_one_thread, processor
 
-REBER = (
-    {"B": 1},
-    {"T": 2, "P": 3},
-    {"S": 2, "X": 4},
-    {"T": 3, "V": 5},
-    {"X": 3, "S": 6},
-    {"P": 4, "V": 6},
-    {"E": 7},
-)
-"""Reber's automaton: for each node the symbols that may come, and where they lead; 7 is the end."""
+if TYPE_CHECKING:  # it imports torch, which the number of threads comes before
+    from lstmwidgets.classics import Event
 
 RULES: dict[str, dict[str, Any]] = {
     "tbptt": {"gradient": "tbptt", "hidden_size": 24, "window": 12, "lr": 0.005},
@@ -58,13 +49,6 @@ HOLD, FALL, LEAST = 6_000, 6_667, 0.02
 RUN = 10_000
 STANDARD, NO_FORGET = "standard", "no forget gate"
 BIAS = 1e4
-
-
-class Event(NamedTuple):
-    """A symbol of the stream, and what may come after it."""
-
-    symbol: str
-    legal: frozenset[str]
 
 
 class Outcome(NamedTuple):
@@ -80,17 +64,10 @@ class Outcome(NamedTuple):
 
 
 def strings(seed: int) -> Iterator[list[Event]]:
-    """Yield strings of the embedded Reber grammar; both ways on are as likely at every choice."""
-    draw = random.Random(seed)
-    while True:
-        ends = draw.choice("TP")
-        string = [Event("B", frozenset("TP")), Event(ends, frozenset("B"))]
-        node = 0
-        while node < len(REBER):
-            symbol = draw.choice(list(REBER[node]))
-            node = REBER[node][symbol]
-            string.append(Event(symbol, frozenset(REBER[node] if node < len(REBER) else ends)))
-        yield [*string, Event(ends, frozenset("E")), Event("E", frozenset("B"))]
+    """Return strings of the embedded Reber grammar, without end."""
+    from lstmwidgets.classics import reber_strings
+
+    return reber_strings(seed)
 
 
 def stream(seed: int) -> Iterator[Event]:

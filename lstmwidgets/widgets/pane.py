@@ -37,7 +37,7 @@ from .threads import AnsweredAnywhere
 
 THEMES = ("auto", "light", "dark")
 
-SHARE = 0.5
+SHARE = 0.4
 """How much of its time a page may spend on drawing a pane; the rest is for everything else."""
 
 
