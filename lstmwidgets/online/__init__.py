@@ -1,6 +1,7 @@
 """River estimators that learn from one event at a time with a carried LSTM state."""
 
 from .anomaly import LSTMAnomalyDetector
+from .bridge import from_model
 from .classifier import LSTMClassifier
 from .forecaster import LSTMForecaster
 from .regressor import LSTMRegressor
@@ -13,6 +14,7 @@ __all__ = [
     "LSTMForecaster",
     "LSTMRegressor",
     "LSTMTextClassifier",
+    "from_model",
     "load",
     "save",
 ]

@@ -1,0 +1,320 @@
+"""Examples: sequences with their targets, split, encoded, scaled and made tensors for a model."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from . import labels as of_labels
+from .batches import Sequences
+from .models import SequenceModel
+from .series import as_series, as_tokens, check_finite_series, columns
+
+Array = NDArray[Any]
+
+
+@dataclass(frozen=True)
+class Examples:
+    """Sequences and their targets, in the users' own units.
+
+    Attributes
+    ----------
+    x : list of array
+        Each (T, I) numbers or (T,) tokens.
+    y : list
+        A row (K,) or a label for each sequence; at every step an array (T, K) or a list of T labels
+        for each.
+    every_step : bool
+        Whether there is a target at every step.
+    """
+
+    x: list[Array]
+    y: list[Any]
+    every_step: bool
+
+    def take(self, chosen: Sequence[int]) -> Examples:
+        """Return some of the sequences."""
+        return replace(self, x=[self.x[n] for n in chosen], y=[self.y[n] for n in chosen])
+
+    def between(self, begin: int, end: int | None) -> Examples:
+        """Return a part of the time of every sequence."""
+        return replace(self, x=[x[begin:end] for x in self.x], y=[y[begin:end] for y in self.y])
+
+
+def read(
+    model: SequenceModel, data: Any, targets: Any = None, target: str | Sequence[str] | None = None
+) -> Examples:
+    """Return the examples that a model's task makes of what a user passed.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If something in data or targets does not fit; the message says what and where.
+    """
+    names = [target] if isinstance(target, str) else list(target or ())
+    if names and targets is not None:
+        raise ValueError("give the targets by targets=, or by target=, the names of columns")
+    x = read_inputs(model, data, () if model.task == "forecasting" else names)
+    every_step = model.pooling is None
+    if names:
+        if not every_step:
+            raise ValueError("columns named by target= hold a target a step: needs pooling=None")
+        targets = columns(data, names)
+    if model.task == "next_token":
+        return _shifted(x, targets)
+    if model.task == "forecasting":
+        return _ahead(model, x, targets)
+    if targets is None:
+        raise ValueError(f"targets are missing: task={model.task!r} needs one for each sequence")
+    read_targets = _labels if model.task == "classification" else _values
+    y = read_targets(model, targets, [len(one) for one in x], every_step)
+    return Examples(x, y, every_step)
+
+
+def read_inputs(model: SequenceModel, data: Any, without: Sequence[str] = ()) -> list[Array]:
+    """Return a model's inputs, an array a sequence."""
+    if model.vocabulary_size is not None:
+        return as_tokens(data, model.vocabulary_size)
+    assert model.input_size is not None
+    return as_series(data, model.input_size, without)
+
+
+def split(
+    model: SequenceModel, examples: Examples, fraction: float, seed: int
+) -> tuple[Examples, Examples]:
+    """Return a training and a validation part.
+
+    Of a single series with targets at every step the validation part is the end; else it is drawn,
+    in the same shares of every class.
+
+    Raises
+    ------
+    ValueError
+        If the fraction does not lie between 0 and 1 or leaves one of the parts empty.
+    """
+    if isinstance(fraction, bool) or not 0 < fraction < 1:
+        raise ValueError(
+            f"validation must be a fraction between 0 and 1, or (data, targets), got {fraction!r}"
+        )
+    count = len(examples.x)
+    if count == 1 and examples.every_step:
+        end = round(len(examples.x[0]) * (1 - fraction))
+        if not 0 < end < len(examples.x[0]):
+            raise ValueError(f"validation={fraction} leaves a part of the series without steps")
+        return examples.between(0, end), examples.between(end, None)
+    generator = np.random.default_rng([seed, 0])
+    groups: dict[Any, list[int]] = {}
+    stratified = model.task == "classification" and not examples.every_step
+    for n in range(count):
+        groups.setdefault(examples.y[n] if stratified else None, []).append(n)
+    held: list[int] = []
+    for group in groups.values():
+        held += generator.permutation(group)[: round(len(group) * fraction)].tolist()
+    if not 0 < len(held) < count:
+        raise ValueError(
+            f"validation={fraction} of {count} sequences leaves one of the parts empty; "
+            "give (data, targets) or more sequences"
+        )
+    kept = sorted(set(range(count)) - set(held))
+    return examples.take(kept), examples.take(sorted(held))
+
+
+def set_classes(model: SequenceModel, examples: Examples) -> None:
+    """Set a model's classes from the training labels, unless they are set.
+
+    Raises
+    ------
+    ValueError
+        If there is only one class, or not as many as outputs.
+    """
+    classes = of_labels.classes_of(_flat(examples))
+    if model.classes is None:
+        if len(classes) != model.output_size:
+            shown = ", ".join(map(repr, classes[:20]))
+            raise ValueError(
+                f"the model has output_size={model.output_size} and the training labels are "
+                f"{len(classes)}: {shown}; make it with output_size={len(classes)}, or set "
+                "model.classes to all labels before"
+            )
+        model.classes = classes
+
+
+def scale_to(model: SequenceModel, examples: Examples) -> None:
+    """Measure mean and standard deviation of inputs and targets and keep them in the model.
+
+    What has been measured before stays as it is: the weights rely on it.
+    """
+    if model.embedding is None:
+        _measure(model, "input", examples.x)
+    if model.scales_targets:
+        _measure(model, "target", examples.y if examples.every_step else [np.stack(examples.y)])
+
+
+def sequences(model: SequenceModel, examples: Examples, where: str = "targets") -> Sequences:
+    """Return tensors in a model's dtype: inputs and targets standardised, labels as places."""
+    x, lengths = inputs(model, examples.x)
+    if model.task == "classification":
+        assert model.classes is not None
+        y = torch.from_numpy(of_labels.indices(_flat(examples), model.classes, where))
+    elif model.task == "next_token":
+        y = torch.from_numpy(np.concatenate(examples.y))
+    else:
+        values = np.concatenate(examples.y) if examples.every_step else np.stack(examples.y)
+        mean, scale = model.target_mean.double().cpu(), model.target_scale.double().cpu()
+        y = ((torch.from_numpy(values) - mean) / scale).to(model.head.weight.dtype)
+    return Sequences(x, y, lengths, examples.every_step)
+
+
+def inputs(model: SequenceModel, x: Sequence[Array]) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return all steps as a tensor, (S,) tokens or (S, I) standardised, and the lengths (N,)."""
+    lengths = torch.tensor([len(one) for one in x])
+    if model.embedding is not None:
+        return torch.from_numpy(np.concatenate(x)), lengths
+    mean, scale = model.input_mean.double().cpu(), model.input_scale.double().cpu()
+    flat = torch.empty(int(lengths.sum()), len(mean), dtype=model.head.weight.dtype)
+    begin = 0
+    for one in x:  # in float64: a mean far above the deviation would eat float32's digits
+        flat[begin : begin + len(one)] = (torch.from_numpy(one).double() - mean) / scale
+        begin += len(one)
+    return flat, lengths
+
+
+def _measure(model: SequenceModel, name: str, parts: Sequence[Array]) -> None:
+    mean, scale = getattr(model, f"{name}_mean"), getattr(model, f"{name}_scale")
+    if bool((mean != 0).any()) or bool((scale != 1).any()):
+        return
+    count = sum(len(one) for one in parts)
+    centre = sum(one.sum(0, dtype=np.float64) for one in parts) / count
+    spread = sum(np.square(one - centre, dtype=np.float64).sum(0) for one in parts) / count
+    deviation = np.sqrt(spread)
+    # What never changes has no unit to divide by; rounding leaves a trace of a deviation.
+    deviation[deviation <= 1e-12 * np.maximum(1, np.abs(centre))] = 1
+    mean.copy_(torch.as_tensor(centre))
+    scale.copy_(torch.as_tensor(deviation))
+
+
+def _shifted(x: list[Array], targets: Any) -> Examples:
+    if targets is not None:
+        raise ValueError("task='next_token' finds its targets in the data: leave targets out")
+    for n, one in enumerate(x):
+        if len(one) < 2:
+            raise ValueError(f"sequence {n} must have at least 2 tokens to have a next one")
+    return Examples([one[:-1] for one in x], [one[1:] for one in x], every_step=True)
+
+
+def _ahead(model: SequenceModel, x: list[Array], targets: Any) -> Examples:
+    """Pair each step with the next values; the last steps, which lack some, are left out."""
+    series = x
+    if targets is not None:
+        alone = isinstance(targets, np.ndarray | torch.Tensor) and len(x) == 1
+        series = _steps([targets] if alone and targets.ndim < 3 else targets, list(map(len, x)))
+    width = series[0].shape[1]
+    horizon, rest = divmod(model.output_size, width)
+    if rest:
+        raise ValueError(
+            f"output_size={model.output_size} must be a multiple of the {width} series that are "
+            "forecast: so many values ahead, times the series"
+        )
+    inputs, ahead = [], []
+    for n, (one, values) in enumerate(zip(x, series, strict=True)):
+        steps = len(one) - horizon
+        if steps < 1:
+            raise ValueError(
+                f"sequence {n} has {len(one)} steps, and a forecast {horizon} ahead needs more"
+            )
+        windows = np.lib.stride_tricks.sliding_window_view(values[1:], horizon, axis=0)
+        inputs.append(one[:steps])
+        ahead.append(windows.transpose(0, 2, 1).reshape(steps, model.output_size))
+    return Examples(inputs, ahead, every_step=True)
+
+
+def _values(
+    model: SequenceModel, targets: Any, lengths: list[int], every_step: bool
+) -> list[Array]:
+    if every_step:
+        values = _steps(targets, lengths)
+        width = values[0].shape[1]
+    else:
+        table = _as_floats(targets, "targets")
+        table = table[:, None] if table.ndim == 1 else table
+        if len(table) != len(lengths):
+            raise ValueError(
+                f"expected a target for each of {len(lengths)} sequences, got {len(table)}"
+            )
+        if table.ndim != 2:
+            raise ValueError(f"targets must have the shape (N,) or (N, K), got {table.shape}")
+        check_finite_series(table, "targets")
+        values, width = list(table), table.shape[1]
+    if width != model.output_size:
+        raise ValueError(
+            f"targets must have as many columns as the model has outputs, {model.output_size}, "
+            f"got {width}"
+        )
+    return values
+
+
+def _steps(targets: Any, lengths: list[int]) -> list[Array]:
+    """Return numbers at every step, an array (T, C) a sequence."""
+    _check_count(targets, lengths)
+    found = []
+    for n, (one, steps) in enumerate(zip(targets, lengths, strict=True)):
+        values = _as_floats(one, f"targets of sequence {n}")
+        values = values[:, None] if values.ndim == 1 else values
+        if values.ndim != 2 or len(values) != steps:
+            raise ValueError(
+                f"targets of sequence {n} must have the shape (T,) or (T, K) with its {steps} "
+                f"steps, got {values.shape}"
+            )
+        check_finite_series(values, f"targets of sequence {n}")
+        found.append(values)
+    return found
+
+
+def _labels(
+    model: SequenceModel,  # noqa: ARG001  # as of _values
+    targets: Any,
+    lengths: list[int],
+    every_step: bool,
+) -> list[Any]:
+    if not every_step:
+        found = of_labels.plain(targets)
+        _check_count(found, lengths)
+        return found
+    _check_count(targets, lengths)
+    steps = []
+    for n, one in enumerate(targets):
+        flat = one[:, 0] if isinstance(one, np.ndarray) and one.ndim == 2 else one
+        found = of_labels.plain(flat)
+        if len(found) != lengths[n]:
+            raise ValueError(
+                f"sequence {n} has {lengths[n]} steps and {len(found)} labels; pooling=None needs "
+                "one at every step"
+            )
+        steps.append(found)
+    return steps
+
+
+def _check_count(targets: Any, lengths: list[int]) -> None:
+    if len(targets) != len(lengths):
+        raise ValueError(
+            f"expected a target for each of {len(lengths)} sequences, got {len(targets)}"
+        )
+
+
+def _as_floats(values: Any, name: str) -> Array:
+    to_numpy: Callable[[], Any] | None = getattr(values, "to_numpy", None)
+    if isinstance(values, torch.Tensor):
+        values = values.detach().cpu().double().numpy()
+    try:
+        return np.asarray(to_numpy() if to_numpy else values, np.float64)
+    except (TypeError, ValueError) as error:
+        raise TypeError(f"{name} must be numbers of one shape: {error}") from error
+
+
+def _flat(examples: Examples) -> list[Any]:
+    return [label for one in examples.y for label in one] if examples.every_step else examples.y

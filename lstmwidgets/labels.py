@@ -1,0 +1,113 @@
+"""Labels of classes: of any hashable type, in an order, and found again in new data."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+def plain(labels: Iterable[Any]) -> list[Any]:
+    """Return labels with NumPy's and PyTorch's scalars as Python's own."""
+    if hasattr(labels, "to_list"):  # a series of a dataframe
+        labels = labels.to_list()
+    return [one.item() if hasattr(one, "item") else one for one in labels]
+
+
+def classes_of(labels: Iterable[Any]) -> list[Any]:
+    """Return the different labels, sorted where they can be, else as they first came.
+
+    Raises
+    ------
+    TypeError
+        If one is not hashable.
+    ValueError
+        If one is missing, or all are the same.
+
+    Examples
+    --------
+    >>> classes_of(["good", "bad", "good"])
+    ['bad', 'good']
+    """
+    seen = dict.fromkeys(_hashable(labels))
+    if len(seen) == 1:
+        raise ValueError(
+            f"all targets are the same label, {next(iter(seen))!r}; a classification needs two"
+        )
+    try:
+        return sorted(seen)
+    except TypeError:
+        return list(seen)
+
+
+def indices(labels: Sequence[Any], classes: Sequence[Any], where: str) -> NDArray[np.int64]:
+    """Return the place of each label among the classes.
+
+    Raises
+    ------
+    ValueError
+        If there is a label that is no class; the message names it, where it is, and the closest
+        class.
+    """
+    places = {label: place for place, label in enumerate(classes)}
+    found = np.empty(len(labels), np.int64)
+    for n, label in enumerate(_hashable(labels)):
+        if label not in places:
+            close = difflib.get_close_matches(str(label), list(map(str, classes)), 1, 0.5)
+            hint = f"; did you mean {close[0]!r}?" if close else ""
+            known = ", ".join(map(repr, classes[:20]))
+            raise ValueError(
+                f"{where} has the unknown label {label!r} at place {n}{hint} Known are {known}"
+            )
+        found[n] = places[label]
+    return found
+
+
+def as_array(classes: Sequence[Any], chosen: NDArray[np.int64]) -> NDArray[Any]:
+    """Return the labels at these places, in an array of the type that holds them unchanged."""
+    kinds = {type(label) for label in classes}
+    if len(kinds) == 1 and kinds <= {str, int, float, bool}:
+        return np.array(classes)[chosen]
+    table = np.empty(len(classes), object)
+    table[:] = classes
+    return table[chosen]
+
+
+def to_json(label: Any) -> Any:
+    """Return a label's form in JSON.
+
+    Raises
+    ------
+    TypeError
+        If the label is none of str, int, float, bool, None and tuples of them.
+    """
+    if isinstance(label, tuple):
+        return {"tuple": [to_json(part) for part in label]}
+    if label is None or type(label) in (str, int, float, bool):
+        return label
+    raise TypeError(
+        f"the label {label!r} ({type(label).__name__}) cannot be saved; labels in a file are "
+        "str, int, float, bool, None and tuples of them"
+    )
+
+
+def from_json(form: Any) -> Any:
+    """Return the label that `to_json` wrote."""
+    return tuple(from_json(part) for part in form["tuple"]) if isinstance(form, dict) else form
+
+
+def _hashable(labels: Iterable[Any]) -> list[Any]:
+    checked = list(labels)
+    for n, label in enumerate(checked):
+        if label is None or label != label:  # NaN is not equal to itself
+            raise ValueError(f"the label at place {n} is missing ({label!r})")
+        try:
+            hash(label)
+        except TypeError as error:
+            raise TypeError(
+                f"the label at place {n} must be hashable, got {type(label).__name__} {label!r}"
+            ) from error
+    return checked

@@ -1,0 +1,198 @@
+"""Trained models that tell classes apart, on a stream of steps, of sequences or of texts."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import torch
+from river import base
+from torch import Tensor
+from torch.nn.functional import cross_entropy
+
+from ..models import SequenceModel
+from ..text import UNKNOWN, Tokenizer, Vocabulary
+from .features import is_missing
+from .optimizers import OptimizerFactory
+from .trained import TrainedEstimator, step_of
+
+
+class TrainedClassifier(TrainedEstimator, base.Classifier):
+    """A `SequenceModel` for classification as a River classifier; see `TrainedEstimator`.
+
+    A class that is new in the stream gets an output of its own, with a small probability to begin
+    with; the logits of the others do not move.
+
+    Parameters
+    ----------
+    model, features, optimizer, lr, window, clip
+        As of `TrainedEstimator`.
+    vocabulary : Vocabulary, optional
+        Numbers of the words, for a model of tokens that shall read texts. Where it is `growing`,
+        new words get vectors, which are learned.
+    tokenizer : callable, optional
+        From a text to its words; `lstmwidgets.text.Tokenizer` by default.
+
+    Attributes
+    ----------
+    classes : list
+        Labels behind the outputs.
+    """
+
+    def __init__(
+        self,
+        model: SequenceModel,
+        features: Sequence[str] | None = None,
+        *,
+        vocabulary: Vocabulary | None = None,
+        tokenizer: Callable[[str], list[str]] | None = None,
+        optimizer: str | OptimizerFactory = "adam",
+        lr: float = 0.001,
+        window: int = 16,
+        clip: float = 1.0,
+    ) -> None:
+        super().__init__(model, features, optimizer=optimizer, lr=lr, window=window, clip=clip)
+        self.vocabulary = vocabulary
+        self.tokenizer = tokenizer
+        self._words_of = tokenizer or Tokenizer()
+        self._seen_labels = 0
+
+    @property
+    def classes(self) -> list[Any]:
+        """Labels behind the outputs; none before the first if the model was never trained."""
+        return self.model.classes or []
+
+    def predict_proba_one(self, x: Any, **kwargs: Any) -> dict[Any, float]:  # noqa: ARG002
+        """Return the probability of each class, in float64; changes no weight."""
+        if not self.classes:
+            return {}
+        if self._is_step(x):
+            return self._distribution(self._peek(self._numbers(x)))
+        return self._distribution(self._sequence_outputs(self._sequence(x)))
+
+    def step_one(self, x: Any) -> dict[Any, float]:
+        """Return the same as `predict_proba_one` and advance; learn nothing."""
+        if not self._is_step(x):
+            return self.predict_proba_one(x)
+        output = self._advance(self._numbers(x, learns=True))
+        return self._distribution(output) if self.classes else {}
+
+    def learn_one(self, x: Any, y: Any) -> None:
+        """Learn an event. A label that is None or NaN only advances the state."""
+        if is_missing(y):
+            self.unlearned += 1
+            self.step_one(x)
+            return
+        target = torch.tensor([self._place(y)])
+        if self._is_step(x):
+            self._advance(self._numbers(x, learns=True))
+            output = self._trained_outputs(self._past)
+        else:
+            self._learn_words(x)
+            sequence = self._sequence(x)
+            self._sequence_outputs(sequence)
+            output = self._trained_outputs(sequence)
+        self._learn(cross_entropy(output[None], target.to(output.device)))
+
+    def read_one(self, x: str) -> Iterator[tuple[str, dict[Any, float]]]:
+        """Read a text word by word; learns nothing.
+
+        `state` and `gates` follow the reading.
+
+        Yields
+        ------
+        word : str
+        probabilities : dict
+            Of each class, as if the text ended here.
+        """
+        words = self._words(x)
+        with torch.no_grad():
+            trace = self.model.lstm.trace(self.model.inputs(self._sequence(x)))
+            for t, word in enumerate(words):
+                self._seen = step_of(trace, t)
+                output = self.model.outputs(trace.hidden[-1][:, : t + 1])
+                yield word, self._distribution(output.reshape(-1, self.model.output_size)[-1].cpu())
+
+    @property
+    def _multiclass(self) -> bool:
+        return True
+
+    def _words(self, text: str) -> list[str]:
+        if self.vocabulary is None:
+            raise ValueError(
+                "the model reads tokens; to read texts, give the vocabulary it was trained with: "
+                "from_model(model, vocabulary=…)"
+            )
+        return self._words_of(text) or [UNKNOWN]
+
+    def _sequence(self, x: Any) -> Tensor:
+        return super()._sequence(self._tokens(self._words(x)) if isinstance(x, str) else x)
+
+    def _tokens(self, words: list[str]) -> list[int]:
+        """Return the words' numbers; a growing vocabulary does not grow by being asked."""
+        assert self.vocabulary is not None
+        known = [word if word in self.vocabulary else UNKNOWN for word in words]
+        tokens: list[int] = self.vocabulary.encode(known).tolist()
+        return tokens
+
+    def _learn_words(self, x: Any) -> None:
+        """Give new words of a text a number and a vector, if the vocabulary grows."""
+        if not isinstance(x, str) or self.vocabulary is None or not self.vocabulary.growing:
+            return
+        self.vocabulary.encode(self._words(x))
+        embedding = self.model.embedding
+        assert embedding is not None
+        more = len(self.vocabulary) - embedding.num_embeddings
+        if more > 0:
+            old = embedding.weight
+            spread = float(old.detach()[2:].std())
+            generator = torch.Generator().manual_seed(embedding.num_embeddings)
+            drawn = torch.randn(more, embedding.embedding_dim, generator=generator) * spread
+            self.model.grow_vocabulary(drawn)
+            self._follow(old, embedding.weight)
+
+    def _place(self, y: Any) -> int:
+        """Return a class's output, after making one if it is new."""
+        try:
+            hash(y)
+        except TypeError as error:
+            raise TypeError(f"expected a hashable label, got {type(y).__name__} {y!r}") from error
+        if self.model.classes is None:
+            self.model.classes = []
+        self._seen_labels += 1
+        classes = self.model.classes
+        if y in classes:
+            return classes.index(y)
+        if len(classes) == self.model.output_size:
+            head = self.model.head
+            bias = float(head.bias.detach().logsumexp(0)) - math.log(self._seen_labels + 1)
+            old = head.weight, head.bias
+            self.model.grow_outputs([bias])
+            self._follow(old[0], head.weight)
+            self._follow(old[1], head.bias)
+        classes.append(y)
+        return len(classes) - 1
+
+    def _distribution(self, output: Tensor) -> dict[Any, float]:
+        logits = output[: len(self.classes)].double()
+        return dict(zip(self.classes, logits.softmax(0).tolist(), strict=True))
+
+    def _follow(self, old: Tensor, new: Tensor) -> None:
+        """Let the optimizer go on with a parameter that has further rows."""
+        for group in self._optimizer.param_groups:
+            group["params"] = [new if one is old else one for one in group["params"]]
+        kept = self._optimizer.state.pop(old, None)
+        if kept is not None:
+            self._optimizer.state[new] = {
+                key: _as_long(value, old, new) for key, value in kept.items()
+            }
+
+
+def _as_long(value: Any, old: Tensor, new: Tensor) -> Any:
+    """Return what an optimizer keeps of each number of a parameter, with zeros for new rows."""
+    if not isinstance(value, Tensor) or value.shape != old.shape:
+        return value
+    longer = value.new_zeros(new.shape)
+    longer[: len(value)] = value
+    return longer

@@ -1,0 +1,55 @@
+"""What the hidden outputs of all steps become before the head."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+POOLINGS = ("last", "mean", "max", "attention")
+
+
+def alive(lengths: Tensor, steps: int) -> Tensor:
+    """Return where sequences of these lengths (B,) have not ended yet, bool (B, T)."""
+    return torch.arange(steps, device=lengths.device) < lengths[:, None]
+
+
+def pool(
+    pooling: str | None, hidden: Tensor, lengths: Tensor | None, attention: nn.Linear | None
+) -> Tensor:
+    """Return (B, H) from hidden outputs (B, T, H); without pooling these, zero beyond the lengths.
+
+    With ``"attention"`` it is the mean weighted by the softmax, over the steps of a sequence, of
+    each step's learned score. What lies beyond a length (B,) is not looked at.
+    """
+    if lengths is None:
+        return _pool_all(pooling, hidden, attention)
+    inside = alive(lengths, hidden.shape[1])[..., None]  # (B, T, 1)
+    match pooling:
+        case None:
+            return hidden.where(inside, 0)
+        case "last":
+            return hidden[torch.arange(len(hidden), device=hidden.device), lengths - 1]
+        case "mean":
+            return hidden.where(inside, 0).sum(1) / lengths[:, None]
+        case "max":
+            return hidden.where(inside, -torch.inf).amax(1)
+    assert attention is not None
+    hidden = hidden.where(inside, 0)
+    share = attention(hidden).where(inside, -torch.inf).softmax(1)  # (B, T, 1)
+    pooled: Tensor = (share * hidden).sum(1)
+    return pooled
+
+
+def _pool_all(pooling: str | None, hidden: Tensor, attention: nn.Linear | None) -> Tensor:
+    match pooling:
+        case None:
+            return hidden
+        case "last":
+            return hidden[:, -1]
+        case "mean":
+            return hidden.mean(1)
+        case "max":
+            return hidden.amax(1)
+    assert attention is not None
+    pooled: Tensor = (attention(hidden).softmax(1) * hidden).sum(1)
+    return pooled

@@ -1,0 +1,128 @@
+"""What a trained model says of new data."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from . import examples, labels
+from .batches import Sequences, bucketed
+from .checks import check_size
+from .models import SequenceModel
+from .series import is_frame
+
+Array = NDArray[Any]
+
+
+def predict(
+    model: SequenceModel,
+    data: Any,
+    *,
+    batch_size: int = 256,
+    target: str | Sequence[str] | None = None,
+) -> Any:
+    """Return a model's predictions, in the order of the data. It is run in eval mode.
+
+    Parameters
+    ----------
+    model : SequenceModel
+        Trained.
+    data : array, list, dataframe
+        As of `iter_fit`.
+    batch_size : int
+        Sequences side by side.
+    target : str or sequence of str, optional
+        Columns of dataframes that are no inputs.
+
+    Returns
+    -------
+    ndarray or list of ndarray
+        Values in the targets' units, (N,) or (N, K); or labels, (N,). Without pooling an array
+        (T,) or (T, K) for each sequence: of steps, forecasts or tokens. They are stacked where data
+        is an array (N, T, I); of a dataframe there is one.
+
+    Raises
+    ------
+    TypeError, ValueError
+        As `iter_fit` does of data.
+    """
+    found = _outputs(model, data, batch_size, target)
+    if model.scales_targets:
+        mean, scale = model.target_mean.double().cpu(), model.target_scale.double().cpu()
+        values = [(one.double() * scale + mean).numpy() for one in found]
+        if model.task == "regression" and model.output_size == 1:
+            values = [one[..., 0] for one in values]
+        return _gathered(model, values, data)
+    chosen = [one.argmax(-1).numpy() for one in found]
+    if model.task == "classification":
+        chosen = [labels.as_array(_classes(model), one) for one in chosen]
+    return _gathered(model, chosen, data)
+
+
+def predict_proba(model: SequenceModel, data: Any, *, batch_size: int = 256) -> Any:
+    """Return the probabilities of a model's classes, or of the next token.
+
+    Returns
+    -------
+    ndarray or list of ndarray
+        float64 (N, K), in the order of `model.classes`; rows sum to 1. Without pooling (T, K) for
+        each sequence, as in `predict`.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If the model has no classes, or as `predict`.
+    """
+    if model.scales_targets:
+        raise ValueError(f"a model with task={model.task!r} has no probabilities; use predict")
+    found = [one.double().softmax(-1).numpy() for one in _outputs(model, data, batch_size, None)]
+    return _gathered(model, found, data)
+
+
+def _outputs(model: SequenceModel, data: Any, batch_size: int, target: Any) -> list[Tensor]:
+    """Return the outputs before `target_scale` of each sequence, on the CPU."""
+    check_size("batch_size", batch_size)
+    names = [target] if isinstance(target, str) else list(target or ())
+    x = examples.read_inputs(model, data, () if model.task == "forecasting" else names)
+    flat, lengths = examples.inputs(model, x)
+    sequences = Sequences(flat, torch.zeros(len(x)), lengths, every_step=False)
+    found: list[Tensor] = [torch.empty(0)] * len(x)
+    training = model.training
+    model.eval()
+    try:
+        for chosen, output in _runs(model, sequences, batch_size):
+            for n, one in zip(chosen.tolist(), output, strict=True):
+                found[n] = one if model.pooling is not None else one[: int(lengths[n])]
+    finally:
+        model.train(training)
+    return found
+
+
+@torch.no_grad()
+def _runs(
+    model: SequenceModel, sequences: Sequences, batch_size: int
+) -> Iterator[tuple[Tensor, Tensor]]:
+    for chosen in bucketed(sequences.lengths, batch_size, None):
+        batch = sequences.batch(chosen).to(model.head.weight.device)
+        output, _ = model.run_padded(batch.x, lengths=batch.lengths)
+        yield chosen, output.cpu()
+
+
+def _gathered(model: SequenceModel, values: list[Array], data: Any) -> Any:
+    if model.pooling is not None:
+        return np.stack(values)
+    if is_frame(data):
+        return values[0]
+    alike = len({len(one) for one in values}) == 1
+    return np.stack(values) if alike and isinstance(data, np.ndarray | Tensor) else values
+
+
+def _classes(model: SequenceModel) -> list[Any]:
+    if model.classes is None:
+        return list(range(model.output_size))
+    return model.classes
