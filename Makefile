@@ -18,6 +18,7 @@ $(STAMP): pyproject.toml constraints.txt
 	@command -v $(PYTHON) >/dev/null || { echo "$(PYTHON) is not installed; name another with: make PYTHON=python3.12 …"; exit 2; }
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[all,dev]'
+	$(BIN)/pip install --quiet --no-deps aeon==1.6.0 # its data files only: it wants an older Numba
 	@touch $@
 
 demo: $(STAMP) ## the main job: stream River's hourly water flow; table, predictions and report

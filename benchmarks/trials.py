@@ -49,7 +49,7 @@ RECIPES = {
         0.01,
         0.2,
         {"f": (1, 1), "o": (-1, -3)},
-        40_000,
+        100_000,
     ),
     "adding": Recipe(
         8,
@@ -65,7 +65,7 @@ RECIPES = {
         {"i": (-1, -4), "f": (5, 5)},
         100_000,
     ),
-    "order of three": Recipe(
+    "order of 3": Recipe(
         12,
         0.01,
         0.1,
@@ -108,7 +108,7 @@ def _task(name: str) -> Any:
         "reber": classics.EmbeddedReber(),
         "adding": classics.Adding(100),
         "order": classics.TemporalOrder(2),
-        "order of three": classics.TemporalOrder(3),
+        "order of 3": classics.TemporalOrder(3),
     }
     return tasks[name]
 
@@ -144,7 +144,7 @@ def _learn_stream(task: Any, model: SequenceModel, recipe: Recipe, seed: int) ->
         answers, wanted, loss = _answers(model, batch)
         failures = (~task.correct(answers, batch)).nonzero()
         right = right + BATCH if not len(failures) else BATCH - 1 - int(failures[-1])
-        errors.append(float((answers - wanted).abs().mean()))
+        errors.append((answers - wanted).abs().mean().item())
         if right >= RECENT and mean(errors) < limit:
             return seen
         update(loss)

@@ -79,7 +79,10 @@ class Sequences:
         return Sequences(self.x.to(device), self.y.to(device), self.lengths, self.every_step)
 
     def batch(self, chosen: Tensor, begin: int = 0, end: int | None = None) -> Batch:
-        """Return the chosen sequences (B,), from one step to another, side by side."""
+        """Return the chosen sequences (B,), from one step to another, side by side.
+
+        Of one that ended before the first of these steps the length is 0 or below.
+        """
         device = self.x.device
         lengths = self.lengths[chosen] - begin
         if end is not None:

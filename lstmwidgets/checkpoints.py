@@ -32,6 +32,27 @@ def write(path: str | os.PathLike[str], content: Mapping[str, Any]) -> None:
         file.write(data)
 
 
+def check_plain(content: Mapping[str, Any]) -> None:
+    """Raise if there is something that `write` could write and `read` would refuse.
+
+    Raises
+    ------
+    TypeError
+        Naming the entry.
+    """
+    for name, value in content.items():
+        buffer = io.BytesIO()
+        try:
+            torch.save(value, buffer)
+            buffer.seek(0)
+            torch.load(buffer, weights_only=True)
+        except Exception as error:
+            raise TypeError(
+                f"the {name} of this training holds more than plain values and tensors, which is "
+                f"all that a checkpoint may hold; leave out checkpoint=, or choose another {name}"
+            ) from error
+
+
 def read(path: str | os.PathLike[str]) -> dict[str, Any]:
     """Return what `write` wrote.
 

@@ -297,7 +297,7 @@ class TemporalOrder:
 
 @dataclass(frozen=True)
 class SpikeDelays:
-    """Say at each spike how late it is (2002, section 4.2: MSD).
+    """Say at each spike how late it is (2002: MSD).
 
     The input is 0 but for spikes of 1, ``interval + delay`` steps after the spike before, or after
     the start; delays are drawn at random. At a spike the output shall be its delay; the other steps

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from .models import SequenceModel
 
-RISE = 0.03
+RISE = 0.05
 """A loss that has risen by this share has turned, and is not just unsteady."""
 
 GAP = 0.3

@@ -31,11 +31,14 @@ class Examples:
         for each.
     every_step : bool
         Whether there is a target at every step.
+    beyond : int
+        How many steps the targets look further than the next one.
     """
 
     x: list[Array]
     y: list[Any]
     every_step: bool
+    beyond: int = 0
 
     def take(self, chosen: Sequence[int]) -> Examples:
         """Return some of the sequences."""
@@ -65,6 +68,8 @@ def read(
         if not every_step:
             raise ValueError("columns named by target= hold a target a step: needs pooling=None")
         targets = columns(data, names)
+    elif every_step and len(x) == 1 and _is_series(targets, len(x[0])):
+        targets = [targets]
     if model.task == "next_token":
         return _shifted(x, targets)
     if model.task == "forecasting":
@@ -104,9 +109,10 @@ def split(
     count = len(examples.x)
     if count == 1 and examples.every_step:
         end = round(len(examples.x[0]) * (1 - fraction))
-        if not 0 < end < len(examples.x[0]):
+        known = end - examples.beyond  # steps whose targets are none of the validation's
+        if not 0 < known <= end < len(examples.x[0]):
             raise ValueError(f"validation={fraction} leaves a part of the series without steps")
-        return examples.between(0, end), examples.between(end, None)
+        return examples.between(0, known), examples.between(end, None)
     generator = np.random.default_rng([seed, 0])
     groups: dict[Any, list[int]] = {}
     stratified = model.task == "classification" and not examples.every_step
@@ -211,8 +217,7 @@ def _ahead(model: SequenceModel, x: list[Array], targets: Any) -> Examples:
     """Pair each step with the next values; the last steps, which lack some, are left out."""
     series = x
     if targets is not None:
-        alone = isinstance(targets, np.ndarray | torch.Tensor) and len(x) == 1
-        series = _steps([targets] if alone and targets.ndim < 3 else targets, list(map(len, x)))
+        series = _steps(targets, list(map(len, x)))
     width = series[0].shape[1]
     horizon, rest = divmod(model.output_size, width)
     if rest:
@@ -230,7 +235,7 @@ def _ahead(model: SequenceModel, x: list[Array], targets: Any) -> Examples:
         windows = np.lib.stride_tricks.sliding_window_view(values[1:], horizon, axis=0)
         inputs.append(one[:steps])
         ahead.append(windows.transpose(0, 2, 1).reshape(steps, model.output_size))
-    return Examples(inputs, ahead, every_step=True)
+    return Examples(inputs, ahead, every_step=True, beyond=horizon - 1)
 
 
 def _values(
@@ -297,6 +302,12 @@ def _labels(
             )
         steps.append(found)
     return steps
+
+
+def _is_series(targets: Any, steps: int) -> bool:
+    """Say whether these are the targets of one sequence, and not one sequence's in a list."""
+    shape: tuple[int, ...] = getattr(targets, "shape", ())
+    return len(shape) in (1, 2) and shape[0] == steps
 
 
 def _check_count(targets: Any, lengths: list[int]) -> None:

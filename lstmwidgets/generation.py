@@ -126,7 +126,9 @@ def _probabilities(
     logits = weight @ hidden.astype(np.float64) + bias
     logits[PADDING] = -np.inf
     if temperature == 0:
-        return np.eye(len(logits))[logits.argmax()]
+        certain = np.zeros(len(logits))
+        certain[logits.argmax()] = 1
+        return certain
     powers = np.exp((logits - logits.max()) / temperature)
     probabilities: NDArray[np.float64] = powers / powers.sum()
     return probabilities

@@ -57,7 +57,7 @@ def indices(labels: Sequence[Any], classes: Sequence[Any], where: str) -> NDArra
     for n, label in enumerate(_hashable(labels)):
         if label not in places:
             close = difflib.get_close_matches(str(label), list(map(str, classes)), 1, 0.5)
-            hint = f"; did you mean {close[0]!r}?" if close else ""
+            hint = f"; did you mean {close[0]!r}?" if close else "."
             known = ", ".join(map(repr, classes[:20]))
             raise ValueError(
                 f"{where} has the unknown label {label!r} at place {n}{hint} Known are {known}"

@@ -46,27 +46,34 @@ def scale_to_loader(model: SequenceModel, loader: Iterable[Any]) -> None:
     """Measure mean and deviation of inputs and targets in one pass, unless they are known."""
     numbers = {"input": model.embedding is None, "target": model.scales_targets}
     wanted = [name for name, wants in numbers.items() if wants and not _scaled(model, name)]
-    sums = {name: torch.zeros(3, 0, dtype=torch.float64) for name in wanted}
-    for n, parts in enumerate(loader):
-        if not wanted:
-            return
+    sums = {name: torch.zeros(3, _width(model, name), dtype=torch.float64) for name in wanted}
+    for n, parts in enumerate(loader if wanted else ()):
         x, lengths, y = _parts(parts, model, n)
-        inside = None if lengths is None else alive(lengths, x.shape[1])
-        for name in wanted:
-            values = x if name == "input" else y
-            every_step = name == "input" or model.pooling is None
-            if inside is not None and every_step:
-                values = values[inside.to(values.device)]
-            width = getattr(model, f"{name}_mean").shape[0]
-            values = values.double().cpu().reshape(-1, width)
-            more = torch.stack([torch.ones(width) * len(values), values.sum(0), (values**2).sum(0)])
-            sums[name] = sums[name] + more if sums[name].numel() else more
+        for name, values in {"input": x, "target": y}.items():
+            if name in wanted:
+                every_step = name == "input" or model.pooling is None
+                sums[name] += _sums(values, lengths if every_step else None, _width(model, name))
     for name, (count, total, squares) in sums.items():
+        if not count.all():
+            raise ValueError("the DataLoader gave no batches")
         mean = total / count
         deviation = (squares / count - mean**2).clamp(min=0).sqrt()
         deviation[deviation <= 1e-7 * mean.abs().clamp(min=1)] = 1
         getattr(model, f"{name}_mean").copy_(mean)
         getattr(model, f"{name}_scale").copy_(deviation)
+
+
+def _sums(values: Tensor, lengths: Tensor | None, width: int) -> Tensor:
+    """Return how many there are, their sum and that of their squares, (3, width)."""
+    if lengths is not None:
+        values = values[alive(lengths, values.shape[1]).to(values.device)]
+    values = values.double().cpu().reshape(-1, width)
+    ones = torch.ones_like(values)
+    return torch.stack([ones.sum(0), values.sum(0), values.square().sum(0)])
+
+
+def _width(model: SequenceModel, name: str) -> int:
+    return len(getattr(model, f"{name}_mean"))
 
 
 def _scaled(model: SequenceModel, name: str) -> bool:

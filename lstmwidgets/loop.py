@@ -87,12 +87,15 @@ class Loop:
             check_memory(model, sources.training, options.batch_size, options.window, place)
         self._identity = {"seed": self._seed, **options.plain(), **sources.describe()}
         self._training = self._placed(sources.training)
-        self._validation = sources.validation and self._placed(sources.validation)
+        held = sources.validation
+        self._validation = None if held is None else self._placed(held)
         self._build()
         self._best: dict[str, Tensor] | None = None
         self._start = _copy(model)
         if found is not None:
             self._continue(found)
+        elif checkpoint is not None:
+            checkpoints.check_plain(self._content())
 
     def run(self) -> Generator[Epoch]:
         """Yield each epoch at its end; leave the best weights in the model, whatever happens."""
@@ -109,6 +112,7 @@ class Loop:
         finally:
             if self._best is not None:
                 self.model.load_state_dict(self._best)
+            vars(self.model.lstm).pop("forward", None)  # of `_compiled`
             self.model.eval()
 
     def run_through(self, *, show: bool) -> None:
@@ -151,8 +155,9 @@ class Loop:
         ).to(fabric.device)
         self._optimizer = options.make_optimizer(objective)
         self._schedule = options.make_schedule(self._optimizer)
-        compiled: Any = torch.compile(objective) if options.compile else objective
-        self._module, self._stepping = fabric.setup(compiled, self._optimizer)
+        self._module, self._stepping = fabric.setup(
+            _compiled(objective) if options.compile else objective, self._optimizer
+        )
 
     def _continue(self, found: dict[str, Any]) -> None:
         assert self._checkpoint is not None
@@ -183,13 +188,10 @@ class Loop:
         lr = float(self._optimizer.param_groups[0]["lr"])
         with _random_numbers(self._seed, number, self._fabric.device) as generator:
             trained = self._train(generator)
-            if not math.isfinite(trained[0]):
-                raise DivergedError(
-                    f"the training loss became {trained[0]} in epoch {number}; the model has the "
-                    "best weights from before. Try a smaller lr, or a smaller clip"
-                )
+            _check_finite("training", trained[0], number)
             held = None if self._validation is None else self._evaluate(self._validation)
         loss = trained[0] if held is None else held[0]
+        _check_finite("validation", loss, number)
         lowest = min((one.loss for one in self.epochs), default=math.inf)
         if isinstance(self._schedule, ReduceLROnPlateau):
             self._schedule.step(loss)
@@ -275,6 +277,19 @@ class Loop:
         }
 
 
+def _compiled(objective: Objective) -> Any:
+    """Return a compiled objective, around the standard cell's operator if that is in it.
+
+    TorchInductor fails on PyTorch's own recurrent operators; Dynamo leaves `torch.nn.LSTM` out, but
+    does not know that this is one.
+    """
+    lstm = objective.model.lstm
+    if lstm.cell == "standard":
+        apart: Any = torch.compiler.disable
+        lstm.forward = apart(lstm.forward)  # type: ignore[method-assign]
+    return torch.compile(objective)
+
+
 @contextmanager
 def _random_numbers(seed: int, epoch: int, device: torch.device) -> Iterator[torch.Generator]:
     """Give an epoch random numbers that depend on the seed and its number alone.
@@ -298,8 +313,18 @@ def _carried(state: State | None, batch: Batch) -> State | None:
     return type(state)(*(part[:, : len(batch.x)].detach() for part in state))
 
 
+def _check_finite(name: str, loss: float, epoch: int) -> None:
+    if not math.isfinite(loss):
+        raise DivergedError(
+            f"the {name} loss became {loss} in epoch {epoch}; the model has the best weights from "
+            "before. Try a smaller lr, or a smaller clip"
+        )
+
+
 def _means(totals: Tensor) -> tuple[float, float]:
     loss, weight, score, count = totals.tolist()
+    if not count:
+        raise ValueError("an epoch had no targets: the DataLoader gave no batches, or empty ones")
     return loss / weight, score / count
 
 

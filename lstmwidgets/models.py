@@ -14,12 +14,7 @@ from safetensors.torch import save as safetensors_bytes
 from torch import Tensor, nn
 from torch.nn.functional import dropout as drop
 
-from .checks import (
-    WHOLE,
-    check_input,
-    check_lengths,
-    check_probability,
-)
+from .checks import WHOLE, check_input, check_lengths, check_probability
 from .files import written_whole
 from .labels import from_json, to_json
 from .lstm import LSTM

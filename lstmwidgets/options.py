@@ -88,13 +88,13 @@ class Options:
         return kept
 
     def make_optimizer(self, module: torch.nn.Module) -> Optimizer:
-        """Return the optimizer of a module's weights, fused where it runs on CUDA."""
+        """Return the optimizer of a module's weights, fused on CUDA and CPU."""
         weights = [weight for weight in module.parameters() if weight.requires_grad]
         if callable(self.optimizer):
             return self.optimizer(weights, lr=self.lr)
         more: dict[str, Any] = {"momentum": MOMENTUM} if self.optimizer == "sgd" else {}
-        if weights[0].is_cuda and self.precision != "16-mixed":  # whose scaler wants to clip itself
-            more["fused"] = True
+        if weights[0].device.type in ("cuda", "cpu") and self.precision != "16-mixed":
+            more["fused"] = True  # not beside a scaler of losses, which could not clip then
         make: Any = OPTIMIZERS[self.optimizer]
         optimizer: Optimizer = make(weights, lr=self.lr, weight_decay=self.weight_decay, **more)
         return optimizer

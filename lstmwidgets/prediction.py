@@ -18,6 +18,9 @@ from .series import is_frame
 
 Array = NDArray[Any]
 
+WINDOW = 4096
+"""Steps that are run at once where there is an output at every step, to spare memory."""
+
 
 def predict(
     model: SequenceModel,
@@ -53,15 +56,13 @@ def predict(
     """
     found = _outputs(model, data, batch_size, target)
     if model.scales_targets:
-        mean, scale = model.target_mean.double().cpu(), model.target_scale.double().cpu()
-        values = [(one.double() * scale + mean).numpy() for one in found]
-        if model.task == "regression" and model.output_size == 1:
-            values = [one[..., 0] for one in values]
-        return _gathered(model, values, data)
-    chosen = [one.argmax(-1).numpy() for one in found]
-    if model.task == "classification":
-        chosen = [labels.as_array(_classes(model), one) for one in chosen]
-    return _gathered(model, chosen, data)
+        return _gathered(model, [_in_units(model, one) for one in found], data)
+    chosen = _gathered(model, [one.argmax(-1).numpy() for one in found], data)
+    if model.task == "next_token":
+        return chosen
+    if isinstance(chosen, list):
+        return [labels.as_array(_classes(model), one) for one in chosen]
+    return labels.as_array(_classes(model), chosen)
 
 
 def predict_proba(model: SequenceModel, data: Any, *, batch_size: int = 256) -> Any:
@@ -85,7 +86,7 @@ def predict_proba(model: SequenceModel, data: Any, *, batch_size: int = 256) -> 
 
 
 def _outputs(model: SequenceModel, data: Any, batch_size: int, target: Any) -> list[Tensor]:
-    """Return the outputs before `target_scale` of each sequence, on the CPU."""
+    """Return outputs before `target_scale`, on the CPU: (N, K), or (T, K) for each sequence."""
     check_size("batch_size", batch_size)
     names = [target] if isinstance(target, str) else list(target or ())
     x = examples.read_inputs(model, data, () if model.task == "forecasting" else names)
@@ -100,23 +101,35 @@ def _outputs(model: SequenceModel, data: Any, batch_size: int, target: Any) -> l
                 found[n] = one if model.pooling is not None else one[: int(lengths[n])]
     finally:
         model.train(training)
-    return found
+    return found if model.pooling is None else [torch.stack(found)]
 
 
 @torch.no_grad()
 def _runs(
     model: SequenceModel, sequences: Sequences, batch_size: int
 ) -> Iterator[tuple[Tensor, Tensor]]:
+    window = None if model.pooling is not None else WINDOW
     for chosen in bucketed(sequences.lengths, batch_size, None):
-        batch = sequences.batch(chosen).to(model.head.weight.device)
-        output, _ = model.run_padded(batch.x, lengths=batch.lengths)
-        yield chosen, output.cpu()
+        longest = int(sequences.lengths[chosen].max())
+        state, parts = None, []
+        for begin in range(0, longest, window or longest):
+            batch = sequences.batch(chosen, begin, begin + (window or longest))
+            batch = batch.to(model.head.weight.device)
+            output, state = model.run_padded(batch.x, state, lengths=batch.lengths)
+            parts.append(output.cpu())
+        yield chosen, torch.cat(parts, dim=1) if window else parts[0]
+
+
+def _in_units(model: SequenceModel, output: Tensor) -> Array:
+    mean, scale = model.target_mean.double().cpu(), model.target_scale.double().cpu()
+    values: Array = (output.double() * scale + mean).numpy()
+    alone = model.task == "regression" and model.output_size == 1
+    return values[..., 0] if alone else values
 
 
 def _gathered(model: SequenceModel, values: list[Array], data: Any) -> Any:
-    if model.pooling is not None:
-        return np.stack(values)
-    if is_frame(data):
+    """Return the only array of pooled outputs or of a dataframe, or one for each sequence."""
+    if model.pooling is not None or is_frame(data):
         return values[0]
     alike = len({len(one) for one in values}) == 1
     return np.stack(values) if alike and isinstance(data, np.ndarray | Tensor) else values

@@ -16,7 +16,9 @@ from .text import UNKNOWN_NUMBER
 
 
 @contextmanager
-def dropping(model: SequenceModel, *, words: float = 0.0, numbers: float = 0.0) -> Iterator[None]:
+def dropping(
+    model: SequenceModel, *, words: float = 0.0, numbers: float = 0.0, pooled: float = 0.0
+) -> Iterator[None]:
     """Let a model of tokens drop words and numbers in training, as long as the context lasts.
 
     Parameters
@@ -28,7 +30,9 @@ def dropping(model: SequenceModel, *, words: float = 0.0, numbers: float = 0.0) 
     numbers : float
         Probability with which a number of the embedding is dropped, at all words of a text alike
         (variational dropout, Gal & Ghahramani 2016, "A theoretically grounded application of
-        dropout in recurrent neural networks"), and one of the pooled output.
+        dropout in recurrent neural networks").
+    pooled : float
+        Probability with which a number of the pooled output is dropped.
 
     Examples
     --------
@@ -40,6 +44,7 @@ def dropping(model: SequenceModel, *, words: float = 0.0, numbers: float = 0.0) 
     """
     check_probability("words", words)
     check_probability("numbers", numbers)
+    check_probability("pooled", pooled)
     assert model.embedding is not None
 
     def before_embedding(module: torch.nn.Module, given: tuple[Tensor, ...]) -> Any:
@@ -54,7 +59,7 @@ def dropping(model: SequenceModel, *, words: float = 0.0, numbers: float = 0.0) 
         return embedded * dropout(mask, numbers, module.training)
 
     def before_head(module: torch.nn.Module, given: tuple[Tensor, ...]) -> Any:
-        return (dropout(given[0], numbers, module.training),)
+        return (dropout(given[0], pooled, module.training),)
 
     own, model.dropout = model.dropout, 0.0
     handles = [

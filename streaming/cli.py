@@ -121,6 +121,17 @@ def stream(
             show_default=False,
         ),
     ] = None,
+    checkpoint: Annotated[
+        Path | None,
+        typer.Option(
+            help="Folder for checkpoints. Started again with the same options after a crash or "
+            "Ctrl-C, the job goes on as if nothing had happened.",
+            show_default=False,
+        ),
+    ] = None,
+    checkpoint_seconds: Annotated[
+        float, typer.Option(min=0.0, help="Most seconds between two checkpoints.")
+    ] = 1.0,
 ) -> int:
     r"""Predict a stream while learning from it.
 
@@ -132,7 +143,9 @@ def stream(
     an event without a target is predicted and not learned.
 
     Output files appear when they are complete. Ctrl-C ends the stream early and completes them with
-    what has been seen.
+    what has been seen. With --checkpoint the predictions are written as they are made; whenever the
+    process ends, by kill -9 or a loss of power, the next start goes on, and the file becomes the
+    same to the byte as that of a run that was never ended.
 
     \b
     Examples:
@@ -155,11 +168,32 @@ def stream(
         cell=cell,
         window=window,
         seed=seed,
+        checkpoint=checkpoint,
+        checkpoint_seconds=checkpoint_seconds,
     )
     try:
         return job.run()
     except KeyboardInterrupt:
         return _fail("interrupted; nothing more was written", status=130)
+
+
+@app.command()
+def inspect(
+    folder: Annotated[Path, typer.Argument(help="A folder given to stream --checkpoint.")],
+) -> None:
+    """Show what is in a folder of checkpoints; a job may be running on it."""
+    from .checkpoint import inspect as inspected
+
+    options, saved, size = inspected(folder)
+    for name, value in options.items():
+        typer.echo(f"{name.replace('_', ' '):14} {value if value not in ([], '') else '-'}")
+    if saved is None:
+        typer.echo("no checkpoint yet")
+        return
+    typer.echo(f"{'events':14} {saved.events:,}{', finished' if saved.finished else ''}")
+    typer.echo(f"{'model':14} {size:,} bytes")
+    for path, length in saved.outputs.items():
+        typer.echo(f"{path:14} {length:,} bytes")
 
 
 def _names(listed: str) -> tuple[str, ...]:

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import random
-from contextlib import ExitStack, closing, nullcontext
+from contextlib import AbstractContextManager, ExitStack, closing, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, cast
 
 import torch
 from rich.console import Console
 
 from lstmwidgets.cells import CELLS
 from lstmwidgets.online import LSTMRegressor
+from lstmwidgets.online.saving import from_bytes, to_bytes
 
+from .checkpoint import Due, JobFolder, Saved
 from .errors import StreamError
 from .files import check_distinct, written_whole
 from .interrupt import Interruptible
@@ -42,6 +45,10 @@ class Job:
         Of the `LSTMRegressor`.
     seed : int or None
         None draws one and shows it.
+    checkpoint : Path or None
+        Folder to keep checkpoints in, and to go on from.
+    checkpoint_seconds : float
+        Most time between two of them.
     """
 
     source: str
@@ -54,6 +61,8 @@ class Job:
     cell: str = "standard"
     window: int = 16
     seed: int | None = None
+    checkpoint: Path | None = None
+    checkpoint_seconds: float = 1.0
 
     def run(self) -> int:
         """Run it, show progress and results, and return the exit status.
@@ -68,20 +77,52 @@ class Job:
             raise StreamError(f"--cell must be one of {', '.join(CELLS)}, got {self.cell!r}")
         check_distinct(self.source, self.predictions, self.report, self.recording)
         seed = random.SystemRandom().getrandbits(32) if self.seed is None else self.seed
-        model = LSTMRegressor(self.hidden_size, cell=self.cell, window=self.window, seed=seed)
         notes, pace = Console(stderr=True), Pace()
         with ExitStack() as files:
-            source = open_source(self.source, self.columns, self.skip_bad_rows)
+            folder, before = None, None
+            if self.checkpoint is not None:
+                folder = files.enter_context(
+                    JobFolder(self.checkpoint, self._identity(), {"seed": seed})
+                )
+                seed, before = folder.options["seed"], folder.load()
+            if before is not None and before[0].finished:
+                notes.print(
+                    f"{self.checkpoint}: finished after {_count(before[0].events, 'event')}"
+                )
+                return 0
+            source = open_source(
+                self.source,
+                self.columns,
+                self.skip_bad_rows,
+                journal=None if folder is None else folder.path / "input.journal",
+            )
             files.enter_context(closing(source))
             page = files.enter_context(written_whole(self.report)) if self.report else None
             kept = files.enter_context(written_whole(self.recording)) if self.recording else None
+            if before is None:
+                model = LSTMRegressor(
+                    self.hidden_size, cell=self.cell, window=self.window, seed=seed
+                )
+            else:
+                model = from_bytes(before[1], str(folder))
+                source.resume(before[0].offset)
+                notes.print(f"going on after {_count(before[0].events, 'event')}", highlight=False)
             events = Interruptible(source)
-            with JsonLines(self.predictions) if self.predictions else nullcontext() as sink:
+            with self._sink(folder, before and before[0]) as sink:
                 runner = StreamRunner(model, events, sink)
+                if before is not None:
+                    runner.progress = before[0].progress
                 record = RunRecord(runner)
+                due = Due(self.checkpoint_seconds)
                 for outcome in shown(runner.run(), runner, source, pace, notes):
                     if page is not None or self.recording is not None:
                         record.add(outcome)
+                    if folder is not None and due():
+                        self._save(folder, runner, source, sink)
+                        due.done()
+                if folder is not None:
+                    finished = events.stopped_by is None
+                    self._save(folder, runner, source, sink, finished=finished)
             # The predictions are safe from here on, whatever happens to the report.
             if kept is not None and record.snapshots.items:
                 record.recording().save(kept)
@@ -93,8 +134,56 @@ class Job:
         _show_results(runner, source, pace, seed)
         if events.stopped_by is None:
             return 0
-        notes.print("interrupted: the files hold what was seen until then")
+        if folder is not None:
+            notes.print("interrupted: start it again with the same options, and it goes on")
+        else:
+            notes.print("interrupted: the files hold what was seen until then")
         return 128 + events.stopped_by
+
+    def _identity(self) -> dict[str, Any]:
+        """Return what makes this job another one than others, in plain values."""
+        return {
+            "source": self.source,
+            "target": self.columns.target or "",
+            "features": list(self.columns.features),
+            "drop": list(self.columns.drop),
+            "text": list(self.columns.text),
+            "skip_bad_rows": self.skip_bad_rows,
+            "predictions": None if self.predictions is None else str(self.predictions),
+            "hidden_size": self.hidden_size,
+            "cell": self.cell,
+            "window": self.window,
+            "seed": self.seed,
+        }
+
+    def _sink(
+        self, folder: JobFolder | None, before: Saved | None
+    ) -> AbstractContextManager[JsonLines | None]:
+        if self.predictions is None:
+            return nullcontext()
+        if folder is None:
+            return JsonLines(self.predictions)
+        outputs = {} if before is None else before.outputs
+        return JsonLines(self.predictions, outputs.get(str(self.predictions), 0))
+
+    def _save(
+        self,
+        folder: JobFolder,
+        runner: StreamRunner,
+        source: Source,
+        sink: JsonLines | None,
+        *,
+        finished: bool = False,
+    ) -> None:
+        """Make a checkpoint. What the outputs hold is on the disk before it counts."""
+        saved = Saved(
+            events=runner.events,
+            offset=source.offset,
+            outputs={} if sink is None else {str(sink.path): sink.flush()},
+            progress=runner.progress,
+            finished=finished,
+        )
+        folder.save(saved, to_bytes(cast("LSTMRegressor", runner.model)))
 
     def _facts(self, runner: StreamRunner, model: LSTMRegressor, seed: int) -> dict[str, str]:
         layer = f"{self.hidden_size} {'unit' if self.hidden_size == 1 else 'units'}"

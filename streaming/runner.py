@@ -92,3 +92,21 @@ class StreamRunner:
         self._learned += 1
         for baseline in self._baselines:
             baseline.learn(event, event.y)
+
+    @property
+    def progress(self) -> dict[str, Any]:
+        """What was counted so far, in plain values; setting it goes on from there."""
+        return {
+            "events": self.events,
+            "learned": self._learned,
+            "baselines": [baseline.state for baseline in self._baselines],
+            "comparisons": [comparison.state for comparison in self.comparisons],
+        }
+
+    @progress.setter
+    def progress(self, progress: dict[str, Any]) -> None:
+        self.events, self._learned = progress["events"], progress["learned"]
+        for baseline, state in zip(self._baselines, progress["baselines"], strict=True):
+            baseline.state = state
+        for comparison, state in zip(self.comparisons, progress["comparisons"], strict=True):
+            comparison.state = state

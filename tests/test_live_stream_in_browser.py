@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from time import monotonic
@@ -49,6 +50,8 @@ def notebook_server() -> Iterator[Server]:
 
 @pytest.fixture
 def notebooks(notebook_server: Server) -> Iterator[Server]:
+    """Return a JupyterLab with the notebook as it is: Lab saves outputs of its own accord."""
+    shutil.copy(NOTEBOOKS / NAME, notebook_server.folder)
     yield notebook_server
     notebook_server.end_kernels()
 

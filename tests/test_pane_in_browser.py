@@ -425,7 +425,10 @@ def test_nonsense_and_a_failing_callback_do_not_end_the_pane(lab: Server, tab: T
     wait_for_kernel(tab, "sorted(heard)", [[1], [2.0, 2.0]])
     tab.kernel_run("points.stream({'x': [3.5], 'y': [1]})")
     tab.wait("() => models('points')[0].get_length() === 4")
-    tab.page.mouse.click(*spot(tab, "plot", 3.5, 1))
+    drawn = None
+    while drawn != (drawn := spot(tab, "plot", 3.5, 1)):  # the ranges follow when they are drawn
+        tab.page.wait_for_timeout(500)
+    tab.page.mouse.click(*drawn)
     wait_for_kernel(tab, "points.selected.indices", [3])
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import gzip
 import struct
 import unicodedata
@@ -231,6 +232,17 @@ def test_a_matrix_copies_what_is_known_and_draws_the_rest() -> None:
     assert abs(many.mean() - TABLE.mean()) < 0.02
     assert abs(many.std() - TABLE.std()) < 0.02
     assert WordVectors(["x"], TABLE[:1]).matrix(Vocabulary(["y"]), seed=1).shape == (3, 5)
+
+
+def test_a_standardised_matrix_has_mean_0_and_deviation_1_over_the_table() -> None:
+    vectors = WordVectors(WORDS, TABLE)
+    matrix = vectors.matrix(Vocabulary([*WORDS, "never seen"]), seed=1, standardised=True)
+    assert np.allclose(matrix[2:-1].mean(0), 0, atol=1e-6)
+    assert np.allclose(matrix[2:-1].std(0), 1, atol=1e-6)
+    assert not matrix[0].any()
+    constant = WordVectors(["a", "b"], np.full((2, 3), 7, np.float32))
+    assert not constant.matrix(Vocabulary(["a"]), seed=1, standardised=True).any()
+    assert copy.deepcopy(vectors) is vectors
 
 
 def test_of_equal_words_the_first_counts() -> None:

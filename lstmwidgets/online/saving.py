@@ -12,12 +12,12 @@ import json
 import math
 import os
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 from safetensors import numpy as safetensors_numpy
-from safetensors import safe_open
 
 from ..files import written_whole
 from .anomaly import Calibration, LSTMAnomalyDetector
@@ -85,13 +85,17 @@ def save(model: LSTMEstimator, path: str | os.PathLike[str]) -> None:
         If something in it has no form in such a file: a class label, a feature's name or an
         optimizer that is no plain value. Nothing is then written.
     """
-    arrays: dict[str, np.ndarray[Any, Any]] = {}
-    tree = _encode(model, arrays, "model")
-    data = safetensors_numpy.save(
-        arrays, {"format": FORMAT, "model": json.dumps(tree, allow_nan=False)}
-    )
+    data = to_bytes(model)
     with written_whole(path) as beside:
         beside.write_bytes(data)
+
+
+def to_bytes(model: LSTMEstimator) -> bytes:
+    """Return what `save` writes to a file."""
+    arrays: dict[str, np.ndarray[Any, Any]] = {}
+    tree = _encode(model, arrays, "model")
+    header = {"format": FORMAT, "model": json.dumps(tree, allow_nan=False)}
+    return safetensors_numpy.save(arrays, header)
 
 
 def load(path: str | os.PathLike[str]) -> Any:
@@ -104,21 +108,40 @@ def load(path: str | os.PathLike[str]) -> Any:
     ValueError
         If the file is another one, or damaged.
     """
+    return from_bytes(Path(path).read_bytes(), str(path))
+
+
+def from_bytes(data: bytes, name: str = "the data") -> Any:
+    """Return the estimator that `to_bytes` took apart; see `load`.
+
+    Parameters
+    ----------
+    data : bytes
+        What `to_bytes` returned.
+    name : str
+        Of the file, for errors.
+    """
     try:
-        with safe_open(path, framework="numpy") as file:
-            header = file.metadata() or {}
-            if header.get("format") != FORMAT:
-                raise ValueError(f"{path} is no file of an estimator ({FORMAT!r})")
-            arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-            model = _decode(json.loads(header["model"]), arrays)
-            if not isinstance(model, LSTMEstimator):
-                raise ValueError(f"{path} holds a {type(model).__name__} and no estimator")
-            verify(model)
-    except (OSError, ValueError):
+        arrays = safetensors_numpy.load(data)
+        header = _header(data)
+        if header.get("format") != FORMAT:
+            raise ValueError(f"{name} is no file of an estimator ({FORMAT!r})")
+        model = _decode(json.loads(header["model"]), arrays)
+        if not isinstance(model, LSTMEstimator):
+            raise ValueError(f"{name} holds a {type(model).__name__} and no estimator")
+        verify(model)
+    except ValueError:
         raise
     except Exception as error:  # whatever can go wrong with objects that a file describes
-        raise ValueError(f"{path} cannot be read as an estimator: {error}") from error
+        raise ValueError(f"{name} cannot be read as an estimator: {error}") from error
     return model
+
+
+def _header(data: bytes) -> dict[str, str]:
+    """Return the texts in the header of safetensors: eight bytes say how long its JSON is."""
+    length = int.from_bytes(data[:8], "little")
+    header: dict[str, str] = json.loads(data[8 : 8 + length]).get("__metadata__") or {}
+    return header
 
 
 def _encode(value: Any, arrays: dict[str, np.ndarray[Any, Any]], path: str) -> Any:

@@ -2,27 +2,38 @@
 
 from __future__ import annotations
 
+import os
 from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import BinaryIO, Self
 
 import msgspec
 
+from ..errors import StreamError
 from ..events import Prediction
 from ..files import written_whole
 
 
 class JsonLines:
-    r"""Writes predictions to a file that appears when all of them are written.
+    r"""Writes predictions to a file, one JSON object a line.
 
-    Use it as a context manager. Leaving it by an exception leaves no file, and an older file of the
-    same name as it was. NaN and infinities are written as null, as JSON has no word for them.
+    By itself the file appears when all of it is written: leaving the context by an exception leaves
+    no file, and an older one of the same name as it was. For a job with checkpoints the file is
+    written in its place, and cut to the length that the last checkpoint knows of when the job goes
+    on. NaN and infinities are written as null, as JSON has no word for them.
 
     Parameters
     ----------
     path : Path
         The file; its folder is made if need be.
+    length : int, optional
+        Write in place after so many bytes, what lies behind them is cut off; 0 begins a new file.
+
+    Raises
+    ------
+    StreamError
+        If the file is shorter than that, or cannot be written.
 
     Examples
     --------
@@ -34,14 +45,18 @@ class JsonLines:
     '{"id":0,"prediction":null,"target":2.5}\n'
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, length: int | None = None) -> None:
         self.path = path
+        self._length = length
         self._encoder = msgspec.json.Encoder()
         self._open = ExitStack()
 
     def __enter__(self) -> Self:
-        beside = self._open.enter_context(written_whole(self.path))
-        self._file = self._open.enter_context(beside.open("wb"))
+        if self._length is None:
+            beside = self._open.enter_context(written_whole(self.path))
+            self._file: BinaryIO = self._open.enter_context(beside.open("wb"))
+        else:
+            self._file = self._open.enter_context(_opened_at(self.path, self._length))
         return self
 
     def __exit__(
@@ -55,3 +70,27 @@ class JsonLines:
     def write(self, prediction: Prediction) -> None:
         """Write one line."""
         self._file.write(self._encoder.encode(prediction) + b"\n")
+
+    def flush(self) -> int:
+        """Bring all lines to the disk; return the file's length in bytes."""
+        self._file.flush()
+        os.fsync(self._file.fileno())
+        return self._file.tell()
+
+
+def _opened_at(path: Path, length: int) -> BinaryIO:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        file = path.open("r+b" if length else "wb")
+    except OSError as error:
+        raise StreamError(f"cannot write {path}: {error.strerror}") from error
+    size = file.seek(0, os.SEEK_END)
+    if size < length:
+        file.close()
+        raise StreamError(
+            f"{path} has {size:,} bytes, and {length:,} had been written at the last checkpoint; "
+            "put the file back, or begin anew with another --checkpoint folder"
+        )
+    file.truncate(length)
+    file.seek(length)
+    return file

@@ -1,5 +1,7 @@
 """Where events come from."""
 
+from pathlib import Path
+
 from .base import Columns, Source
 from .csv_file import CsvFile
 from .river_dataset import RiverDataset
@@ -7,7 +9,9 @@ from .river_dataset import RiverDataset
 __all__ = ["Columns", "CsvFile", "RiverDataset", "Source", "open_source"]
 
 
-def open_source(name: str, columns: Columns, skip_bad_rows: bool = False) -> Source:
+def open_source(
+    name: str, columns: Columns, skip_bad_rows: bool = False, *, journal: Path | None = None
+) -> Source:
     """Return the source that a name on the command line stands for.
 
     Parameters
@@ -20,6 +24,9 @@ def open_source(name: str, columns: Columns, skip_bad_rows: bool = False) -> Sou
     skip_bad_rows : bool
         Count rows that cannot be read and go on, instead of stopping at the first.
 
+    journal : Path, optional
+        Where standard input, which cannot be read twice, is kept.
+
     Raises
     ------
     StreamError
@@ -28,4 +35,4 @@ def open_source(name: str, columns: Columns, skip_bad_rows: bool = False) -> Sou
     kind, separator, rest = name.partition(":")
     if separator and kind == "river":
         return RiverDataset(rest, columns)
-    return CsvFile(name, columns, skip_bad_rows=skip_bad_rows)
+    return CsvFile(name, columns, skip_bad_rows=skip_bad_rows, journal=journal)

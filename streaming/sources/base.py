@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
+from typing import Any
 
 from ..errors import StreamError
 from ..events import Event
@@ -58,7 +59,7 @@ class Columns:
 
 
 class Source(ABC):
-    """A stream of events, in order, that can be read once.
+    """A stream of events, in order, that can be read once, and gone on with from an offset.
 
     Attributes
     ----------
@@ -83,3 +84,18 @@ class Source(ABC):
     @abstractmethod
     def progress(self) -> float | None:
         """Share of the source that has been read, from 0 to 1; None if nobody can know."""
+
+    @property
+    @abstractmethod
+    def offset(self) -> dict[str, Any]:
+        """Where to go on after the last event that was yielded, in plain values."""
+
+    @abstractmethod
+    def resume(self, offset: dict[str, Any]) -> None:
+        """Go on where another source of the same name was; to be called before it is read.
+
+        Raises
+        ------
+        StreamError
+            If that place is not there any more.
+        """

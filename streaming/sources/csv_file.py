@@ -14,6 +14,7 @@ from typing import Any, BinaryIO
 from ..errors import StreamError
 from ..events import Event
 from .base import Columns, Source
+from .journal import Journal
 
 MISSING = {"", "na", "n/a", "nan", "null", "none"}
 """Cells, in lower case, that hold no value."""
@@ -39,6 +40,8 @@ class CsvFile(Source):
         Which columns are target and features. The target must be named.
     skip_bad_rows : bool
         Count rows that cannot be read and go on, instead of stopping at the first.
+    journal : Path, optional
+        Where to keep what comes on standard input, to go on from after a crash.
 
     Raises
     ------
@@ -47,12 +50,21 @@ class CsvFile(Source):
         a row that cannot be read: then file, line, column and value are named.
     """
 
-    def __init__(self, path: str, columns: Columns, skip_bad_rows: bool = False) -> None:
+    def __init__(
+        self,
+        path: str,
+        columns: Columns,
+        skip_bad_rows: bool = False,
+        *,
+        journal: Path | None = None,
+    ) -> None:
         self.name = "standard input" if path == "-" else path
         self._columns = columns
         self._skip_bad_rows = skip_bad_rows
-        self._file = _open(path)
+        self._file: BinaryIO | Journal = _open(path)
         self._size = None if path == "-" else os.fstat(self._file.fileno()).st_size
+        if path == "-" and journal is not None:
+            self._file = Journal(self._file, journal)
         self._bytes_read = 0
         self._line = 0  # the reader's own count leaves out blank lines above the header
         self._not_utf8 = False
@@ -68,25 +80,25 @@ class CsvFile(Source):
             self.close()
             raise
         self._parsers: dict[str, Callable[[str], Any]] = dict.fromkeys(columns.text, str)
+        self._number = 0
 
     def __iter__(self) -> Iterator[Event]:
         """Yield the file's rows."""
-        number = 0
         with self._file:
             while True:
                 try:
                     row = next(self._reader)
                     if len(row) < 2 and not "".join(row).strip():  # a blank line
                         continue
-                    event = self._event(number, row)
+                    event = self._event(self._number, row)
                 except StopIteration:
                     break
                 except (BadRowError, csv.Error) as error:
                     self._refuse(error)
                     continue
+                self._number += 1
                 yield event
-                number += 1
-        if number == 0 and not self.skipped:
+        if self._number == 0 and not self.skipped:
             raise StreamError(f"{self.name} has a header line and no rows under it")
 
     def close(self) -> None:
@@ -97,6 +109,36 @@ class CsvFile(Source):
     def progress(self) -> float | None:
         """Share of the file's bytes that has been read; None on standard input."""
         return self._bytes_read / self._size if self._size else None
+
+    @property
+    def offset(self) -> dict[str, Any]:
+        """Bytes and lines read, and what the columns' types were found to be."""
+        kinds = {parse: kind for kind, parse in PARSERS.items()}
+        return {
+            "bytes": self._bytes_read,
+            "line": self._line,
+            "events": self._number,
+            "skipped": self.skipped,
+            "header": self._header,
+            "types": {name: kinds[parse] for name, parse in self._parsers.items()},
+        }
+
+    def resume(self, offset: dict[str, Any]) -> None:
+        """Go on at a byte."""
+        if self._size is not None and offset["bytes"] > self._size:
+            raise StreamError(
+                f"{self.name} has {self._size:,} bytes and had been read up to "
+                f"{offset['bytes']:,}; put the file back, or begin anew"
+            )
+        if offset["header"] != self._header:
+            raise StreamError(
+                f"{self.name} now has the columns {', '.join(self._header)}; "
+                f"they were {', '.join(offset['header'])}"
+            )
+        self._file.seek(offset["bytes"])
+        self._bytes_read, self._line = offset["bytes"], offset["line"]
+        self._number, self.skipped = offset["events"], offset["skipped"]
+        self._parsers = {name: PARSERS[kind] for name, kind in offset["types"].items()}
 
     def _lines(self) -> Iterator[str]:
         encoding = "utf-8-sig"  # the first line may begin with a byte order mark
@@ -222,6 +264,14 @@ def _boolean(text: str) -> bool:
 def _datetime(text: str) -> datetime:
     return datetime.fromisoformat(text)
 
+
+PARSERS: dict[str, Callable[[str], Any]] = {
+    "number": _number,
+    "boolean": _boolean,
+    "datetime": _datetime,
+    "text": str,
+}
+"""By the name that an offset gives them."""
 
 EXPECTED: dict[Callable[[str], Any], str] = {
     _number: "a number",

@@ -20,6 +20,7 @@ class RiverDataset(Source):
         self.name = f"river:{name}"
         self._columns = columns
         self._read = 0
+        self._begin = 0
         if columns.target is not None or columns.text:
             raise StreamError("River's data sets name their target and types; leave out --target")
         self._dataset = _load(name)
@@ -38,7 +39,9 @@ class RiverDataset(Source):
             raise StreamError(f"{self.name} could not be fetched: {error}") from error
         self._columns.check(self.name, list(first[0]))
         for number, (x, y) in enumerate(chain([first], events)):
-            self._read += 1
+            if number < self._begin:
+                continue
+            self._read = number + 1
             time = next((value for value in x.values() if isinstance(value, datetime)), None)
             features = {key: value for key, value in x.items() if self._columns.is_feature(key)}
             yield Event(number, features, float(y), time)
@@ -50,6 +53,15 @@ class RiverDataset(Source):
     def progress(self) -> float | None:
         """Share of the data set's samples that has been read."""
         return self._read / self._dataset.n_samples if self._dataset.n_samples else None
+
+    @property
+    def offset(self) -> dict[str, Any]:
+        """How many samples have been read."""
+        return {"samples": self._read}
+
+    def resume(self, offset: dict[str, Any]) -> None:
+        """Leave out as many samples."""
+        self._begin = self._read = int(offset["samples"])
 
 
 def _load(name: str) -> Any:

@@ -1,0 +1,258 @@
+"""A job's database: all that is needed to go on after a crash, in one transaction a checkpoint."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import msgspec
+from filelock import FileLock, Timeout
+
+from .errors import StreamError
+
+FORMAT = 1
+DATABASE, LOCK, HOLDER = "job.sqlite", "lock", "holder"
+
+TABLES = """
+CREATE TABLE job (format INTEGER NOT NULL, options TEXT NOT NULL);
+CREATE TABLE checkpoint (
+    number INTEGER NOT NULL,
+    saved TEXT NOT NULL,
+    model BLOB NOT NULL
+);
+"""
+
+
+class Saved(msgspec.Struct, frozen=True, kw_only=True):
+    """A moment between two events.
+
+    Attributes
+    ----------
+    events : int
+        How many have gone through.
+    offset : dict
+        Where the source goes on; its own affair.
+    outputs : dict of str to int
+        Length of each output file in bytes.
+    progress : dict
+        What the runner has counted.
+    finished : bool
+        Whether the source has come to its end.
+    """
+
+    events: int
+    offset: dict[str, Any]
+    outputs: dict[str, int]
+    progress: dict[str, Any]
+    finished: bool = False
+
+
+class JobFolder:
+    """The folder of a job that can be killed at any moment and started again.
+
+    It holds one SQLite database (write-ahead log, ``synchronous=FULL``): what is committed is on
+    the disk, and a crash leaves the last commit. A lock, which the system lets go of when the
+    process ends in whatever way, keeps a second process out.
+
+    Parameters
+    ----------
+    path : Path
+        The folder; made if need be.
+    options : mapping
+        What the job is, as JSON can hold it. A folder takes the same job again and no other; None
+        is whatever it was before.
+    drawn : mapping
+        What a new job has where the options say None.
+
+    Raises
+    ------
+    StreamError
+        If the folder cannot be written, is held by another process, belongs to another job (the
+        differences are named) or is damaged.
+    """
+
+    def __init__(
+        self, path: Path, options: Mapping[str, Any], drawn: Mapping[str, Any] | None = None
+    ) -> None:
+        self.path = path
+        try:
+            path.mkdir(parents=True, exist_ok=True)
+            self._lock = FileLock(path / LOCK)
+            self._lock.acquire(timeout=0)
+        except Timeout:
+            raise StreamError(f"{path} is held by {_holder(path)}; stop it first") from None
+        except OSError as error:
+            raise StreamError(f"cannot write to {path}: {error.strerror or error}") from error
+        try:
+            (path / HOLDER).write_text(str(os.getpid()))
+            self._database = _opened(path / DATABASE)
+            self.options = self._agreed(dict(options), dict(drawn or {}))
+        except BaseException:
+            self._lock.release()
+            raise
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Let go of the folder."""
+        self._database.close()
+        (self.path / HOLDER).unlink(missing_ok=True)
+        self._lock.release()
+
+    def load(self) -> tuple[Saved, bytes] | None:
+        """Return the last checkpoint and its model; None before the first."""
+        with _damage_told(self.path):
+            return _last(self._database)
+
+    def save(self, saved: Saved, model: bytes) -> None:
+        """Put a checkpoint in the place of the last one, in one transaction.
+
+        Raises
+        ------
+        StreamError
+            If the disk is full, or the database cannot be written: the last checkpoint then holds.
+        """
+        text = msgspec.json.encode(saved).decode()
+        with _damage_told(self.path), self._database:
+            self._database.execute("DELETE FROM checkpoint")
+            self._database.execute(
+                "INSERT INTO checkpoint VALUES (?, ?, ?)", (saved.events, text, model)
+            )
+
+    def _agreed(self, options: dict[str, Any], drawn: dict[str, Any]) -> dict[str, Any]:
+        """Return the job's options as they were first given, if they are still the same."""
+        with _damage_told(self.path), self._database:
+            row = self._database.execute("SELECT format, options FROM job").fetchone()
+            if row is None:
+                new = {k: drawn.get(k) if v is None else v for k, v in options.items()}
+                text = msgspec.json.encode(new).decode()
+                self._database.execute("INSERT INTO job VALUES (?, ?)", (FORMAT, text))
+                return new
+        before: dict[str, Any] = msgspec.json.decode(row[1])
+        differences = [
+            f"{name} was {before.get(name)!r} and is now {options.get(name)!r}"
+            for name in {**before, **options}
+            if options.get(name) is not None and before.get(name) != options.get(name)
+        ]
+        if differences:
+            raise StreamError(
+                f"{self.path} belongs to another job: {'; '.join(differences)}. "
+                "Give the same options again, or another folder"
+            )
+        return before
+
+
+class Due:
+    """Says when the next checkpoint is due.
+
+    Parameters
+    ----------
+    seconds : float
+        Most time between two.
+    events : int, optional
+        Most events between two.
+    """
+
+    def __init__(self, seconds: float = 1.0, events: int | None = None) -> None:
+        self._seconds = seconds
+        self._events = events
+        self._last = time.monotonic()
+        self._passed = 0
+
+    def __call__(self) -> bool:
+        """Count an event; say whether a checkpoint is due after it."""
+        self._passed += 1
+        if self._passed != self._events and time.monotonic() - self._last < self._seconds:
+            return False
+        self._passed = 0
+        return True
+
+    def done(self) -> None:
+        """Note that the checkpoint was made."""
+        self._last = time.monotonic()
+
+
+def inspect(path: Path) -> tuple[dict[str, Any], Saved | None, int]:
+    """Return a folder's job, its last checkpoint and its model's size, without taking the lock.
+
+    Raises
+    ------
+    StreamError
+        If it is no job's folder, or damaged.
+    """
+    if not (path / DATABASE).is_file():
+        raise StreamError(f"{path} holds no job: there is no {DATABASE} in it")
+    with _damage_told(path):
+        database = sqlite3.connect(f"file:{path / DATABASE}?mode=ro", uri=True)
+        try:
+            _check_format(database, path)
+            (options,) = database.execute("SELECT options FROM job").fetchone()
+            last = _last(database)
+        finally:
+            database.close()
+    saved, model = last or (None, b"")
+    return msgspec.json.decode(options), saved, len(model)
+
+
+def _opened(path: Path) -> sqlite3.Connection:
+    with _damage_told(path.parent):
+        database = sqlite3.connect(path, isolation_level="IMMEDIATE")
+        database.execute("PRAGMA journal_mode = WAL")
+        database.execute("PRAGMA synchronous = FULL")
+        if not database.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
+            database.executescript(f"BEGIN; {TABLES} COMMIT;")
+        else:
+            (state,) = database.execute("PRAGMA quick_check").fetchone()
+            if state != "ok":
+                raise sqlite3.DatabaseError(state)
+        _check_format(database, path.parent)
+    return database
+
+
+def _check_format(database: sqlite3.Connection, path: Path) -> None:
+    row = database.execute("SELECT format FROM job").fetchone()
+    if row is not None and row[0] != FORMAT:
+        raise StreamError(
+            f"{path} was written in format {row[0]}, and this lstmwidgets reads format {FORMAT}"
+        )
+
+
+def _last(database: sqlite3.Connection) -> tuple[Saved, bytes] | None:
+    row = database.execute("SELECT saved, model FROM checkpoint").fetchone()
+    return None if row is None else (msgspec.json.decode(row[0], type=Saved), bytes(row[1]))
+
+
+def _holder(path: Path) -> str:
+    try:
+        return f"process {int((path / HOLDER).read_text())}"
+    except (OSError, ValueError):
+        return "another process"
+
+
+@contextmanager
+def _damage_told(path: Path) -> Iterator[None]:
+    """Turn the database's errors into what they mean."""
+    try:
+        yield
+    except sqlite3.OperationalError as error:
+        raise StreamError(f"cannot write to {path / DATABASE}: {error}") from error
+    except (sqlite3.DatabaseError, msgspec.MsgspecError) as error:
+        raise StreamError(
+            f"{path / DATABASE} is damaged ({error}); restore it from a copy, or begin anew with "
+            "another folder"
+        ) from error

@@ -1,0 +1,244 @@
+"""A job that is killed and started again ends as if nothing had happened."""
+
+from __future__ import annotations
+
+import json
+import random
+import signal
+import sqlite3
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from lstmwidgets.streaming import StreamError
+from lstmwidgets.streaming.checkpoint import Due, JobFolder, Saved, inspect
+
+COMMAND = [sys.executable, "-c", "from lstmwidgets.streaming.cli import main; main()", "stream"]
+SAVED = Saved(events=3, offset={"bytes": 7}, outputs={"a": 5}, progress={"events": 3})
+
+
+def write_readings(path: Path, events: int) -> Path:
+    draw = random.Random(0)
+    rows = [
+        f"2024-03-{1 + n // 24 % 28:02d}T{n % 24:02d}:00,{draw.random():.4f},"
+        f"{'day' if n % 24 > 6 else 'night'},{'' if n % 50 == 7 else round(draw.gauss(9, 2), 3)}"
+        for n in range(events)
+    ]
+    path.write_text("when,load,shift,flow\n" + "\n".join(rows) + "\n")
+    return path
+
+
+def options(source: Path | str, folder: Path, **changed: object) -> list[str]:
+    given = {
+        "target": "flow",
+        "hidden-size": 6,
+        "seed": 1,
+        "predictions": folder / "predictions.jsonl",
+        "checkpoint": folder / "job",
+        "checkpoint-seconds": 0.1,
+    } | {name.replace("_", "-"): value for name, value in changed.items()}
+    pairs = [(f"--{name}", str(value)) for name, value in given.items() if value is not None]
+    return [*COMMAND, str(source), *(word for pair in pairs for word in pair)]
+
+
+def run(arguments: list[str], **given: object) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(arguments, capture_output=True, text=True, timeout=120, **given)
+
+
+def events_of(folder: Path) -> int:
+    try:
+        _, saved, _ = inspect(folder)
+    except StreamError:
+        return 0
+    return 0 if saved is None else saved.events
+
+
+def outcome(folder: Path) -> tuple[bytes, object, str]:
+    """Return the predictions, the model and the rest of what the last checkpoint holds."""
+    with sqlite3.connect(folder / "job" / "job.sqlite") as database:
+        model, saved = database.execute("SELECT model, saved FROM checkpoint").fetchone()
+    database.close()
+    kept = json.loads(saved)
+    kept["outputs"] = list(kept["outputs"].values())
+    length = 8 + int.from_bytes(model[:8], "little")  # the header's order is that of a hash map
+    contents = json.loads(model[8:length]), model[length:]
+    return (folder / "predictions.jsonl").read_bytes(), contents, json.dumps(kept)
+
+
+def kill_often(source: Path, folder: Path, kills: int, seed: int = 0) -> int:
+    """Kill the job at random moments after it has gone on; return how often it was possible."""
+    draw = random.Random(seed)
+    done = 0
+    while done < kills:
+        before = events_of(folder / "job")
+        process = subprocess.Popen(
+            options(source, folder), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
+        )
+        while process.poll() is None and events_of(folder / "job") <= before:
+            time.sleep(0.02)
+        time.sleep(draw.random() * 0.25)
+        process.send_signal(signal.SIGKILL)
+        _, told = process.communicate()
+        if process.returncode == 0:
+            break
+        assert process.returncode == -signal.SIGKILL, told
+        done += 1
+    return done
+
+
+def check_kills(tmp_path: Path, kills: int, events: int) -> None:
+    source = write_readings(tmp_path / "readings.csv", events)
+    whole, broken = tmp_path / "whole", tmp_path / "broken"
+    assert run(options(source, whole)).returncode == 0
+    assert kill_often(source, broken, kills) == kills
+    finished = run(options(source, broken))
+    assert finished.returncode == 0, finished.stderr
+    assert "going on after" in finished.stderr
+    assert outcome(broken) == outcome(whole)
+    assert len(outcome(broken)[0].splitlines()) == events
+
+
+def test_a_killed_job_goes_on_to_the_same_end(tmp_path: Path) -> None:
+    check_kills(tmp_path, kills=2, events=10_000)
+
+
+@pytest.mark.slow
+def test_fifty_kills_leave_no_trace(tmp_path: Path) -> None:
+    check_kills(tmp_path, kills=50, events=200_000)
+
+
+def test_a_finished_job_says_so_and_does_nothing(tmp_path: Path) -> None:
+    source = write_readings(tmp_path / "readings.csv", 300)
+    assert run(options(source, tmp_path)).returncode == 0
+    before = outcome(tmp_path)
+    again = run(options(source, tmp_path, seed=None))
+    assert again.returncode == 0
+    assert "finished after 300 events" in " ".join(again.stderr.split())
+    assert outcome(tmp_path) == before
+
+
+def test_sigterm_ends_a_job_that_then_goes_on(tmp_path: Path) -> None:
+    source = write_readings(tmp_path / "readings.csv", 10_000)
+    process = subprocess.Popen(
+        options(source, tmp_path), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
+    )
+    while process.poll() is None and not events_of(tmp_path / "job"):
+        time.sleep(0.02)
+    process.send_signal(signal.SIGTERM)
+    _, told = process.communicate(timeout=60)
+    assert process.returncode == 128 + signal.SIGTERM
+    assert "it goes on" in told
+    lines = (tmp_path / "predictions.jsonl").read_bytes().count(b"\n")
+    assert lines == events_of(tmp_path / "job")  # nothing to be cut off
+    assert run(options(source, tmp_path)).returncode == 0
+    whole = tmp_path / "whole"
+    assert run(options(source, whole)).returncode == 0
+    assert outcome(tmp_path) == outcome(whole)
+
+
+def test_standard_input_is_kept_and_gone_on_with(tmp_path: Path) -> None:
+    source = write_readings(tmp_path / "readings.csv", 4_000)
+    lines = source.read_text().splitlines(keepends=True)
+    whole, broken = tmp_path / "whole", tmp_path / "broken"
+    assert run(options(source, whole)).returncode == 0
+    process = subprocess.Popen(
+        options("-", broken), stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True
+    )
+    process.stdin.write("".join(lines[:1500]))
+    process.stdin.flush()
+    while process.poll() is None and events_of(broken / "job") < 1000:
+        time.sleep(0.02)
+    process.kill()
+    process.wait()
+    process.stdin.close()
+    kept = (broken / "job" / "input.journal").read_text().splitlines(keepends=True)
+    assert kept == lines[: len(kept)]
+    rest = [lines[0], *lines[len(kept) :]]  # the sender begins anew, with its header
+    assert run(options("-", broken), input="".join(rest)).returncode == 0
+    assert outcome(broken)[:2] == outcome(whole)[:2]
+
+
+def test_another_job_is_refused_with_the_difference(tmp_path: Path) -> None:
+    source = write_readings(tmp_path / "readings.csv", 100)
+    assert run(options(source, tmp_path)).returncode == 0
+    refused = run(options(source, tmp_path, hidden_size=7, drop="load"))
+    assert refused.returncode == 2
+    assert "hidden_size was 6 and is now 7" in refused.stderr
+    assert "drop was [] and is now ['load']" in refused.stderr
+
+
+def test_a_second_runner_is_told_who_holds_the_folder(tmp_path: Path) -> None:
+    with JobFolder(tmp_path / "job", {"source": "a"}):
+        source = write_readings(tmp_path / "readings.csv", 10)
+        refused = run(options(source, tmp_path))
+    assert refused.returncode == 2
+    assert "is held by process" in refused.stderr
+
+
+def test_a_checkpoint_is_whole_or_the_one_before(tmp_path: Path) -> None:
+    with JobFolder(tmp_path, {"source": "a", "seed": None}, {"seed": 5}) as folder:
+        assert folder.load() is None
+        folder.save(SAVED, b"model")
+        assert folder.load() == (SAVED, b"model")
+        with pytest.raises(TypeError):
+            folder.save(Saved(events=4, offset={"no": object()}, outputs={}, progress={}), b"")
+        assert folder.load() == (SAVED, b"model")
+    with JobFolder(tmp_path, {"source": "a", "seed": None}) as folder:
+        assert folder.options["seed"] == 5
+        assert folder.load() == (SAVED, b"model")
+
+
+def test_a_full_disk_leaves_the_last_checkpoint(tmp_path: Path) -> None:
+    with JobFolder(tmp_path, {"source": "a"}) as folder:
+        folder.save(SAVED, b"model")
+        folder._database.execute("PRAGMA max_page_count = 1")  # as small as it is: no page more
+        with pytest.raises(StreamError, match="full"):
+            folder.save(SAVED, bytes(1_000_000))
+        assert folder.load() == (SAVED, b"model")
+
+
+@pytest.mark.parametrize("damage", ["cut", "noise", "values"])
+def test_a_damaged_database_is_told(tmp_path: Path, damage: str) -> None:
+    with JobFolder(tmp_path, {"source": "a"}) as folder:
+        folder.save(SAVED, bytes(100_000))
+    path = tmp_path / "job.sqlite"
+    data = path.read_bytes()
+    if damage == "cut":
+        path.write_bytes(data[: len(data) // 2])
+    elif damage == "noise":
+        path.write_bytes(random.Random(0).randbytes(len(data)))
+    else:
+        with sqlite3.connect(path) as database:
+            database.execute('UPDATE checkpoint SET saved = \'{"events": "many"}\'')
+        database.close()
+    with pytest.raises(StreamError, match="is damaged"), JobFolder(tmp_path, {}) as folder:
+        folder.load()
+
+
+def test_what_is_no_folder_of_a_job_is_told(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(StreamError, match="cannot write"):
+        JobFolder(tmp_path / "file", {})
+    with pytest.raises(StreamError, match="holds no job"):
+        inspect(tmp_path)
+
+
+@pytest.mark.parametrize("file", ["predictions.jsonl", "readings.csv"])
+def test_files_that_have_become_shorter_are_told(tmp_path: Path, file: str) -> None:
+    source = write_readings(tmp_path / "readings.csv", 10_000)
+    assert kill_often(source, tmp_path, 1) == 1
+    path = tmp_path / file
+    path.write_bytes(path.read_bytes()[:1000])
+    refused = run(options(source, tmp_path))
+    assert refused.returncode == 2
+    assert "put the file back" in refused.stderr
+
+
+def test_a_checkpoint_is_due_after_events_or_seconds() -> None:
+    due = Due(seconds=1000, events=3)
+    assert [due() for _ in range(7)] == [False, False, True, False, False, True, False]
+    due = Due(seconds=0)
+    assert due()

@@ -1,0 +1,115 @@
+"""The verdict on curves, the bars that follow them, and what training imports."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from itertools import pairwise
+
+import pytest
+
+from lstmwidgets import progress
+from lstmwidgets.epochs import Epoch, verdict
+from lstmwidgets.training import fit, iter_fit
+
+from .trainings import means, model_of, noise, series
+
+# --- the verdict, the bars, the import --------------------------------------------------------
+
+
+def curve(losses: list[tuple[float, float | None]]) -> Iterator[Epoch]:
+    lowest = float("inf")
+    for n, (train, held) in enumerate(losses):
+        loss = train if held is None else held
+        yield Epoch(n + 1, train, held, 0.5, held and 0.5, "accuracy", 0.01, 1.0, loss < lowest)
+        lowest = min(lowest, loss)
+
+
+@pytest.mark.parametrize(
+    ("losses", "stopped", "said"),
+    [
+        ([(1, 1), (0.6, 0.7), (0.2, 0.9)], "epochs", "Overfitting: after epoch 2 .* 0.7 to 0.9"),
+        ([(1, 1), (0.99, 1.0), (0.98, 0.99)], "epochs", "Underfitting: .* higher lr"),
+        ([(1, 1), (0.7, 0.8), (0.5, 0.6)], "epochs", "Not finished: .* more epochs"),
+        ([(1, 1), (0.5, 0.6), (0.5, 0.61), (0.5, 0.6)], "early", "A good fit: at epoch 2"),
+        ([(1, 1), (0.3, 0.6), (0.3, 0.605)], "early", "A gap, but no harm yet"),
+        ([(1, None), (0.5, None)], "epochs", "came down to 0.5 and was still .*validation=0.2"),
+        ([(1, None), (0.99, None)], "epochs", "Underfitting: .*validation=0.2"),
+    ],
+)
+def test_the_verdict_says_what_the_curves_show(
+    losses: list[tuple[float, float | None]], stopped: str, said: str
+) -> None:
+    import re
+
+    assert re.match(f".*{said}", verdict(list(curve(losses)), stopped))
+
+
+def test_epochs_come_with_their_losses_falling() -> None:
+    data = series()
+    losses = [
+        one.train_loss
+        for one in iter_fit(
+            model_of(input_size=2, pooling="mean"), data, means(data), epochs=5, device="cpu"
+        )
+    ]
+    assert all(later < earlier for earlier, later in pairwise(losses))
+
+
+def test_the_bar_in_a_terminal_follows(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+    with progress.shown(3) as show:
+        for epoch in curve([(1, 1), (0.5, 0.75)]):
+            show(epoch)
+    said = capsys.readouterr().err
+    assert "2/3" in said
+    assert "validation 0.75" in said
+
+
+def test_the_bar_in_a_notebook_follows(monkeypatch: pytest.MonkeyPatch) -> None:
+    from IPython import display
+    from ipywidgets import HBox, Widget
+
+    shown: list[HBox] = []
+    monkeypatch.setattr(display, "display", shown.append)
+    monkeypatch.setattr("IPython.display.display", shown.append)
+    monkeypatch.setattr(progress, "_in_notebook", lambda: True)
+    with progress.shown(3) as show:
+        for epoch in curve([(1, 1), (0.5, 0.75)]):
+            show(epoch)
+    bar, said = shown[0].children
+    assert (bar.value, bar.max) == (2, 3)
+    assert "validation 0.75" in said.value
+    Widget.close_all()
+
+
+def test_nothing_is_shown_elsewhere(capsys: pytest.CaptureFixture[str]) -> None:
+    fit(model_of(input_size=2), *noise(), epochs=1, device="cpu")
+    output = capsys.readouterr()
+    assert (output.out, output.err) == ("", "")
+
+
+def test_lightning_is_imported_by_training_only_and_named_when_it_is_missing() -> None:
+    script = """
+import sys
+import numpy as np
+import lstmwidgets
+from lstmwidgets.models import SequenceModel
+from lstmwidgets.training import fit, predict
+model = SequenceModel(1)
+predict(model, np.zeros((1, 3, 1)))
+heavy = {"lightning", "lightning_fabric", "rich", "IPython", "ipywidgets", "bokeh", "narwhals"}
+assert not heavy & set(sys.modules), heavy & set(sys.modules)
+sys.modules["lightning"] = None
+try:
+    fit(model, np.zeros((1, 3, 1)), [1.0])
+except ImportError as error:
+    print(error)
+"""
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", script], check=True, capture_output=True, text=True
+    )
+    assert "pip install lstmwidgets[train]" in done.stdout
