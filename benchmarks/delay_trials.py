@@ -27,8 +27,11 @@ class Net(nn.Module):
         self.head = nn.Linear(hidden_size, 1)
         draw = torch.Generator().manual_seed(seed)
         with torch.no_grad():
-            for weight in self.parameters():
-                weight.uniform_(-0.5, 0.5, generator=draw)
+            for name, weight in self.named_parameters():
+                if "peephole" in name:
+                    weight.zero_()  # so that nets of both cells begin as the same one
+                else:
+                    weight.uniform_(-0.5, 0.5, generator=draw)
             self.lstm.bias_ih_l0.view(4, -1)[1] += 3  # forget gates begin open,
             self.lstm.bias_ih_l0.view(4, -1)[3] += 2  # and output gates
 

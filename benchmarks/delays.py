@@ -8,9 +8,9 @@ absolute errors below 0.49. There a net is one cell, 17 weights with peepholes, 
 gradients that end at the gates, and gets 10,000,000 streams and more.
 
 Here gradients go through everything (backpropagation through time), the optimizer is Adam, and nets
-learn from batches, in MSD of streams of five spikes. Both cells get the same streams, and first
-weights drawn alike. All trials run side by side. A net's streams are those it had seen when it
-first met the criterion, which is looked at after every 100 batches.
+learn from batches, in MSD of streams of five spikes. Both cells get the same streams and begin as
+the same nets, with peepholes of 0. All trials run side by side. A net's streams are those it had
+seen when it first met the criterion, which is looked at after every 100 batches.
 """
 
 from __future__ import annotations

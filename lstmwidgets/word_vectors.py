@@ -94,8 +94,10 @@ class WordVectors:
             For the words that have no vector: theirs are drawn from a normal distribution with the
             mean and the standard deviation of all numbers of the vectors found.
         standardised : bool
-            Whether each of the E numbers has mean 0 and deviation 1 over the first 10,000 words of
-            the table. A network likes its inputs so, and GloVe's numbers are far from it.
+            Whether vectors are made as a network likes its inputs: the mean vector is taken off,
+            all are given the same length, and then each of the E numbers has mean 0 and deviation
+            1 over the first 10,000 words of the table. GloVe's own lengths tell how frequent a
+            word is more than what it says.
 
         Returns
         -------
@@ -110,11 +112,13 @@ class WordVectors:
         matrix = random.normal(mean, spread, (len(words), self.size)).astype(np.float32)
         matrix[known] = found
         if standardised:
-            common = np.array(self.table[:COMMON], np.float64)
+            mean = np.array(self.table[:COMMON], np.float64).mean(0)
+            common = _of_one_length(self.table[:COMMON] - mean)
             deviation = common.std(0)
             # A number that never changes has no unit to divide by.
             scale = np.where(deviation > 1e-6, deviation, 1)
-            matrix = ((matrix - common.mean(0)) / scale).astype(np.float32)
+            centred = _of_one_length(matrix - mean) - common.mean(0)
+            matrix = (centred / scale).astype(np.float32)
         matrix[:1] = 0
         return matrix
 
@@ -134,6 +138,11 @@ class WordVectors:
 
     def __repr__(self) -> str:
         return f"WordVectors({self.name or 'unnamed'}: {len(self)} words, {self.size} numbers each)"
+
+
+def _of_one_length(rows: NDArray[np.float64]) -> NDArray[np.float64]:
+    lengths = np.linalg.norm(rows, axis=1, keepdims=True)
+    return rows / np.where(lengths > 1e-12, lengths, 1)
 
 
 def load_word_vectors(

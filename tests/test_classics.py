@@ -212,3 +212,41 @@ def test_delays_are_right_below_an_error_of_49_hundredths_at_every_spike():
 def test_what_makes_no_sense_is_refused(make, words):
     with pytest.raises(ValueError, match=words):
         make()
+
+
+def test_nets_that_learn_delays_side_by_side_learn_as_each_would_alone(monkeypatch):
+    """Batches, losses and clipping of one net must not reach into another's."""
+    from benchmarks import delay_trials
+
+    monkeypatch.setattr(delay_trials, "EVERY", 10**9)
+    task = SpikeDelays(4, (0, 1), 3)
+    taken: list[dict[str, torch.Tensor]] = []
+    adam = torch.optim.Adam
+
+    def spy(weights, lr):
+        weights = list(weights)
+        taken.append(weights)
+        return adam(weights, lr=lr)
+
+    monkeypatch.setattr(torch.optim, "Adam", spy)
+    delay_trials.learn("peephole", 2, task, trials=3, most=3 * delay_trials.BATCH)
+    draw = np.random.default_rng(0)
+    alone = [delay_trials.Net("peephole", 2, seed) for seed in range(3)]
+    optimizers = [adam(net.parameters(), lr=delay_trials.LR) for net in alone]
+    for _ in range(3):
+        batch = task.batch(3 * delay_trials.BATCH, seed=draw)
+        for n, (net, optimizer) in enumerate(zip(alone, optimizers, strict=True)):
+            rows = slice(n * delay_trials.BATCH, (n + 1) * delay_trials.BATCH)
+            target = batch.target[rows]
+            asked = ~target.isnan()
+            loss = torch.nn.functional.binary_cross_entropy_with_logits(
+                net(batch.x[rows])[asked], target[asked]
+            )
+            optimizer.zero_grad()
+            loss.backward()
+            torch.nn.utils.clip_grad_norm_(net.parameters(), delay_trials.CLIP)
+            optimizer.step()
+    for together, *parts in zip(taken[0], *(net.parameters() for net in alone), strict=True):
+        torch.testing.assert_close(
+            together.detach(), torch.stack(list(parts)), rtol=1e-3, atol=1e-5
+        )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from bokeh.models import (
+    BasicTicker,
     CDSView,
     ColumnDataSource,
     CrosshairTool,
@@ -103,6 +104,7 @@ def error_figure(
         In pixels.
     """
     plot = event_figure(axis, f"{metric} so far", height, metric.split()[-1].lower())
+    plot.yaxis.ticker = BasicTicker(desired_num_ticks=max(2, height // 60), num_minor_ticks=0)
     _fit_to_window(plot)
     line = plot.line(
         "event",
