@@ -21,9 +21,9 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from lstmwidgets.loop import Loop
 from lstmwidgets.models import SequenceModel
-from lstmwidgets.options import Options
+from lstmwidgets.training.loop import Loop
+from lstmwidgets.training.options import Options
 
 from .timing import Contestant, Figure, Target, Targets, race, ratio
 

@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 
 from .checks import check_size
 from .models import PADDING, SequenceModel
-from .series import as_tokens
 from .state import Gates, State
 from .stepper import Stepper
+from .training.series import as_tokens
 
 
 class Generated(NamedTuple):

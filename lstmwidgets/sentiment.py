@@ -14,7 +14,6 @@ from numpy.typing import NDArray
 from . import labels as of_labels
 from .checks import check_probability, check_size
 from .corpus import Corpus, Texts, pair, tokenized
-from .epochs import Epoch
 from .explanation import Explanation, explained
 from .models import SequenceModel
 from .pretrained import chosen_vectors, vocabulary_of, with_more_words
@@ -23,6 +22,7 @@ from .sentiment_files import read, write
 from .sentiment_result import SentimentResult, long_enough
 from .text import UNKNOWN_NUMBER, Vocabulary, WordVectors
 from .training import iter_fit, predict_proba
+from .training.epochs import Epoch
 
 try:
     from sklearn.base import BaseEstimator, ClassifierMixin  # type: ignore[import-untyped]

@@ -12,10 +12,11 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lstmwidgets import labels, memory
-from lstmwidgets.batches import IGNORED, POOL, Sequences, batches, bucketed
+from lstmwidgets import labels
 from lstmwidgets.models import SequenceModel
-from lstmwidgets.series import as_series, as_tokens, columns
+from lstmwidgets.training import memory
+from lstmwidgets.training.batches import IGNORED, POOL, Sequences, batches, bucketed
+from lstmwidgets.training.series import as_series, as_tokens, columns
 
 some_lengths = st.lists(st.integers(1, 9), min_size=1, max_size=12)
 

@@ -9,9 +9,8 @@ from itertools import pairwise
 
 import pytest
 
-from lstmwidgets import progress
-from lstmwidgets.epochs import Epoch, verdict
-from lstmwidgets.training import fit, iter_fit
+from lstmwidgets.training import fit, iter_fit, progress
+from lstmwidgets.training.epochs import Epoch, verdict
 
 from .trainings import means, model_of, noise, series
 

@@ -8,8 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from lstmwidgets import prediction
-from lstmwidgets.training import fit, predict
+from lstmwidgets.training import fit, predict, prediction
 
 from .trainings import QUIET, model_of, series
 

@@ -13,11 +13,10 @@ import pytest
 import torch
 from torch.optim.lr_scheduler import StepLR
 
-from lstmwidgets import examples
-from lstmwidgets.epochs import Epoch, FitResult
 from lstmwidgets.models import SequenceModel
-from lstmwidgets.objective import Objective
-from lstmwidgets.training import DivergedError, fit, iter_fit, predict
+from lstmwidgets.training import DivergedError, examples, fit, iter_fit, predict
+from lstmwidgets.training.epochs import Epoch, FitResult
+from lstmwidgets.training.objective import Objective
 
 from .trainings import QUIET, assert_equal, loader_of, means, model_of, noise, series, weights
 

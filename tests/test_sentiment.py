@@ -25,12 +25,12 @@ from sklearn.utils.estimator_checks import check_estimator, parametrize_with_che
 from sklearn.utils.validation import validate_data
 
 from lstmwidgets.cells import CELLS
-from lstmwidgets.epochs import Epoch
 from lstmwidgets.explanation import Explanation
 from lstmwidgets.models import load_model, save_model
 from lstmwidgets.sentiment import SentimentModel
 from lstmwidgets.sentiment_result import long_enough
 from lstmwidgets.text import UNKNOWN, WordVectors
+from lstmwidgets.training.epochs import Epoch
 
 GOOD = ["I love it", "so good", "a joy to use", "what a great phone", "not bad at all"]
 BAD = ["I hate it", "so bad", "a pain to use", "what a poor phone", "not good at all"]

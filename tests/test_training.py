@@ -17,12 +17,11 @@ from torch import nn
 from torch.optim.lr_scheduler import StepLR
 from torch.utils.data import DataLoader
 
-from lstmwidgets import examples
-from lstmwidgets.batches import IGNORED
 from lstmwidgets.cells import CELLS
 from lstmwidgets.models import load_model, save_model
-from lstmwidgets.objective import Objective
-from lstmwidgets.training import fit, iter_fit, predict, predict_proba
+from lstmwidgets.training import examples, fit, iter_fit, predict, predict_proba
+from lstmwidgets.training.batches import IGNORED
+from lstmwidgets.training.objective import Objective
 
 from .trainings import QUIET, loader_of, means, model_of, series, weights
 

@@ -55,7 +55,7 @@ def test_the_gpu_computes_what_the_cpu_does() -> None:
 
 
 def test_the_optimizer_is_fused_and_windows_carry_their_state() -> None:
-    from lstmwidgets.options import OPTIMIZERS
+    from lstmwidgets.training.options import OPTIMIZERS
 
     made = []
 

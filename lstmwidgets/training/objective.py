@@ -6,10 +6,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
+from ..models import SequenceModel
+from ..pooling import alive
+from ..state import State
 from .batches import IGNORED
-from .models import SequenceModel
-from .pooling import alive
-from .state import State
 
 
 class Objective(nn.Module):

@@ -8,10 +8,10 @@ from typing import Any
 
 from torch.utils.data import DataLoader
 
+from ..models import SequenceModel
 from . import examples
 from .batches import Sequences
 from .loaders import is_loader, scale_to_loader
-from .models import SequenceModel
 
 Source = Sequences | DataLoader[Any]
 

@@ -10,9 +10,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from . import labels as of_labels
+from .. import labels as of_labels
+from ..models import SequenceModel
 from .batches import Sequences
-from .models import SequenceModel
 from .series import as_series, as_tokens, check_finite_series, columns
 
 Array = NDArray[Any]

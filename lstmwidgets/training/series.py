@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from .checks import WHOLE
+from ..checks import WHOLE
 
 Array = NDArray[Any]
 

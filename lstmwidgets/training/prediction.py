@@ -10,10 +10,11 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from . import examples, labels
+from .. import labels
+from ..checks import check_size
+from ..models import SequenceModel
+from . import examples
 from .batches import Sequences, bucketed
-from .checks import check_size
-from .models import SequenceModel
 from .series import is_frame
 
 Array = NDArray[Any]

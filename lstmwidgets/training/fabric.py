@@ -6,7 +6,7 @@ from typing import Any
 
 import torch
 
-from .models import SequenceModel
+from ..models import SequenceModel
 
 
 def make_fabric(device: str | torch.device, precision: str, model: SequenceModel) -> Any:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from .models import SequenceModel
+from ..models import SequenceModel
 
 RISE = 0.05
 """A loss that has risen by this share has turned, and is not just unsteady."""

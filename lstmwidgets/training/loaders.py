@@ -9,10 +9,10 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader
 
+from ..checks import check_lengths
+from ..models import PADDING, SequenceModel, token_lengths
+from ..pooling import alive
 from .batches import IGNORED, Batch
-from .checks import check_lengths
-from .models import PADDING, SequenceModel, token_lengths
-from .pooling import alive
 
 
 def is_loader(data: object) -> bool:

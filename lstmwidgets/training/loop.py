@@ -16,19 +16,19 @@ import torch
 from torch import Tensor
 from torch.optim.lr_scheduler import ReduceLROnPlateau
 
+from ..labels import from_json, to_json
+from ..models import SequenceModel
+from ..state import State
 from . import checkpoints
 from .batches import Batch, Sequences, batches
 from .epochs import Epoch
 from .fabric import make_fabric
-from .labels import from_json, to_json
 from .loaders import loaded
 from .memory import check_memory
-from .models import SequenceModel
 from .objective import Objective
 from .options import Options
 from .progress import shown
 from .sources import Source, prepare
-from .state import State
 
 EVALUATION = 4
 """How many times as many sequences are side by side in validation, which keeps no gates."""
@@ -46,7 +46,7 @@ class Loop:
     epochs : list of Epoch
         Those that were run, before a resume too.
     stopped : str
-        As of `lstmwidgets.epochs.FitResult`.
+        As of `lstmwidgets.training.epochs.FitResult`.
     """
 
     def __init__(

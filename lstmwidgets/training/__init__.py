@@ -8,9 +8,9 @@ from typing import Any
 
 import torch
 
+from ..models import SequenceModel
 from .epochs import Epoch, FitResult
 from .loop import DivergedError, Loop
-from .models import SequenceModel
 from .options import OptimizerFactory, Options, ScheduleFactory
 from .prediction import predict, predict_proba
 

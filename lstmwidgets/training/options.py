@@ -12,8 +12,8 @@ from torch import Tensor
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import CosineAnnealingLR, LRScheduler, ReduceLROnPlateau
 
-from .checks import check_choice, check_positive, check_probability, check_size
-from .models import SequenceModel
+from ..checks import check_choice, check_positive, check_probability, check_size
+from ..models import SequenceModel
 
 OptimizerFactory = Callable[..., Optimizer]
 ScheduleFactory = Callable[[Optimizer], Any]

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import torch
 
+from ..models import SequenceModel
 from .batches import Sequences
-from .models import SequenceModel
 
 KEPT = 8
 """Numbers that a unit keeps for the backward pass at each step, at least: 4 gates, c, its tanh, h,

@@ -15,7 +15,7 @@ from typing import Any
 
 import torch
 
-from .files import written_whole
+from ..files import written_whole
 
 FORMAT = b"lstmwidgets checkpoint "
 VERSION = b"1"
