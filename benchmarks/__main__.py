@@ -18,6 +18,7 @@ from .machine import keep_to_one_thread, processor
 from .timing import RATIO, Figure, Targets
 
 BENCHMARKS = {
+    "epochs": "Training epochs beside bare loops, and bucketing",
     "steps": "One step of one stream",
     "keyed": "One step of each of 10,000 streams",
     "learning": "Predicting and learning one event at a time",

@@ -1,5 +1,6 @@
 """Pure functions that compute what the pictures show."""
 
+from .cost import Cost, cost
 from .excerpt import Excerpt
 from .gradient_flow import gradient_flow
 from .ordering import order_units
@@ -8,11 +9,13 @@ from .thinning import Thinned
 
 __all__ = [
     "QUANTITIES",
+    "Cost",
     "Excerpt",
     "Inspectable",
     "Recording",
     "Thinned",
     "as_recording",
+    "cost",
     "gradient_flow",
     "order_units",
 ]
