@@ -48,3 +48,20 @@ def check_task(
     if task == "forecasting" and vocabulary_size is not None:
         raise ValueError("task='forecasting' needs numbers: give input_size=")
     return output_size
+
+
+def check_heads(heads: object, hidden_size: int) -> None:
+    """Raise unless the hidden units can be shared out among so many heads."""
+    check_size("attention_heads", heads)
+    assert isinstance(heads, int)
+    if hidden_size % heads:
+        raise ValueError(
+            f"attention_heads must divide hidden_size={hidden_size} evenly, got {heads}"
+        )
+
+
+def check_ngrams(ngrams: object, vocabulary_size: object, pooling: object) -> None:
+    """Raise unless a model can have a layer of n-grams."""
+    check_size("ngrams", ngrams)
+    if vocabulary_size is None or pooling is None:
+        raise ValueError("ngrams= needs tokens (vocabulary_size=) and a pooling")

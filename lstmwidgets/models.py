@@ -18,7 +18,8 @@ from .checks import WHOLE, check_input, check_lengths, check_probability
 from .files import written_whole
 from .labels import from_json, to_json
 from .lstm import LSTM
-from .model_checks import check_inputs, check_task
+from .model_checks import check_heads, check_inputs, check_ngrams, check_task
+from .ngrams import Ngrams
 from .pooling import alive, pool
 from .state import State
 
@@ -55,6 +56,11 @@ class SequenceModel(nn.Module):
         What a sequence's hidden outputs become before the head: ``"last"``, ``"mean"``, ``"max"``,
         ``"attention"`` (their mean, weighted by the softmax of a learned score), or None: an output
         at every step.
+    attention_heads : int
+        Scores that attention pooling has, each for its own part of the hidden units.
+    ngrams : int
+        Of how many tokens and pairs of tokens a linear layer beside the LSTM shall know, see
+        `lstmwidgets.ngrams.Ngrams`; 0 leaves it out. It needs tokens and a pooling.
     dropout : float
         Probability with which embedded inputs, outputs between layers and the head's inputs are
         dropped while training.
@@ -66,9 +72,11 @@ class SequenceModel(nn.Module):
     embedding : torch.nn.Embedding or None
     lstm : LSTM
     attention : torch.nn.Linear or None
-        (H -> 1), the score of each step.
+        (H -> heads), the scores of each step.
     head : torch.nn.Linear
         (H -> K).
+    ngrams : Ngrams or None
+        Its outputs are added to the head's.
     input_mean, input_scale : Tensor
         (I,), taken off and divided by before the LSTM; 0 and 1 until `fit` has measured them.
     target_mean, target_scale : Tensor
@@ -109,6 +117,8 @@ class SequenceModel(nn.Module):
         cell: str = "standard",
         task: str = "regression",
         pooling: str | None = "last",
+        attention_heads: int = 1,
+        ngrams: int = 0,
         dropout: float = 0.0,
         device: torch.device | str | None = None,
         dtype: torch.dtype | None = None,
@@ -127,6 +137,8 @@ class SequenceModel(nn.Module):
             "cell": cell,
             "task": task,
             "pooling": pooling,
+            "attention_heads": attention_heads,
+            "ngrams": ngrams,
             "dropout": dropout,
         }
         self.input_size = input_size
@@ -146,8 +158,13 @@ class SequenceModel(nn.Module):
             self.embedding = nn.Embedding(vocabulary_size, inputs, padding_idx=PADDING, **place)
         self.attention: nn.Linear | None = None
         if pooling == "attention":
-            self.attention = nn.Linear(hidden_size, 1, **place)
+            check_heads(attention_heads, hidden_size)
+            self.attention = nn.Linear(hidden_size, attention_heads, **place)
         self.head = nn.Linear(hidden_size, output_size, **place)
+        self.ngrams: Ngrams | None = None
+        if ngrams:
+            check_ngrams(ngrams, vocabulary_size, pooling)
+            self.ngrams = Ngrams(ngrams, output_size, **place)
         for name, size in {"input": inputs, "target": output_size}.items():
             self.register_buffer(f"{name}_mean", torch.zeros(size, **place))
             self.register_buffer(f"{name}_scale", torch.ones(size, **place))
@@ -201,7 +218,7 @@ class SequenceModel(nn.Module):
         elif self.embedding is not None:
             lengths = token_lengths(x)
         hidden, after = self.lstm(self.inputs(self.standardised(x)), state, lengths=lengths)
-        output = self.outputs(hidden, lengths)
+        output = self.outputs(hidden, lengths, x)
         if self.scales_targets:
             output = output * self.target_scale + self.target_mean
             if self.pooling is None and lengths is not None:
@@ -217,7 +234,9 @@ class SequenceModel(nn.Module):
         embedded: Tensor = x if self.embedding is None else self.embedding(x)
         return drop(embedded, self.dropout, self.training)
 
-    def outputs(self, hidden: Tensor, lengths: Tensor | None = None) -> Tensor:
+    def outputs(
+        self, hidden: Tensor, lengths: Tensor | None = None, x: Tensor | None = None
+    ) -> Tensor:
         """Return the head's outputs, before `target_scale`, for hidden outputs of all steps.
 
         Parameters
@@ -226,6 +245,8 @@ class SequenceModel(nn.Module):
             Hidden output of the top layer, (B, T, H). What lies beyond a length is not looked at.
         lengths : Tensor of int, optional
             (B,), from 1 to T.
+        x : Tensor, optional
+            The tokens, (B, T), for a model with n-grams.
 
         Returns
         -------
@@ -236,6 +257,9 @@ class SequenceModel(nn.Module):
         output: Tensor = self.head(drop(pooled, self.dropout, self.training))
         if self.pooling is None and lengths is not None:
             output = output.where(alive(lengths, hidden.shape[1])[..., None], 0)
+        if self.ngrams is not None:
+            assert x is not None
+            output = output + self.ngrams(x)
         return output
 
     def run_padded(
@@ -252,7 +276,7 @@ class SequenceModel(nn.Module):
         training, this is up to three times as fast as `forward` on a CPU.
         """
         hidden, after = self.lstm(self.inputs(x), state)
-        return self.outputs(hidden, lengths), after
+        return self.outputs(hidden, lengths, x), after
 
     def grow_outputs(self, biases: Sequence[float]) -> None:
         """Give the head further outputs, of zero weights and these biases; the others stay."""
@@ -263,6 +287,8 @@ class SequenceModel(nn.Module):
         self.target_mean = torch.cat([self.target_mean, self.target_mean.new_zeros(more)])
         self.target_scale = torch.cat([self.target_scale, self.target_scale.new_ones(more)])
         head.out_features += more
+        if self.ngrams is not None:
+            self.ngrams.grow_outputs(more)
         self.output_size = self._config["output_size"] = head.out_features
 
     def grow_vocabulary(self, vectors: Tensor) -> None:

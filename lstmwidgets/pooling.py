@@ -19,7 +19,8 @@ def pool(
     """Return (B, H) from hidden outputs (B, T, H); without pooling these, zero beyond the lengths.
 
     With ``"attention"`` it is the mean weighted by the softmax, over the steps of a sequence, of
-    each step's learned score. What lies beyond a length (B,) is not looked at.
+    each step's learned score; each of several heads has a score for its own part of the units.
+    What lies beyond a length (B,) is not looked at.
     """
     if lengths is None:
         return _pool_all(pooling, hidden, attention)
@@ -35,9 +36,7 @@ def pool(
             return hidden.where(inside, -torch.inf).amax(1)
     assert attention is not None
     hidden = hidden.where(inside, 0)
-    share = attention(hidden).where(inside, -torch.inf).softmax(1)  # (B, T, 1)
-    pooled: Tensor = (share * hidden).sum(1)
-    return pooled
+    return _attended(hidden, attention(hidden).where(inside, -torch.inf))
 
 
 def _pool_all(pooling: str | None, hidden: Tensor, attention: nn.Linear | None) -> Tensor:
@@ -51,5 +50,14 @@ def _pool_all(pooling: str | None, hidden: Tensor, attention: nn.Linear | None) 
         case "max":
             return hidden.amax(1)
     assert attention is not None
-    pooled: Tensor = (attention(hidden).softmax(1) * hidden).sum(1)
+    return _attended(hidden, attention(hidden))
+
+
+def _attended(hidden: Tensor, scores: Tensor) -> Tensor:
+    """Return the weighted mean (B, H) of hidden outputs (B, T, H), by scores (B, T, heads)."""
+    share = scores.softmax(1)
+    if share.shape[2] == 1:
+        return (share * hidden).sum(1)
+    parts = hidden.reshape(*share.shape, -1)  # (B, T, heads, H / heads)
+    pooled: Tensor = (share[..., None] * parts).sum(1).flatten(1)
     return pooled

@@ -70,7 +70,8 @@ def with_more_words(
     larger = Vocabulary([*vocabulary, *words[: max(0, most - len(vocabulary))]])
     weights = model.state_dict()
     learned = weights["embedding.weight"]
-    table = torch.from_numpy(vectors.matrix(larger, 0, standardised=True)).to(learned)
+    first = torch.from_numpy(vectors.matrix(larger, 0, standardised=True)).to(learned)
+    table = first.repeat(1, learned.shape[1] // vectors.size)  # each of merged networks has its own
     table[: len(vocabulary)] = learned
     grown = SequenceModel(**{**model.config, "vocabulary_size": len(larger)})
     grown.to(learned.device).load_state_dict({**weights, "embedding.weight": table})

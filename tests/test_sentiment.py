@@ -27,6 +27,7 @@ from sklearn.utils.validation import validate_data
 from lstmwidgets.cells import CELLS
 from lstmwidgets.explanation import Explanation
 from lstmwidgets.models import load_model, save_model
+from lstmwidgets.online import from_model
 from lstmwidgets.sentiment import SentimentModel
 from lstmwidgets.sentiment_result import long_enough
 from lstmwidgets.text import UNKNOWN, WordVectors
@@ -36,7 +37,14 @@ GOOD = ["I love it", "so good", "a joy to use", "what a great phone", "not bad a
 BAD = ["I hate it", "so bad", "a pain to use", "what a poor phone", "not good at all"]
 TEXTS = [f"{text} {mark}" for text in [*GOOD, *BAD] for mark in ("", ".", "!", "...")]
 LABELS = ["positive"] * (len(TEXTS) // 2) + ["negative"] * (len(TEXTS) // 2)
-SMALL: dict[str, Any] = {"word_vectors": None, "hidden_size": 8, "epochs": 3, "seed": 1}
+SMALL: dict[str, Any] = {
+    "word_vectors": None,
+    "hidden_size": 8,
+    "epochs": 3,
+    "counts": 0.0,
+    "members": 1,
+    "seed": 1,
+}
 OPTIONS = {**SMALL, "epochs": 25, "lr": 0.01, "validation": None, "word_dropout": 0.0}
 
 
@@ -52,6 +60,37 @@ def small(**options: Any) -> SentimentModel:
 def test_it_learns_what_words_and_their_order_say(model: SentimentModel) -> None:
     assert model.score(TEXTS, LABELS) > 0.95
     assert list(model.predict(["not bad at all!", "not good at all!"])) == ["positive", "negative"]
+
+
+@pytest.mark.parametrize("refit", [True, False])
+@pytest.mark.parametrize("validation", [0.2, None])
+def test_members_and_counts_are_one_network(refit: bool, validation: float | None) -> None:
+    options = {"refit": refit, "validation": validation, "pooling": "attention"}
+    alone = small(**options).fit(TEXTS, LABELS)
+    model = small(**options, members=3, counts=0.5).fit(TEXTS, LABELS)
+    assert model.model_.lstm.hidden_size == 3 * alone.model_.lstm.hidden_size
+    assert model.model_.config["attention_heads"] == 3
+    assert model.model_.config["ngrams"] > 20
+    again = small(**options, members=3, counts=0.5).fit(TEXTS, LABELS)
+    assert (again.predict_proba(TEXTS) == model.predict_proba(TEXTS)).all()
+    # The first member is the one that would be alone.
+    learned = alone.model_.state_dict()["embedding.weight"]
+    first = model.model_.state_dict()["embedding.weight"][:, : learned.shape[1]]
+    assert first.equal(learned)
+    stream = from_model(model)
+    for text, expected in zip(TEXTS[:4], model.predict_proba(TEXTS[:4]), strict=True):
+        assert list(stream.predict_proba_one(text).values()) == pytest.approx(expected, abs=1e-6)
+        *_, (_, last) = stream.read_one(text)
+        assert list(last.values()) == pytest.approx(expected, abs=1e-6)
+        explanation = model.explain(text)
+        assert explanation.probabilities[-1] == pytest.approx(expected, abs=1e-6)
+
+
+def test_layer_norm_has_one_member() -> None:
+    with pytest.raises(ValueError, match="needs members=1"):
+        small(cell="layer_norm", members=2).fit(TEXTS, LABELS)
+    with pytest.raises(ValueError, match="counts must be"):
+        small(counts=-1.0).fit(TEXTS, LABELS)
 
 
 def test_probabilities_are_in_the_order_of_the_classes(model: SentimentModel) -> None:

@@ -228,7 +228,8 @@ class TrainedEstimator(base.Estimator):
         try:
             if isinstance(told, Tensor):
                 hidden, _ = self.model.lstm(self.model.inputs(told))
-                return self.model.outputs(hidden).reshape(-1, self.model.output_size)[-1]
+                output = self.model.outputs(hidden, None, told)
+                return output.reshape(-1, self.model.output_size)[-1]
             weight = self.model.head.weight
             state = type(told[0].state)(*(part.to(weight) for part in told[0].state))
             x = torch.from_numpy(np.stack([event.inputs for event in told])).to(weight)
@@ -274,7 +275,8 @@ class TrainedEstimator(base.Estimator):
         """Return the outputs (K,) at a whole sequence's end, and leave its last step to be seen."""
         trace = self.model.lstm.trace(self.model.inputs(x))
         self._seen = step_of(trace, -1)
-        return self.model.outputs(trace.hidden[-1]).reshape(-1, self.model.output_size)[-1].cpu()
+        output = self.model.outputs(trace.hidden[-1], None, x)
+        return output.reshape(-1, self.model.output_size)[-1].cpu()
 
     def _learn(self, loss: Tensor) -> None:
         """Take an optimizer's step, unless the loss or a gradient is not finite."""

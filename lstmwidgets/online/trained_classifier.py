@@ -108,10 +108,12 @@ class TrainedClassifier(TrainedEstimator, base.Classifier):
         """
         words = self._words(x)
         with torch.no_grad():
-            trace = self.model.lstm.trace(self.model.inputs(self._sequence(x)))
+            tokens = self._sequence(x)
+            trace = self.model.lstm.trace(self.model.inputs(tokens))
             for t, word in enumerate(words):
                 self._seen = step_of(trace, t)
-                output = self.model.outputs(trace.hidden[-1][:, : t + 1])
+                read = trace.hidden[-1][:, : t + 1]
+                output = self.model.outputs(read, None, tokens[:, : t + 1])
                 yield word, self._distribution(output.reshape(-1, self.model.output_size)[-1].cpu())
 
     @property
@@ -167,8 +169,11 @@ class TrainedClassifier(TrainedEstimator, base.Classifier):
         if len(classes) == self.model.output_size:
             head = self.model.head
             bias = float(head.bias.detach().logsumexp(0)) - math.log(self._seen_labels + 1)
-            old = head.weight, head.bias
+            old, ngrams = (head.weight, head.bias), self.model.ngrams
+            table = None if ngrams is None else ngrams.table
             self.model.grow_outputs([bias])
+            if ngrams is not None and table is not None:
+                self._follow(table, ngrams.table)
             self._follow(old[0], head.weight)
             self._follow(old[1], head.bias)
         classes.append(y)
@@ -194,5 +199,5 @@ def _as_long(value: Any, old: Tensor, new: Tensor) -> Any:
     if not isinstance(value, Tensor) or value.shape != old.shape:
         return value
     longer = value.new_zeros(new.shape)
-    longer[: len(value)] = value
+    longer[tuple(slice(size) for size in value.shape)] = value
     return longer
