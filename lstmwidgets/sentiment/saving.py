@@ -18,11 +18,11 @@ from typing import Any
 from safetensors import safe_open
 from safetensors.torch import save as safetensors_bytes
 
-from .files import written_whole
-from .labels import from_json, to_json
-from .models import load_model, save_model
-from .text import Vocabulary, WordVectors
-from .training.epochs import Epoch
+from ..files import written_whole
+from ..labels import from_json, to_json
+from ..models import load_model, save_model
+from ..text import Vocabulary, WordVectors
+from ..training.epochs import Epoch
 
 ENTRY = "sentiment"
 VERSION = 1

@@ -8,9 +8,9 @@ from itertools import chain
 
 import torch
 
-from .models import SequenceModel
-from .text import Vocabulary, WordVectors, load_word_vectors
-from .word_vectors import is_installed
+from ..models import SequenceModel
+from ..text import Vocabulary, WordVectors, load_word_vectors
+from ..word_vectors import is_installed
 
 PRETRAINED = "glove-50d"
 """What ``"auto"`` takes where it is installed."""

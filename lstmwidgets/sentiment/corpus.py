@@ -9,8 +9,8 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from . import labels as of_labels
-from .text import Tokenizer
+from .. import labels as of_labels
+from ..text import Tokenizer
 
 Texts = Sequence[str] | NDArray[Any]
 

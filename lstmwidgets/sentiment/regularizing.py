@@ -10,9 +10,9 @@ import torch
 from torch import Tensor
 from torch.nn.functional import dropout
 
-from .checks import check_probability
-from .models import PADDING, SequenceModel
-from .text import UNKNOWN_NUMBER
+from ..checks import check_probability
+from ..models import PADDING, SequenceModel
+from ..text import UNKNOWN_NUMBER
 
 
 @contextmanager

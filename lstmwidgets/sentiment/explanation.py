@@ -12,8 +12,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from .models import SequenceModel
-from .trace import Trace
+from ..models import SequenceModel
+from ..trace import Trace
 
 Array = NDArray[np.float64]
 

@@ -12,20 +12,20 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from . import labels as of_labels
-from .checks import check_probability, check_size
+from .. import labels as of_labels
+from ..checks import check_probability, check_size
+from ..merging import merged
+from ..models import SequenceModel
+from ..text import UNKNOWN_NUMBER, Vocabulary, WordVectors
+from ..training import iter_fit, predict_proba
+from ..training.epochs import Epoch
 from .corpus import Corpus, Texts, pair, tokenized
 from .counting import with_counts
 from .explanation import Explanation, explained
-from .merging import merged
-from .models import SequenceModel
 from .pretrained import chosen_vectors, vocabulary_of, with_more_words
 from .regularizing import dropping
-from .sentiment_files import read, write
-from .sentiment_result import SentimentResult, long_enough
-from .text import UNKNOWN_NUMBER, Vocabulary, WordVectors
-from .training import iter_fit, predict_proba
-from .training.epochs import Epoch
+from .result import SentimentResult, long_enough
+from .saving import read, write
 
 try:
     from sklearn.base import BaseEstimator, ClassifierMixin  # type: ignore[import-untyped]

@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from .training.epochs import FitResult
+from ..training.epochs import FitResult
 
 
 @dataclass(frozen=True)
