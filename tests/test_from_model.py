@@ -18,6 +18,7 @@ from lstmwidgets.models import SequenceModel, load_model, save_model
 from lstmwidgets.online import from_model
 from lstmwidgets.pooling import POOLINGS
 from lstmwidgets.text import Tokenizer, Vocabulary
+from lstmwidgets.training import fit, predict_proba
 
 NAMES = ["a", "b", "c"]
 ROWS = np.random.default_rng(0).normal(size=(12, 3))
@@ -307,3 +308,36 @@ def test_texts_need_a_vocabulary_and_models_a_task():
         from_model(torch.nn.Linear(1, 1))
     with pytest.raises(ValueError, match="next_token"):
         from_model(SequenceModel(vocabulary_size=5, task="next_token", pooling=None))
+
+
+@pytest.mark.parametrize("cell", CELLS)
+def test_every_cell_trains_exports_goes_online_and_comes_back(cell, tmp_path):
+    rng = np.random.default_rng(0)
+    rows = [rng.normal(size=(n, 3)).astype(np.float32) for n in rng.integers(4, 9, 40)]
+    labels = ["up" if row[:, 0].sum() > 0 else "down" for row in rows]
+    options = {"epochs": 12, "lr": 0.02, "seed": 0, "device": "cpu", "progress": False}
+    torch.manual_seed(0)
+    model = SequenceModel(3, 2, task="classification", hidden_size=8, cell=cell)
+    trained = fit(model, rows, labels, **options)
+    assert trained.epochs[-1].train_loss < trained.epochs[0].train_loss
+    save_model(model, tmp_path / "model.safetensors")
+    stream = from_model(load_model(tmp_path / "model.safetensors"), lr=0.01)
+    np.testing.assert_allclose(
+        [list(stream.predict_proba_one(row).values()) for row in rows],
+        predict_proba(model, rows),
+        atol=1e-5,
+    )
+    turned = ["down" if label == "up" else "up" for label in labels]
+    for _ in range(15):
+        for row, label in zip(rows[:8], turned[:8], strict=True):
+            stream.learn_one(row, label)
+    learned = [stream.predict_one(row) for row in rows[:8]]
+    assert sum(map(str.__eq__, learned, turned)) >= 6  # none, before
+    fit(stream.model, rows, labels, **options | {"epochs": 30})
+    np.testing.assert_allclose(
+        [list(stream.predict_proba_one(row).values()) for row in rows],
+        predict_proba(stream.model, rows),
+        atol=1e-5,
+    )
+    right = [stream.predict_one(row) == label for row, label in zip(rows, labels, strict=True)]
+    assert np.mean(right) > 0.9
