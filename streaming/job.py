@@ -86,9 +86,7 @@ class Job:
                 )
                 seed, before = folder.options["seed"], folder.load()
             if before is not None and before[0].finished:
-                notes.print(
-                    f"{self.checkpoint}: finished after {_count(before[0].events, 'event')}"
-                )
+                notes.print(f"finished after {_count(before[0].events, 'event')}: nothing to do")
                 return 0
             source = open_source(
                 self.source,
@@ -99,19 +97,14 @@ class Job:
             files.enter_context(closing(source))
             page = files.enter_context(written_whole(self.report)) if self.report else None
             kept = files.enter_context(written_whole(self.recording)) if self.recording else None
-            if before is None:
-                model = LSTMRegressor(
-                    self.hidden_size, cell=self.cell, window=self.window, seed=seed
-                )
-            else:
-                model = from_bytes(before[1], str(folder))
-                source.resume(before[0].offset)
-                notes.print(f"going on after {_count(before[0].events, 'event')}", highlight=False)
+            model = self._model(before and before[1], seed)
             events = Interruptible(source)
             with self._sink(folder, before and before[0]) as sink:
                 runner = StreamRunner(model, events, sink)
                 if before is not None:
                     runner.progress = before[0].progress
+                    source.resume(before[0].offset)
+                    notes.print(f"going on after {_count(runner.events, 'event')}")
                 record = RunRecord(runner)
                 due = Due(self.checkpoint_seconds)
                 for outcome in shown(runner.run(), runner, source, pace, notes):
@@ -128,6 +121,8 @@ class Job:
                 record.recording().save(kept)
             if page is not None:
                 facts = self._facts(runner, model, seed)
+                if before is not None:
+                    facts["drawn"] = f"from event {before[0].events:,} on"
                 title = f"Predicting {source.name}"
                 html = report_html(title, facts, record, runner.comparisons)
                 page.write_text(html, encoding="utf-8")
@@ -155,6 +150,16 @@ class Job:
             "window": self.window,
             "seed": self.seed,
         }
+
+    def _model(self, saved: bytes | None, seed: int) -> LSTMRegressor:
+        """Return the model of the last checkpoint, or a new one."""
+        if saved is None:
+            return LSTMRegressor(self.hidden_size, cell=self.cell, window=self.window, seed=seed)
+        try:
+            model: LSTMRegressor = from_bytes(saved, f"the model in {self.checkpoint}")
+        except ValueError as error:
+            raise StreamError(f"{error}; begin anew with another folder") from error
+        return model
 
     def _sink(
         self, folder: JobFolder | None, before: Saved | None

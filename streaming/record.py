@@ -45,7 +45,7 @@ class Snapshot:
 
 
 class RunRecord:
-    """Follows a runner, event by event.
+    """Follows a runner, event by event, from where it is on.
 
     Attributes
     ----------
@@ -56,12 +56,13 @@ class RunRecord:
 
     def __init__(self, runner: StreamRunner) -> None:
         self._runner = runner
+        self._before = runner.events
         self.points: Thinned[Point] = Thinned(POINTS)
         self.snapshots: Thinned[Snapshot] = Thinned(COLUMNS)
 
     def add(self, outcome: Outcome) -> None:
         """Take in the outcome that the runner has just yielded."""
-        position = self._runner.events - 1
+        position = self._runner.events - self._before - 1
         if self.points.wants(position):
             self.points.append(self._point(outcome))
         if isinstance(self._runner.model, Inspectable) and self.snapshots.wants(position):

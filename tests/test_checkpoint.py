@@ -13,8 +13,10 @@ from pathlib import Path
 
 import pytest
 
-from lstmwidgets.streaming import StreamError
+from lstmwidgets.online import LSTMRegressor
+from lstmwidgets.streaming import Event, StreamError, StreamRunner
 from lstmwidgets.streaming.checkpoint import Due, JobFolder, Saved, inspect
+from lstmwidgets.streaming.record import RunRecord
 
 COMMAND = [sys.executable, "-c", "from lstmwidgets.streaming.cli import main; main()", "stream"]
 SAVED = Saved(events=3, offset={"bytes": 7}, outputs={"a": 5}, progress={"events": 3})
@@ -133,10 +135,26 @@ def test_sigterm_ends_a_job_that_then_goes_on(tmp_path: Path) -> None:
     assert "it goes on" in told
     lines = (tmp_path / "predictions.jsonl").read_bytes().count(b"\n")
     assert lines == events_of(tmp_path / "job")  # nothing to be cut off
-    assert run(options(source, tmp_path)).returncode == 0
+    report = tmp_path / "report.html"
+    assert run(options(source, tmp_path, report=report)).returncode == 0
+    assert f"from event {lines:,} on" in report.read_text()
     whole = tmp_path / "whole"
     assert run(options(source, whole)).returncode == 0
     assert outcome(tmp_path) == outcome(whole)
+
+
+def test_a_record_begins_where_the_job_goes_on() -> None:
+    first = StreamRunner(LSTMRegressor(4, seed=1), [Event(n, {"a": n}, n) for n in range(30)])
+    outcomes = list(first.run())
+    later = [Event(n, {"a": n}, n) for n in range(30, 50)]
+    second = StreamRunner(first.model, later)
+    second.progress = json.loads(json.dumps(first.progress))
+    assert json.dumps(second.progress) == json.dumps(first.progress)
+    record = RunRecord(second)
+    for outcome in second.run():
+        record.add(outcome)
+    assert len(outcomes) + len(record.points.items) == second.events == 50
+    assert record.recording().steps.tolist() == list(range(30, 50))
 
 
 def test_standard_input_is_kept_and_gone_on_with(tmp_path: Path) -> None:
