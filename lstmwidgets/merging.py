@@ -27,8 +27,8 @@ def merged(models: Sequence[SequenceModel]) -> SequenceModel:
     Raises
     ------
     ValueError
-        If they differ in their options, read numbers, or have the layer-norm cell, which normalises
-        over all units of a layer.
+        If they differ in their options or scaling, read numbers, have n-grams, or the layer-norm
+        cell, which normalises over all units of a layer.
 
     Examples
     --------
@@ -49,6 +49,11 @@ def merged(models: Sequence[SequenceModel]) -> SequenceModel:
         raise ValueError("models can be merged if they have the same options and classes")
     if first.embedding is None:
         raise ValueError("models of tokens can be merged; these read numbers")
+    if first.ngrams is not None:
+        raise ValueError("models with ngrams cannot be merged; give them to the merged one")
+    scaling = {(str(each.target_mean), str(each.target_scale)) for each in models}
+    if len(scaling) > 1:
+        raise ValueError("the models' targets are scaled differently")
     if first.lstm.cell == "layer_norm":
         raise ValueError("the layer-norm cell normalises over all units: it cannot be merged")
     sizes = ("embedding_size", "hidden_size", "attention_heads")

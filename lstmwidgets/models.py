@@ -61,6 +61,9 @@ class SequenceModel(nn.Module):
     ngrams : int
         Of how many tokens and pairs of tokens a linear layer beside the LSTM shall know, see
         `lstmwidgets.ngrams.Ngrams`; 0 leaves it out. It needs tokens and a pooling.
+    series : int
+        How many series a forecast is of; `fit` sets it. Each has so many outputs at every value
+        ahead.
     dropout : float
         Probability with which embedded inputs, outputs between layers and the head's inputs are
         dropped while training.
@@ -119,6 +122,7 @@ class SequenceModel(nn.Module):
         pooling: str | None = "last",
         attention_heads: int = 1,
         ngrams: int = 0,
+        series: int = 1,
         dropout: float = 0.0,
         device: torch.device | str | None = None,
         dtype: torch.dtype | None = None,
@@ -139,6 +143,7 @@ class SequenceModel(nn.Module):
             "pooling": pooling,
             "attention_heads": attention_heads,
             "ngrams": ngrams,
+            "series": series,
             "dropout": dropout,
         }
         self.input_size = input_size
@@ -173,6 +178,15 @@ class SequenceModel(nn.Module):
     def config(self) -> dict[str, Any]:
         """The constructor's arguments but device and dtype: plain values that JSON can hold."""
         return dict(self._config)
+
+    @property
+    def series(self) -> int:
+        """How many series a forecast is of."""
+        return int(self._config["series"])
+
+    @series.setter
+    def series(self, series: int) -> None:
+        self._config["series"] = series
 
     @property
     def scales_targets(self) -> bool:

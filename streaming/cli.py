@@ -125,7 +125,8 @@ def stream(
         Path | None,
         typer.Option(
             help="Folder for checkpoints. Started again with the same options after a crash or "
-            "Ctrl-C, the job goes on as if nothing had happened.",
+            "Ctrl-C, the job goes on as if nothing had happened. What comes on standard input is "
+            "kept there; it has to go on where it stopped, or begin anew with the same header.",
             show_default=False,
         ),
     ] = None,

@@ -85,9 +85,6 @@ class Job:
                     JobFolder(self.checkpoint, self._identity(), {"seed": seed})
                 )
                 seed, before = folder.options["seed"], folder.load()
-            if before is not None and before[0].finished:
-                notes.print(f"finished after {_count(before[0].events, 'event')}: nothing to do")
-                return 0
             source = open_source(
                 self.source,
                 self.columns,
@@ -95,6 +92,11 @@ class Job:
                 journal=None if folder is None else folder.path / "input.journal",
             )
             files.enter_context(closing(source))
+            if before is not None and before[0].finished and not source.has_more(before[0].offset):
+                with self._sink(folder, before[0]):  # which looks whether all of it is there
+                    pass
+                notes.print(f"finished after {_count(before[0].events, 'event')}: nothing to do")
+                return 0
             page = files.enter_context(written_whole(self.report)) if self.report else None
             kept = files.enter_context(written_whole(self.recording)) if self.recording else None
             model = self._model(before and before[1], seed)
@@ -181,6 +183,7 @@ class Job:
         finished: bool = False,
     ) -> None:
         """Make a checkpoint. What the outputs hold is on the disk before it counts."""
+        source.sync()
         saved = Saved(
             events=runner.events,
             offset=source.offset,

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
+import os
 import random
 import signal
 import sqlite3
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
+from typing import BinaryIO
 
 import pytest
 
@@ -17,6 +20,7 @@ from lstmwidgets.online import LSTMRegressor
 from lstmwidgets.streaming import Event, StreamError, StreamRunner
 from lstmwidgets.streaming.checkpoint import Due, JobFolder, Saved, inspect
 from lstmwidgets.streaming.record import RunRecord
+from lstmwidgets.streaming.sources.journal import Journal
 
 COMMAND = [sys.executable, "-c", "from lstmwidgets.streaming.cli import main; main()", "stream"]
 SAVED = Saved(events=3, offset={"bytes": 7}, outputs={"a": 5}, progress={"events": 3})
@@ -177,6 +181,53 @@ def test_standard_input_is_kept_and_gone_on_with(tmp_path: Path) -> None:
     rest = [lines[0], *lines[len(kept) :]]  # the sender begins anew, with its header
     assert run(options("-", broken), input="".join(rest)).returncode == 0
     assert outcome(broken)[:2] == outcome(whole)[:2]
+
+
+def test_a_journal_loses_and_doubles_nothing(tmp_path: Path) -> None:
+    """The stream ends anywhere; then it goes on there, or its sender begins anew."""
+    draw = random.Random(0)
+    whole = b"".join(f"{n},{draw.random()}\n".encode() for n in range(3000))
+    whole = b"a,b\n" + whole
+    for trial in range(30):
+        path = tmp_path / f"journal {trial}"
+        cuts = sorted(draw.sample(range(len(whole)), 4))
+        begin = 0
+        for cut in [*cuts, len(whole)]:
+            anew = draw.random() < 0.5
+            sent = whole[:cut] if anew else whole[begin:cut]
+            with Journal(pipe_of(sent), path) as journal:
+                lines = list(journal)
+            assert b"".join(lines) == whole[:cut]
+            begin = cut
+        with Journal(pipe_of(b""), path) as journal:
+            journal.seek(len(b"".join(lines[:50])))
+            assert list(journal) == lines[50:]
+
+
+def pipe_of(data: bytes) -> BinaryIO:
+    """Return the end of a pipe that data comes out of."""
+    out, into = os.pipe()
+
+    def send() -> None:
+        with os.fdopen(into, "wb") as file:
+            file.write(data)
+
+    threading.Thread(target=send).start()
+    return os.fdopen(out, "rb")
+
+
+def test_a_file_that_has_grown_is_gone_on_with(tmp_path: Path) -> None:
+    source = write_readings(tmp_path / "readings.csv", 300)
+    lines = source.read_text().splitlines(keepends=True)
+    whole, grown = tmp_path / "whole", tmp_path / "grown"
+    assert run(options(source, whole)).returncode == 0
+    source.write_text("".join(lines[:201]))
+    assert run(options(source, grown)).returncode == 0
+    source.write_text("".join(lines))
+    assert run(options(source, grown)).returncode == 0
+    assert outcome(grown) == outcome(whole)
+    (grown / "predictions.jsonl").unlink()
+    assert "put the file back" in " ".join(run(options(source, grown)).stderr.split())
 
 
 def test_another_job_is_refused_with_the_difference(tmp_path: Path) -> None:

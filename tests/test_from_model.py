@@ -18,7 +18,7 @@ from lstmwidgets.models import SequenceModel, load_model, save_model
 from lstmwidgets.online import from_model
 from lstmwidgets.pooling import POOLINGS
 from lstmwidgets.text import Tokenizer, Vocabulary
-from lstmwidgets.training import fit, predict_proba
+from lstmwidgets.training import fit, predict, predict_proba
 
 NAMES = ["a", "b", "c"]
 ROWS = np.random.default_rng(0).normal(size=(12, 3))
@@ -341,3 +341,24 @@ def test_every_cell_trains_exports_goes_online_and_comes_back(cell, tmp_path):
     )
     right = [stream.predict_one(row) == label for row, label in zip(rows, labels, strict=True)]
     assert np.mean(right) > 0.9
+
+
+def test_labels_of_numpy_are_plain_and_predict_knows_who_has_come(tmp_path):
+    model = SequenceModel(3, 4, task="classification", hidden_size=4)
+    stream = from_model(model)
+    for label in np.array(["a", "b", "a"]):
+        stream.learn_one(ROWS, label)
+    assert set(predict(model, [ROWS.astype(np.float32)] * 5)) <= {"a", "b"}
+    save_model(model, tmp_path / "model.safetensors")
+    assert load_model(tmp_path / "model.safetensors").classes == ["a", "b"]
+    rows = [ROWS[n:].astype(np.float32) for n in range(6)]
+    fit(model, rows, ["a", "b", "c"] * 2, epochs=1, seed=0, device="cpu", progress=False)
+    assert model.classes == ["a", "b", "c"]
+
+
+def test_a_forecast_of_several_series_is_refused():
+    model = SequenceModel(3, 6, task="forecasting", pooling=None, hidden_size=4)
+    fit(model, [ROWS.astype(np.float32)], epochs=1, seed=0, device="cpu", progress=False)
+    assert model.series == 3
+    with pytest.raises(ValueError, match="this model forecasts 3 together"):
+        from_model(model, NAMES, target="a")

@@ -531,3 +531,12 @@ def test_words_never_seen_are_read_as_unknown(model: SentimentModel) -> None:
     assert np.array_equal(model.predict_proba(["zzz qqq"]), model.predict_proba(["xyzzy abc"]))
     assert UNKNOWN in model.vocabulary_
     assert isinstance(model.explain("zzz"), Explanation)
+
+
+def test_a_class_met_online_is_known_here_as_well() -> None:
+    model = small().fit(TEXTS, LABELS)
+    stream = from_model(model, lr=0.02)
+    for _ in range(60):
+        stream.learn_one("utterly new", "novel")
+    assert model.predict(["utterly new"]) == ["novel"]
+    assert list(model.classes_) == ["negative", "positive", "novel"]

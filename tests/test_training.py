@@ -15,10 +15,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
 from torch.optim.lr_scheduler import StepLR
-from torch.utils.data import DataLoader
+from torch.utils.data import DataLoader, TensorDataset
 
 from lstmwidgets.cells import CELLS
-from lstmwidgets.models import load_model, save_model
+from lstmwidgets.models import SequenceModel, load_model, save_model
 from lstmwidgets.training import examples, fit, iter_fit, predict, predict_proba
 from lstmwidgets.training.batches import IGNORED
 from lstmwidgets.training.objective import Objective
@@ -369,3 +369,18 @@ def test_dataloaders_of_labels_tokens_and_steps() -> None:
     )
     assert result.epochs[0].validation_loss is not None
     assert steps.input_mean.item() == pytest.approx(float(x[:, :4].mean()))
+
+
+@pytest.mark.parametrize("pooling", ["last", "mean"])
+def test_padding_in_a_loader_of_tokens_is_no_word(pooling: str) -> None:
+    rng = np.random.default_rng(0)
+    texts = [rng.integers(1, 9, n).tolist() for n in rng.integers(2, 8, 40)]
+    labels = torch.tensor([int(3 in text) for text in texts])
+    padded = torch.nn.utils.rnn.pad_sequence([torch.tensor(one) for one in texts], True)
+    loader = DataLoader(TensorDataset(padded, labels), batch_size=10)
+    torch.manual_seed(0)
+    options = {"vocabulary_size": 9, "task": "classification", "hidden_size": 4}
+    model = SequenceModel(None, 2, **options, pooling=pooling)
+    (epoch,) = iter_fit(model, loader, validation=loader, epochs=1, seed=0, device="cpu")
+    right = predict(model, texts) == labels.numpy()
+    assert epoch.validation_score == pytest.approx(right.mean())

@@ -135,7 +135,7 @@ def _flops(model: LSTM | SequenceModel) -> int:
         if model.embedding is None:
             total += 2 * lstm.input_size  # standardised
         if model.attention is not None:
-            total += 2 * hidden + 1
+            total += model.attention.out_features * (2 * hidden + 1)
         if model.pooling is None:
             total += model.output_size * (2 * hidden + 1)
     return total

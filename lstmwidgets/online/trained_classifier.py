@@ -156,6 +156,7 @@ class TrainedClassifier(TrainedEstimator, base.Classifier):
 
     def _place(self, y: Any) -> int:
         """Return a class's output, after making one if it is new."""
+        y = y.item() if hasattr(y, "item") else y  # NumPy's are not for files
         try:
             hash(y)
         except TypeError as error:

@@ -102,6 +102,10 @@ class TrainedForecaster(TrainedEstimator, Forecaster):
         window: int = 16,
         clip: float = 1.0,
     ) -> None:
+        if model.series > 1:
+            raise ValueError(
+                f"a River forecaster is of one series; this model forecasts {model.series} together"
+            )
         if features is None and model.input_size == 1:
             features, target = ["y"], "y"
         if features is None or target not in features:
@@ -111,7 +115,6 @@ class TrainedForecaster(TrainedEstimator, Forecaster):
             )
         self.target = target
         super().__init__(model, features, optimizer=optimizer, lr=lr, window=window, clip=clip)
-        self._steps = 0
 
     @property
     def horizon(self) -> int:

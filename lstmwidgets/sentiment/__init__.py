@@ -209,11 +209,12 @@ class SentimentModel(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # s
             If a text is missing, empty or no string; if there are not as many labels as texts, or
             one class only; if a validation label is unknown. The message says what and where.
         """
+        trained = False
         try:
             for _ in self.iter_fit(texts, labels, validation=validation):
-                pass
+                trained = True
         except KeyboardInterrupt:
-            if not self.result_.epochs:
+            if not trained:
                 raise
         return self
 
@@ -274,6 +275,9 @@ class SentimentModel(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # s
     def predict(self, texts: Texts) -> NDArray[Any]:
         """Return the likeliest label of each text, (N,)."""
         chosen = self.predict_proba(texts).argmax(1)
+        known = self.model_.classes or []
+        if len(self.classes_) != len(known):  # it has met another one online
+            self.classes_ = of_labels.as_array(known, np.arange(len(known)))
         labels: NDArray[Any] = self.classes_[chosen]
         return labels
 

@@ -148,6 +148,9 @@ def set_classes(model: SequenceModel, examples: Examples) -> None:
                 "model.classes to all labels before"
             )
         model.classes = classes
+    room = model.output_size - len(model.classes)  # of a model that has begun online
+    new = [label for label in classes if label not in model.classes]
+    model.classes += new[: max(0, room)]
 
 
 def scale_to(model: SequenceModel, examples: Examples) -> None:
@@ -225,6 +228,7 @@ def _ahead(model: SequenceModel, x: list[Array], targets: Any) -> Examples:
             f"output_size={model.output_size} must be a multiple of the {width} series that are "
             "forecast: so many values ahead, times the series"
         )
+    model.series = width
     inputs, ahead = [], []
     for n, (one, values) in enumerate(zip(x, series, strict=True)):
         steps = len(one) - horizon

@@ -92,7 +92,8 @@ def _parts(parts: Any, model: SequenceModel, n: int) -> tuple[Tensor, Tensor | N
             f"{type(parts).__name__}"
         )
     if len(parts) == 2:
-        return parts[0], None, parts[1]
+        tokens = model.embedding is not None
+        return parts[0], token_lengths(parts[0]) if tokens else None, parts[1]
     x, lengths, y = parts
     lengths = check_lengths(lengths, *x.shape[:2]).to(model.head.weight.device)
     return x, lengths, y

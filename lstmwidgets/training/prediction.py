@@ -90,6 +90,8 @@ def _outputs(model: SequenceModel, data: Any, batch_size: int, target: Any) -> l
     """Return outputs before `target_scale`, on the CPU: (N, K), or (T, K) for each sequence."""
     check_size("batch_size", batch_size)
     names = [target] if isinstance(target, str) else list(target or ())
+    # A classification that has begun online may have met fewer classes than it has room for.
+    known = len(_classes(model)) if model.task == "classification" else model.output_size
     x = examples.read_inputs(model, data, () if model.task == "forecasting" else names)
     flat, lengths = examples.inputs(model, x)
     sequences = Sequences(flat, torch.zeros(len(x)), lengths, every_step=False)
@@ -98,7 +100,7 @@ def _outputs(model: SequenceModel, data: Any, batch_size: int, target: Any) -> l
     model.eval()
     try:
         for chosen, output in _runs(model, sequences, batch_size):
-            for n, one in zip(chosen.tolist(), output, strict=True):
+            for n, one in zip(chosen.tolist(), output[..., :known], strict=True):
                 found[n] = one if model.pooling is not None else one[: int(lengths[n])]
     finally:
         model.train(training)

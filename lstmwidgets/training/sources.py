@@ -6,6 +6,7 @@ import zlib
 from dataclasses import dataclass
 from typing import Any
 
+import torch
 from torch.utils.data import DataLoader
 
 from ..models import SequenceModel
@@ -95,6 +96,6 @@ def _checksum(source: Source | None) -> str | None:
         return None if source is None else "DataLoader"
     total = 0
     for part in (source.x, source.y, source.lengths):
-        numbers: Any = part.cpu().contiguous().numpy()
+        numbers: Any = part.cpu().contiguous().view(torch.uint8).numpy()
         total = zlib.crc32(numbers, total)
     return f"{len(source)} sequences of {len(source.x)} steps, checksum {total:08x}"

@@ -81,16 +81,15 @@ class JsonLines:
 def _opened_at(path: Path, length: int) -> BinaryIO:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
+        size = path.stat().st_size if path.exists() else 0
+        if size < length:
+            raise StreamError(
+                f"{path} has {size:,} bytes, and {length:,} had been written at the last "
+                "checkpoint; put the file back, or begin anew with another --checkpoint folder"
+            )
         file = path.open("r+b" if length else "wb")
     except OSError as error:
         raise StreamError(f"cannot write {path}: {error.strerror}") from error
-    size = file.seek(0, os.SEEK_END)
-    if size < length:
-        file.close()
-        raise StreamError(
-            f"{path} has {size:,} bytes, and {length:,} had been written at the last checkpoint; "
-            "put the file back, or begin anew with another --checkpoint folder"
-        )
     file.truncate(length)
     file.seek(length)
     return file

@@ -85,6 +85,14 @@ class Source(ABC):
     def progress(self) -> float | None:
         """Share of the source that has been read, from 0 to 1; None if nobody can know."""
 
+    def has_more(self, offset: dict[str, Any]) -> bool:
+        """Say whether something has come behind an offset at which the source had ended."""
+        del offset
+        return False
+
+    def sync(self) -> None:  # noqa: B027  # most sources keep nothing
+        """Bring to the disk what the source keeps for `resume`."""
+
     @property
     @abstractmethod
     def offset(self) -> dict[str, Any]:

@@ -123,6 +123,15 @@ class CsvFile(Source):
             "types": {name: kinds[parse] for name, parse in self._parsers.items()},
         }
 
+    def has_more(self, offset: dict[str, Any]) -> bool:
+        """Say whether the file has grown."""
+        return self._size is not None and self._size > int(offset["bytes"])
+
+    def sync(self) -> None:
+        """Bring the journal of standard input to the disk."""
+        if isinstance(self._file, Journal):
+            self._file.sync()
+
     def resume(self, offset: dict[str, Any]) -> None:
         """Go on at a byte."""
         if self._size is not None and offset["bytes"] > self._size:

@@ -3,20 +3,30 @@
 from __future__ import annotations
 
 import os
+import select
+import signal
+import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO, Self
 
 from ..errors import StreamError
 
+BLOCK = 65_536
+
 
 class Journal:
-    """Reads lines of a stream, and writes each to a file before it passes it on.
+    """Reads lines of a stream, and writes what comes to a file before it passes it on.
 
     When the file has lines already, they come first: those that were read before a crash. What the
-    stream then brings is taken for what comes after them; a repeated first line, the header of a
-    sender that has started anew, is left out.
+    stream then brings is taken for what comes after them. A sender that has started anew is known
+    by the first line, the header: then all that is equal to the journal, from its beginning on, is
+    left out.
+
+    What has been taken from the stream is in the file, but for the moment between the two: a
+    `kill -9` at that very moment loses a block.
 
     Parameters
     ----------
@@ -28,12 +38,14 @@ class Journal:
 
     def __init__(self, stream: BinaryIO, path: Path) -> None:
         self._stream = stream
+        self._path = path
         try:
-            path.touch()
-            self._kept = path.open("r+b")
+            self._writer = path.open("ab", buffering=0)
+            self._kept = path.open("rb")
+            self._before = path.open("rb")
         except OSError as error:
             raise StreamError(f"cannot write {path}: {error.strerror}") from error
-        self._cut_half_a_line()
+        self._comparing = self._size() > 0
 
     def __enter__(self) -> Self:
         return self
@@ -48,45 +60,72 @@ class Journal:
 
     def __iter__(self) -> Iterator[bytes]:
         """Yield the lines kept, from where `seek` has put it, and then those that come."""
-        while line := self._kept.readline():  # for, unlike it, would make tell and seek unusable
-            yield line
-        first = self._first()
-        for number, line in enumerate(self._stream):
-            if number == 0 and line == first:
+        while True:
+            line = self._kept.readline()
+            if line.endswith(b"\n"):
+                yield line
                 continue
-            self._kept.write(line)
-            self._kept.flush()
-            yield line
+            self._kept.seek(-len(line), os.SEEK_CUR)  # half a line, or none: there must be more
+            if not self._take():
+                if line:
+                    yield self._kept.readline()
+                return
 
     def seek(self, offset: int) -> None:
         """Go on from a byte of the journal."""
-        if offset > os.fstat(self._kept.fileno()).st_size:
-            raise StreamError(f"{self._kept.name} is shorter than it was; begin anew")
+        if offset > self._size():
+            raise StreamError(f"{self._path} is shorter than it was; begin anew")
         self._kept.seek(offset)
 
+    def sync(self) -> None:
+        """Bring the journal to the disk; closed, it is there."""
+        if not self._writer.closed:
+            os.fsync(self._writer.fileno())
+
     def close(self) -> None:
-        """Close the journal and the stream."""
-        self._kept.close()
-        self._stream.close()
+        """Bring the journal to the disk, and close it and the stream."""
+        self.sync()
+        for file in (self._writer, self._kept, self._before, self._stream):
+            file.close()
 
-    def _first(self) -> bytes:
-        place = self._kept.tell()
-        self._kept.seek(0)
-        first = self._kept.readline()
-        self._kept.seek(place)
-        return first
+    def _size(self) -> int:
+        return os.fstat(self._writer.fileno()).st_size
 
-    def _cut_half_a_line(self) -> None:
-        """Cut off what a crash has left of a line: it was never passed on."""
-        size = end = self._kept.seek(0, os.SEEK_END)
-        while end:
-            begin = max(0, end - 65_536)
-            self._kept.seek(begin)
-            found = self._kept.read(end - begin).rfind(b"\n")
-            end = begin + found + 1
-            if found >= 0:
-                break
-            end = begin
-        if end != size:
-            self._kept.truncate(end)
-        self._kept.seek(0)
+    def _take(self) -> bool:
+        """Bring a block from the stream into the journal; return False at the stream's end."""
+        if sys.platform != "win32":
+            select.select([self._stream], [], [])  # here a signal may end the wait
+        with _signals_held():
+            block = self._stream.read1(BLOCK)  # type: ignore[attr-defined]  # of buffered files
+            ended = not block
+            self._writer.write(self._new(block) if self._comparing else block)
+        return not ended
+
+    def _new(self, block: bytes) -> bytes:
+        """Return what of a block a sender that began anew has not sent before."""
+        kept = self._before.read(len(block))
+        if block and kept == block:
+            return b""
+        self._comparing = False
+        pairs = enumerate(zip(kept, block, strict=False))
+        same = next((n for n, (a, b) in pairs if a != b), min(len(kept), len(block)))
+        place = self._before.tell() - len(kept) + same
+        if place == self._size():
+            return block[same:]
+        # It goes on otherwise than before: from the beginning of the line that differs.
+        self._before.seek(0)
+        read = self._before.read(place)
+        return read[read.rfind(b"\n") + 1 :] + block[same:]
+
+
+@contextmanager
+def _signals_held() -> Iterator[None]:
+    """Let signals wait: what was taken from a stream must get into the journal."""
+    if sys.platform == "win32":
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
