@@ -62,6 +62,14 @@ def events_of(folder: Path) -> int:
     return 0 if saved is None else saved.events
 
 
+def wait_for_checkpoint(process: subprocess.Popen[str], folder: Path, before: int = 0) -> None:
+    """Wait until a running job has made a checkpoint, or has ended."""
+    deadline = time.monotonic() + 120
+    while process.poll() is None and events_of(folder / "job") <= before:
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
 def outcome(folder: Path) -> tuple[bytes, object, str]:
     """Return the predictions, the model and the rest of what the last checkpoint holds."""
     with sqlite3.connect(folder / "job" / "job.sqlite") as database:
@@ -83,8 +91,7 @@ def kill_often(source: Path, folder: Path, kills: int, seed: int = 0) -> int:
         process = subprocess.Popen(
             options(source, folder), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
         )
-        while process.poll() is None and events_of(folder / "job") <= before:
-            time.sleep(0.02)
+        wait_for_checkpoint(process, folder, before)
         time.sleep(draw.random() * 0.25)
         process.send_signal(signal.SIGKILL)
         _, told = process.communicate()
@@ -131,8 +138,7 @@ def test_sigterm_ends_a_job_that_then_goes_on(tmp_path: Path) -> None:
     process = subprocess.Popen(
         options(source, tmp_path), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
     )
-    while process.poll() is None and not events_of(tmp_path / "job"):
-        time.sleep(0.02)
+    wait_for_checkpoint(process, tmp_path)
     process.send_signal(signal.SIGTERM)
     _, told = process.communicate(timeout=60)
     assert process.returncode == 128 + signal.SIGTERM
@@ -171,8 +177,7 @@ def test_standard_input_is_kept_and_gone_on_with(tmp_path: Path) -> None:
     )
     process.stdin.write("".join(lines[:1500]))
     process.stdin.flush()
-    while process.poll() is None and events_of(broken / "job") < 1000:
-        time.sleep(0.02)
+    wait_for_checkpoint(process, broken)
     process.kill()
     process.wait()
     process.stdin.close()
