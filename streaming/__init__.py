@@ -1,7 +1,15 @@
 """Running predictions on streams: sources, the predict-emit-learn loop, sinks and reports."""
 
 from .errors import StreamError
-from .events import Event, Outcome, Prediction
+from .events import BadRecord, Event, LateTarget, Outcome, Prediction
 from .runner import StreamRunner
 
-__all__ = ["Event", "Outcome", "Prediction", "StreamError", "StreamRunner"]
+__all__ = [
+    "BadRecord",
+    "Event",
+    "LateTarget",
+    "Outcome",
+    "Prediction",
+    "StreamError",
+    "StreamRunner",
+]

@@ -38,8 +38,8 @@ class Saved(msgspec.Struct, frozen=True, kw_only=True):
         How many have gone through.
     offset : dict
         Where the source goes on; its own affair.
-    outputs : dict of str to int
-        Length of each output file in bytes.
+    outputs : dict of str to dict
+        Where each sink goes on, by its name; its own affair.
     progress : dict
         What the runner has counted.
     finished : bool
@@ -48,7 +48,7 @@ class Saved(msgspec.Struct, frozen=True, kw_only=True):
 
     events: int
     offset: dict[str, Any]
-    outputs: dict[str, int]
+    outputs: dict[str, dict[str, Any]]
     progress: dict[str, Any]
     finished: bool = False
 

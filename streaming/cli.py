@@ -193,8 +193,9 @@ def inspect(
         return
     typer.echo(f"{'events':14} {saved.events:,}{', finished' if saved.finished else ''}")
     typer.echo(f"{'model':14} {size:,} bytes")
-    for path, length in saved.outputs.items():
-        typer.echo(f"{path:14} {length:,} bytes")
+    for name, place in saved.outputs.items():
+        at = ", ".join(f"{number:,} {what}" for what, number in place.items())
+        typer.echo(f"{name:14} {at}")
 
 
 def _names(listed: str) -> tuple[str, ...]:

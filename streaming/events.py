@@ -3,33 +3,60 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 import msgspec
+from msgspec import UNSET, UnsetType
 
 
-@dataclass(frozen=True, slots=True)
-class Event:
-    """One reading.
+class Event(msgspec.Struct, frozen=True):
+    """One record of a source: a reading, or the label of an earlier one.
 
     Attributes
     ----------
-    id : int
-        Position in the stream, from 0.
+    id : int or str
+        What labels that come later name it by: the value of the source's id column, and without
+        one the position in the stream, from 0.
     x : mapping
         Features by name.
     y : float or None
         Target; None if the event came without one.
     time : datetime or None
         When it happened, if the source says so.
+    key : str or None
+        Which of several streams it belongs to, such as a sensor's name; None where there is one.
     """
 
-    id: int
+    id: int | str
     x: Mapping[str, Any]
     y: float | None
     time: datetime | None = None
+    key: str | None = None
+
+
+class BadRecord(msgspec.Struct, frozen=True):
+    """A record that could not be read.
+
+    Attributes
+    ----------
+    source : str
+        Name of the source.
+    place : str
+        Where in it, as in ``"line 7"``.
+    problem : str
+        What was expected, and what came.
+    raw : str
+        The record, as far as it is text.
+    """
+
+    source: str
+    place: str
+    problem: str
+    raw: str
+
+    def __str__(self) -> str:
+        return f"{self.source}, {self.place}: {self.problem}"
 
 
 class Prediction(msgspec.Struct, frozen=True):
@@ -37,21 +64,44 @@ class Prediction(msgspec.Struct, frozen=True):
 
     Attributes
     ----------
-    id : int
+    id : int or str
         The event's.
     prediction : float or None
         None as long as no target was learned: there is nothing yet to predict from.
     target : float or None
         The target, if it came with the event.
+    key : str
+        The event's, where there are keys.
     """
 
-    id: int
+    id: int | str
     prediction: float | None
     target: float | None
+    key: str | UnsetType = UNSET
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
+class LateTarget(msgspec.Struct, frozen=True):
+    """A target that came after its event.
+
+    Attributes
+    ----------
+    id : int or str
+        The event's.
+    prediction : float or None
+        What was predicted for it at the time.
+    target : float
+        The target.
+    key : str
+        The event's, where there are keys.
+    """
+
+    id: int | str
+    prediction: float | None
+    target: float
+    key: str | UnsetType = UNSET
+
+
+class Outcome(msgspec.Struct, frozen=True):
     """An event, what was predicted for it, and what simple forecasts would have said.
 
     Attributes
@@ -60,8 +110,11 @@ class Outcome:
     prediction : float or None
     baselines : mapping
         Predictions of the baselines by name, None where one has none.
+    late : bool
+        Whether the event was predicted before, and it is its target that has come now.
     """
 
     event: Event
     prediction: float | None
     baselines: Mapping[str, float | None]
+    late: bool = False

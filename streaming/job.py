@@ -171,7 +171,7 @@ class Job:
         if folder is None:
             return JsonLines(self.predictions)
         outputs = {} if before is None else before.outputs
-        return JsonLines(self.predictions, outputs.get(str(self.predictions), 0))
+        return JsonLines(self.predictions, outputs.get(str(self.predictions), {}))
 
     def _save(
         self,
@@ -187,7 +187,7 @@ class Job:
         saved = Saved(
             events=runner.events,
             offset=source.offset,
-            outputs={} if sink is None else {str(sink.path): sink.flush()},
+            outputs={} if sink is None else {sink.name: sink.flush()},
             progress=runner.progress,
             finished=finished,
         )

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator
-from dataclasses import replace
 from typing import Any, Protocol
+
+import msgspec
 
 from .baselines import Baseline, Comparison, LastValue, SameTimeYesterday, forecasts
 from .events import Event, Outcome, Prediction
+from .sinks import Sink
 
 
 class Regressor(Protocol):
@@ -19,13 +21,6 @@ class Regressor(Protocol):
 
     def learn_one(self, x: Any, y: Any) -> None:
         """Learn an event's target."""
-
-
-class Sink(Protocol):
-    """What predictions are written to."""
-
-    def write(self, prediction: Prediction) -> None:
-        """Take in one prediction."""
 
 
 class StreamRunner:
@@ -71,7 +66,7 @@ class StreamRunner:
         """Yield each event's outcome once its prediction is emitted and its target is learned."""
         for event in self.source:
             if event.y is not None and not math.isfinite(event.y):
-                event = replace(event, y=None)
+                event = msgspec.structs.replace(event, y=None)
             prediction = self.model.predict_one(event.x) if self._learned else None
             if self.sink is not None:
                 self.sink.write(Prediction(event.id, prediction, event.y))

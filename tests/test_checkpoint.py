@@ -23,7 +23,7 @@ from lstmwidgets.streaming.record import RunRecord
 from lstmwidgets.streaming.sources.journal import Journal
 
 COMMAND = [sys.executable, "-c", "from lstmwidgets.streaming.cli import main; main()", "stream"]
-SAVED = Saved(events=3, offset={"bytes": 7}, outputs={"a": 5}, progress={"events": 3})
+SAVED = Saved(events=3, offset={"bytes": 7}, outputs={"a": {"bytes": 5}}, progress={"events": 3})
 
 
 def write_readings(path: Path, events: int) -> Path:

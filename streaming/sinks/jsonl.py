@@ -1,22 +1,23 @@
-"""Predictions as JSON Lines: one object a line."""
+"""Records as JSON Lines: one object a line."""
 
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
-from typing import BinaryIO, Self
+from typing import Any, BinaryIO, Self
 
 import msgspec
 
 from ..errors import StreamError
-from ..events import Prediction
 from ..files import written_whole
+from .base import Sink
 
 
-class JsonLines:
-    r"""Writes predictions to a file, one JSON object a line.
+class JsonLines(Sink):
+    r"""Writes records to a file, one JSON object a line.
 
     By itself the file appears when all of it is written: leaving the context by an exception leaves
     no file, and an older one of the same name as it was. For a job with checkpoints the file is
@@ -27,8 +28,8 @@ class JsonLines:
     ----------
     path : Path
         The file; its folder is made if need be.
-    length : int, optional
-        Write in place after so many bytes, what lies behind them is cut off; 0 begins a new file.
+    at : mapping, optional
+        Write in place, from the place on that `flush` has returned; ``{}`` begins a new file.
 
     Raises
     ------
@@ -38,6 +39,7 @@ class JsonLines:
     Examples
     --------
     >>> import tempfile
+    >>> from lstmwidgets.streaming import Prediction
     >>> path = Path(tempfile.mkdtemp()) / "predictions.jsonl"
     >>> with JsonLines(path) as sink:
     ...     sink.write(Prediction(id=0, prediction=None, target=2.5))
@@ -45,9 +47,10 @@ class JsonLines:
     '{"id":0,"prediction":null,"target":2.5}\n'
     """
 
-    def __init__(self, path: Path, length: int | None = None) -> None:
+    def __init__(self, path: Path, at: Mapping[str, Any] | None = None) -> None:
         self.path = path
-        self._length = length
+        self.name = str(path)
+        self._length = None if at is None else int(at.get("bytes", 0))
         self._encoder = msgspec.json.Encoder()
         self._open = ExitStack()
 
@@ -67,15 +70,15 @@ class JsonLines:
     ) -> None:
         self._open.__exit__(kind, error, traceback)
 
-    def write(self, prediction: Prediction) -> None:
+    def write(self, record: msgspec.Struct) -> None:
         """Write one line."""
-        self._file.write(self._encoder.encode(prediction) + b"\n")
+        self._file.write(self._encoder.encode(record) + b"\n")
 
-    def flush(self) -> int:
+    def flush(self) -> dict[str, Any]:
         """Bring all lines to the disk; return the file's length in bytes."""
         self._file.flush()
         os.fsync(self._file.fileno())
-        return self._file.tell()
+        return {"bytes": self._file.tell()}
 
 
 def _opened_at(path: Path, length: int) -> BinaryIO:

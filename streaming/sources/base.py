@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from typing import Any
 
 from ..errors import StreamError
-from ..events import Event
+from ..events import BadRecord, Event
+
+WAIT = 0.2
+"""Seconds that a source waits at most before it says that nothing has come."""
 
 
 @dataclass(frozen=True)
@@ -25,12 +28,21 @@ class Columns:
         Columns to leave out.
     text : tuple of str
         Columns to read as text even where they look like numbers.
+    key : str or None
+        The column that says which stream an event belongs to; no feature unless it is named as one.
+    id : str or None
+        The column that names an event, for labels that come later; no feature either.
+    time : str or None
+        The column that says when an event was; by default the first one with datetimes.
     """
 
     target: str | None = None
     features: tuple[str, ...] = ()
     drop: tuple[str, ...] = ()
     text: tuple[str, ...] = ()
+    key: str | None = None
+    id: str | None = None
+    time: str | None = None
 
     def check(self, source: str, available: Collection[str]) -> None:
         """Raise if a column is named that the source does not have."""
@@ -54,7 +66,8 @@ class Columns:
 
     def is_feature(self, name: str) -> bool:
         """Say whether a column is to be read as a feature."""
-        chosen = name in self.features if self.features else name != self.target
+        others = (self.target, self.key, self.id)
+        chosen = name in self.features if self.features else name not in others
         return chosen and name not in self.drop
 
 
@@ -66,15 +79,41 @@ class Source(ABC):
     name : str
         For people, as in titles and errors.
     skipped : int
-        Rows left out so far because they could not be read.
+        Records left out so far because they could not be read.
+    replayable : bool
+        Whether `resume` can go back to any offset. What cannot is delivered at most once.
+    on_bad : callable, optional
+        What to do with a record that cannot be read: it is called and the record left out. None
+        raises a StreamError.
     """
 
     name: str
     skipped: int = 0
+    replayable: bool = True
+    on_bad: Callable[[BadRecord], None] | None = None
 
     @abstractmethod
-    def __iter__(self) -> Iterator[Event]:
-        """Yield the events."""
+    def __iter__(self) -> Iterator[Event | None]:
+        """Yield the events, and None whenever the next one has to be waited for.
+
+        After None the next item may take `WAIT` seconds; if nothing has come by then, it is None
+        again. So whoever reads can deal with what he has, stop, or make a checkpoint.
+        """
+
+    def refuse(self, record: BadRecord) -> None:
+        """Hand a record that cannot be read to `on_bad` and count it.
+
+        Raises
+        ------
+        StreamError
+            If there is no `on_bad`.
+        """
+        if self.on_bad is None:
+            raise StreamError(
+                f"{record}; correct it, or pass --skip-bad-rows to leave such records out"
+            )
+        self.skipped += 1
+        self.on_bad(record)
 
     @abstractmethod
     def close(self) -> None:
