@@ -13,7 +13,6 @@ from ..checks import check_probability, check_size
 from .estimator import Features
 from .numeric import NumericEstimator, target_in
 from .optimizers import OptimizerFactory
-from .target import Recent
 
 ERRORS = 512
 """How many of the last one-step errors prediction intervals are made from."""
@@ -191,7 +190,7 @@ class LSTMForecaster(NumericEstimator, Forecaster):
     def step_one(self, x: Features | None = None) -> float:
         """Forecast the next value and go on as if it had come, without learning."""
         forecast = self._step(x or {})
-        self._suppose(forecast, self._base())
+        self._remember(forecast, forecast - self._base())
         return forecast
 
     def _futures(
@@ -215,20 +214,11 @@ class LSTMForecaster(NumericEstimator, Forecaster):
                     forecast = self._mixed(self._own(base), base)
                     values[path, step] = forecast + missed[step] * unit
                     learner.advance(self._inputs)
-                    self._suppose(values[path, step], base)
+                    self._remember(values[path, step], values[path, step] - base)
         finally:
             learner.put_back(carry)
             self._put_recent(recent)
         return values
-
-    def _suppose(self, y: float, base: float) -> None:
-        """Go on as if y had come; learn nothing."""
-        if not self._target.has_learned:  # what stands for a forecast then is no value
-            return
-        last = self._target.recent.last
-        self._target.recent = Recent(y, 0.0 if last is None else y - last, y - base)
-        if self._experts is not None:
-            self._experts.observe(self._features, y)
 
 
 def _events(horizon: int, xs: Sequence[Features] | None) -> Sequence[Features]:

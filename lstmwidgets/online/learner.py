@@ -21,6 +21,7 @@ from ..kernels.step import KINDS
 from ..lstm import LSTM
 from ..state import Gates, State
 from .optimizers import CompiledOptimizer, OptimizerFactory, TorchOptimizer, find_optimizer
+from .streams import Window
 from .weights import draw_weights, grown_moments, input_row, transplant
 
 Array = NDArray[Any]
@@ -110,6 +111,10 @@ class OnlineLearner:
     input_errors : ndarray
         dL/dx of the window's inputs after `learn`, (T, room), the oldest first.
     """
+
+    _tape: Array
+    _inputs: Array
+    _traces: Array
 
     def __init__(
         self,
@@ -341,6 +346,52 @@ class OnlineLearner:
         if self._traces.size:
             self._traces[:] = 0
             transplant(carry.sizes, carry.traces, self._sizes, self._traces)
+
+    def swap(self, window: Window | None) -> Window:
+        """Go on with another stream, and return what the one before has left; nothing is copied.
+
+        Parameters
+        ----------
+        window : Window or None
+            What `swap` has returned for that stream; None begins one.
+
+        Raises
+        ------
+        ValueError
+            If it comes from a learner of another kind or size.
+        """
+        filled = int(self._clock[kernels.FILLED])
+        before = Window(filled, self._tape, self._inputs, self._traces, self._sizes)
+        if window is None:
+            window = self._new_window()
+        elif window.sizes is not self._sizes:
+            window = self._fitted(window)
+        self._clock[kernels.FILLED] = window.filled
+        self._tape, self._inputs, self._traces = window.tape, window.inputs, window.traces
+        return before
+
+    def _new_window(self) -> Window:
+        """Return the window of a stream's beginning."""
+        return Window(
+            0,
+            np.zeros_like(self._tape),
+            np.zeros_like(self._inputs),
+            np.zeros_like(self._traces),
+            self._sizes,
+        )
+
+    def _fitted(self, window: Window) -> Window:
+        """Return a window in this learner's sizes: it may have grown since."""
+        filled, tape, inputs, traces, sizes = window
+        if np.array_equal(sizes, self._sizes) and traces.size == self._traces.size:
+            return window._replace(sizes=self._sizes)
+        fitted = self._new_window()
+        before = self.swap(fitted)
+        try:
+            self.put_back(Carry(tape[: filled + 1], inputs[:filled, 0], traces, sizes))
+        finally:
+            self.swap(before)
+        return fitted._replace(filled=filled)
 
     def grow_inputs(self, new_names: Iterable[str]) -> None:
         """Add inputs. Predictions stay as they are until a new input differs from zero."""

@@ -12,6 +12,7 @@ from .estimator import Features, LSTMEstimator
 from .experts import Experts
 from .features import NUMBER, is_missing, number_in
 from .learner import OnlineLearner
+from .streams import OpenStream, stream_from_bytes, stream_to_bytes
 from .target import Recent, TargetScaler
 
 LOSSES = ("absolute", "huber", "squared", "quantile")
@@ -83,9 +84,72 @@ class NumericEstimator(LSTMEstimator):
         base = self._base()
         return self._mixed(self._own(base), base)
 
+    def stream_to_bytes(self, stream: OpenStream) -> bytes:
+        """Return a stream that `swap_stream` has taken out, in bytes, to be kept somewhere."""
+        return stream_to_bytes(stream, self._blocks)
+
+    def stream_from_bytes(self, data: bytes) -> OpenStream:
+        """Return the stream that `stream_to_bytes` wrote, to go on bit for bit.
+
+        Raises
+        ------
+        ValueError
+            If the data is no stream of such a model.
+        """
+        length = 1 if self.gradient == "eligibility" else self.window
+        window, recent, targets = stream_from_bytes(data, length, self._blocks)
+        return OpenStream(window, (Recent(*recent), targets))
+
+    @property
+    def _blocks(self) -> int:
+        """How many blocks of a memory a step reads: h and c, or the gates as well."""
+        return 6 if self.cell == "full_gate_recurrence" else 2
+
+    def learn_late(self, x: Features, y: float, stream: OpenStream | None) -> None:
+        """Learn a target that comes after later events, from the state that its own started with.
+
+        The event itself has been seen before, by `step_one`, and the state has gone on; it stays as
+        it is, but the target is the last one known from now on.
+
+        Parameters
+        ----------
+        x : dict
+            The event's features.
+        y : float
+            Its target.
+        stream : OpenStream or None
+            The stream as it was before the event, such as `stream_from_bytes` makes of what
+            `stream_to_bytes` wrote then; it is used up. None if the event was the first.
+        """
+        if self._learner is None:
+            raise ValueError("the model has not seen an event yet; step_one comes first")
+        now = self.swap_stream(stream)
+        try:
+            self._read(self._encoder.encode(x))
+            target = target_in(y)
+            self._learn_read(target)
+            surprise = self._target.recent.surprise
+        finally:
+            self.swap_stream(now)
+        if target is not None:
+            self._remember(target, surprise)
+
+    def _remember(self, y: float, surprise: float) -> None:
+        """Take in a target as the last one known; learn nothing."""
+        if not self._target.has_learned:  # what stands for a forecast then is no value
+            return
+        last = self._target.recent.last
+        self._target.recent = Recent(y, 0.0 if last is None else y - last, surprise)
+        if self._experts is not None:
+            self._experts.observe(self._features, y)
+
     def _learn_target(self, x: Features, y: float | None) -> None:
         target = target_in(y)
         self._read(self._take_in(x))
+        self._learn_read(target)
+
+    def _learn_read(self, target: float | None) -> None:
+        """Learn the target of the event that was read."""
         assert self._learner is not None
         base = self._base()
         if target is None:

@@ -1,0 +1,165 @@
+"""Streams that take turns in one model: as separate as if each had one, weights aside."""
+
+from __future__ import annotations
+
+import copy
+import random
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from lstmwidgets.online import LSTMClassifier, LSTMRegressor
+from lstmwidgets.online.learner import TRACED_CELLS
+
+CELLS = ("standard", "peephole", "full_gate_recurrence", "coupled", "layer_norm")
+RULES = [(c, "tbptt") for c in CELLS] + [(c, "eligibility") for c in TRACED_CELLS]
+KEYS = "abc"
+
+
+def events(count: int, seed: int) -> list[tuple[str, dict[str, Any], float | None]]:
+    """Return events of three keys; features appear midway, and some targets are missing."""
+    draw = random.Random(seed)
+    made = []
+    for n in range(count):
+        x: dict[str, Any] = {"a": draw.gauss(0, 1), "b": draw.random() < 0.5}
+        if n > count // 2:
+            x |= {"late": draw.random(), "word": draw.choice(["x", "y"]), "more": n, "most": -n}
+        y = None if draw.random() < 0.2 else draw.gauss(3, 1)
+        made.append((draw.choice(KEYS), x, y))
+    return made
+
+
+def run(
+    model: LSTMRegressor, stream: list[tuple[str, dict[str, Any], float | None]], how: str
+) -> list[float]:
+    """Play the events, each key with a state of its own, and return the predictions."""
+    states: dict[str, Any] = dict.fromkeys(KEYS)
+    predictions = []
+    for key, x, y in stream:
+        if how == "copied":
+            model.set_state(states[key])
+        elif how == "swapped":
+            model.swap_stream(states[key])
+        else:
+            kept = states[key]
+            model.swap_stream(kept and model.stream_from_bytes(kept))
+        predictions.append(model.predict_one(x))
+        model.learn_one(x, y)
+        if how == "copied":
+            states[key] = model.get_state()
+        else:
+            stream_out = model.swap_stream(None)
+            assert stream_out is not None
+            states[key] = stream_out if how == "swapped" else model.stream_to_bytes(stream_out)
+    return predictions
+
+
+@pytest.mark.parametrize(("cell", "gradient"), RULES)
+@pytest.mark.parametrize("layers", [1, 2])
+def test_swapped_kept_and_copied_states_are_the_same(cell: str, gradient: str, layers: int) -> None:
+    model = LSTMRegressor(5, layers, cell=cell, gradient=gradient, window=3, seed=1)
+    stream = events(60, seed=layers)
+    copied = run(copy.deepcopy(model), stream, "copied")
+    assert run(copy.deepcopy(model), stream, "swapped") == copied
+    assert run(copy.deepcopy(model), stream, "in bytes") == copied
+
+
+@settings(max_examples=20, deadline=None)
+@given(seed=st.integers(0, 1000), window=st.integers(1, 6), cut=st.integers(0, 40))
+def test_a_stream_in_bytes_goes_on_bit_for_bit(seed: int, window: int, cut: int) -> None:
+    model = LSTMRegressor(4, window=window, seed=seed)
+    stream = events(50, seed)
+    for _, x, y in stream[:cut]:
+        model.learn_one(x, y)
+    other = copy.deepcopy(model)
+    taken = model.swap_stream(None)
+    if taken is not None:
+        model.swap_stream(model.stream_from_bytes(model.stream_to_bytes(taken)))
+        assert np.array_equal(model.activations, other.activations)
+    for _, x, y in stream[cut:]:
+        assert model.predict_one(x) == other.predict_one(x)
+        model.step_one(x) if y is None else model.learn_one(x, y)
+        other.step_one(x) if y is None else other.learn_one(x, y)
+    assert np.array_equal(model._learner._parameters, other._learner._parameters)
+
+
+def test_a_new_stream_is_a_beginning() -> None:
+    model = LSTMRegressor(4, seed=1)
+    assert model.swap_stream(None) is None
+    for n in range(10):
+        model.learn_one({"a": n}, n)
+    reset = copy.deepcopy(model)
+    reset.reset_state()
+    assert model.swap_stream(None) is not None
+    assert model.predict_one({"a": 3}) == reset.predict_one({"a": 3})
+
+
+@pytest.mark.parametrize("damage", ["", "cut", "other", "longer"])
+def test_what_is_no_stream_is_refused(damage: str) -> None:
+    model, other = LSTMRegressor(4, window=3, seed=1), LSTMRegressor(5, window=9, seed=1)
+    for n in range(10):
+        model.learn_one({"a": n}, n)
+        other.learn_one({"a": n}, n)
+    kept = model.stream_to_bytes(model.swap_stream(None))
+    if damage == "other":
+        model.learn_one({"a": 1}, 1)
+        with pytest.raises(ValueError, match="another kind or size"):
+            model.swap_stream(other.swap_stream(None))
+        assert np.isfinite(model.predict_one({"a": 1}))
+        return
+    if damage == "longer":
+        kept = other.stream_to_bytes(other.swap_stream(None))
+    data = {"": b"", "cut": kept[:-3], "longer": kept}[damage]
+    with pytest.raises(ValueError, match="not the numbers of a stream"):
+        model.stream_from_bytes(data)
+    fresh = LSTMRegressor(4, window=3, seed=1)
+    with pytest.raises(ValueError, match="not seen an event"):
+        fresh.swap_stream(model.stream_from_bytes(model.stream_to_bytes(model.swap_stream(None))))
+
+
+def test_a_late_target_is_learned_from_the_state_that_its_event_started_with() -> None:
+    """Learned at once by one model, and two events later by the other: nothing came between."""
+    model = LSTMRegressor(6, window=4, seed=1)
+    for n in range(30):
+        model.learn_one({"a": n % 7}, n % 7)
+    prompt = copy.deepcopy(model)
+    before = model.stream_to_bytes(model.swap_stream(None))
+    model.swap_stream(model.stream_from_bytes(before))
+    prompt.swap_stream(prompt.stream_from_bytes(before))
+    prompt.learn_one({"a": 2}, 2.5)
+
+    model.step_one({"a": 2})
+    state = model.activations.copy()
+    for x in ({"a": 3}, {"a": 4}):
+        model.step_one(x)
+    state = model.activations.copy()
+    model.learn_late({"a": 2}, 2.5, model.stream_from_bytes(before))
+    assert np.array_equal(model.activations, state)
+    assert model._target.recent.last == 2.5
+    assert model._experts._scalars.tolist() == prompt._experts._scalars.tolist()
+    ours, theirs = model._learner.parameters(), prompt._learner.parameters()
+    for name, weight in ours.items():  # the features' scale has seen two events more
+        np.testing.assert_allclose(weight, theirs[name], atol=2e-3)
+
+
+def test_late_targets_alone_teach_a_model() -> None:
+    model = LSTMRegressor(8, window=4, seed=1)
+    waiting: list[Any] = []
+    misses = []
+    for n in range(400):
+        x, y = {"a": n % 5}, float((n % 5) ** 2)
+        taken = model.swap_stream(None)
+        waiting.append((x, y, taken and model.stream_to_bytes(taken)))
+        model.swap_stream(taken and model.stream_from_bytes(waiting[-1][2]))
+        misses.append(abs(model.step_one(x) - y))
+        if len(waiting) > 3:
+            x, y, kept = waiting.pop(0)
+            model.learn_late(x, y, kept and model.stream_from_bytes(kept))
+    assert np.mean(misses[-50:]) < 0.2 * np.mean(misses[:50])
+
+
+def test_others_have_no_bytes() -> None:
+    assert not hasattr(LSTMClassifier(), "stream_to_bytes")
