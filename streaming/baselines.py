@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections import deque
-from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -143,8 +142,3 @@ def _comparable(time: datetime) -> datetime:
     """Take times without a zone for UTC, so that a stream with both kinds can be ordered."""
     aware = time if time.tzinfo else time.replace(tzinfo=UTC)
     return aware.replace(microsecond=0)
-
-
-def forecasts(baselines: list[Baseline], event: Event) -> Mapping[str, float | None]:
-    """Return every baseline's forecast by name."""
-    return {baseline.name: baseline.predict(event) for baseline in baselines}

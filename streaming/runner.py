@@ -4,13 +4,22 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator
+from time import perf_counter
 from typing import Any, Protocol
 
 import msgspec
+from msgspec import UNSET
 
-from .baselines import Baseline, Comparison, LastValue, SameTimeYesterday, forecasts
-from .events import Event, Outcome, Prediction
+from lstmwidgets.online.numeric import NumericEstimator
+
+from .baselines import Baseline, Comparison, LastValue, SameTimeYesterday
+from .errors import StreamError
+from .events import Event, LateTarget, Outcome, Prediction
+from .keyed import KeyedStream, KeyedStreams
+from .latency import Latency
+from .serving import Served, Serving, batches
 from .sinks import Sink
+from .waiting import WaitingEvents
 
 
 class Regressor(Protocol):
@@ -31,17 +40,31 @@ class StreamRunner:
     model : Regressor
         A River regressor. One with `step_one`, as `LSTMRegressor` has, also advances its state on
         events without a target.
-    source : iterable of Event
-        The stream.
+    source : iterable of Event or None
+        The stream; None where nothing has come for a moment.
     sink : Sink, optional
         Where predictions go.
+    keys : KeyedStreams, optional
+        Gives every key a state of its own.
+    waiting : WaitingEvents, optional
+        Lets events wait for their targets, and leaves out events that come twice. By default a
+        target that does not come with its event is not known.
+    late_sink : Sink, optional
+        Where targets go that come late.
+    serving : Serving, optional
+        Predicts, and nothing is learned; then events are predicted many at a time.
 
     Attributes
     ----------
     events : int
-        How many events have gone through.
+        How many events were predicted.
     comparisons : list of Comparison
-        Running errors of the model beside repeating the last value and the same hour yesterday.
+        Running errors of the model beside repeating the last value (of the same key) and, without
+        keys, the same hour yesterday.
+    latency : Latency
+        From when an event came to when its prediction was handed to the sink.
+    at_rest : bool
+        Whether all that was taken from the source has been dealt with, as a checkpoint needs it.
 
     Examples
     --------
@@ -53,40 +76,177 @@ class StreamRunner:
     (True, 96.0)
     """
 
-    def __init__(self, model: Regressor, source: Iterable[Event], sink: Sink | None = None) -> None:
+    def __init__(
+        self,
+        model: Regressor,
+        source: Iterable[Event | None],
+        sink: Sink | None = None,
+        *,
+        keys: KeyedStreams | None = None,
+        waiting: WaitingEvents | None = None,
+        late_sink: Sink | None = None,
+        serving: Serving | None = None,
+    ) -> None:
         self.model = model
         self.source = source
         self.sink = sink
+        self.keys = keys
+        self.waiting = waiting
+        self.late_sink = late_sink
+        self.serving = serving
         self.events = 0
+        self.latency = Latency()
+        self.at_rest = True
         self._learned = 0
-        self._baselines: list[Baseline] = [LastValue(), SameTimeYesterday()]
+        self._step_one = getattr(model, "step_one", None)
+        self._last = LastValue()
+        self._baselines: list[Baseline] = [self._last]
+        if keys is None:
+            self._baselines.append(SameTimeYesterday())
         self.comparisons = [Comparison(baseline.name) for baseline in self._baselines]
 
-    def run(self) -> Iterator[Outcome]:
-        """Yield each event's outcome once its prediction is emitted and its target is learned."""
+    def run(self) -> Iterator[Outcome | None]:
+        """Yield each event's outcome once its prediction is emitted and its target is learned.
+
+        Yields None where the source does: nothing has come for a moment.
+        """
+        if self.serving is not None:
+            yield from self._serve(self.serving)
+            return
         for event in self.source:
-            if event.y is not None and not math.isfinite(event.y):
-                event = msgspec.structs.replace(event, y=None)
+            if event is None:
+                yield None
+                continue
+            came = perf_counter()
+            event = _usable(event)
+            if self.waiting is not None and not self.waiting.is_new(event):
+                yield self._learn_late(self.waiting, event)
+                continue
+            entry = self._enter(event.key)
             prediction = self.model.predict_one(event.x) if self._learned else None
-            if self.sink is not None:
-                self.sink.write(Prediction(event.id, prediction, event.y))
-            outcome = Outcome(event, prediction, forecasts(self._baselines, event))
-            for comparison in self.comparisons:
-                comparison.add(outcome)
-            self._learn(event)
-            self.events += 1
+            outcome = self._emit(event, prediction, came)
+            if self.waiting is not None:
+                self._remember(self.waiting, outcome)
+            self._learn(event, entry)
             yield outcome
 
-    def _learn(self, event: Event) -> None:
+    def _serve(self, serving: Serving) -> Iterator[Outcome | None]:
+        """Predict in batches; what is predicted does not depend on where they are cut."""
+        for batch in batches(self.source, serving.batch):
+            self.at_rest = False
+            outcomes: list[Outcome | None] = []
+            new: list[tuple[Event, float]] = []
+            for event, came in batch:
+                event = _usable(event)
+                if self.waiting is None or self.waiting.is_new(event):
+                    new.append((event, came))
+                    continue
+                outcomes += self._serve_new(serving, new)
+                new = []
+                outcomes.append(self._learn_late(self.waiting, event))
+            outcomes += self._serve_new(serving, new)
+            for outcome in outcomes[:-1]:
+                yield outcome
+            self.at_rest = True
+            yield outcomes[-1] if outcomes else None
+
+    def _serve_new(self, serving: Serving, new: list[tuple[Event, float]]) -> list[Outcome]:
+        """Predict events that were not seen before."""
+        outcomes = []
+        predictions = serving.predict([event for event, _ in new])
+        for (event, came), prediction in zip(new, predictions, strict=True):
+            entry = self._enter(event.key)
+            outcome = self._emit(event, prediction, came)
+            if self.waiting is not None:
+                self._remember(self.waiting, outcome)
+            if event.y is not None:
+                self._show(event, event.y, entry)
+            outcomes.append(outcome)
+        return outcomes
+
+    def _emit(self, event: Event, prediction: float | None, came: float) -> Outcome:
+        """Hand a prediction to the sink, and compare it with the baselines'."""
+        if self.sink is not None:
+            key = UNSET if event.key is None else event.key
+            self.sink.write(Prediction(event.id, prediction, event.y, key))
+        self.latency.add(perf_counter() - came)
+        forecasts = {baseline.name: baseline.predict(event) for baseline in self._baselines}
+        outcome = Outcome(event, prediction, forecasts)
+        self._compare(outcome)
+        self.events += 1
+        return outcome
+
+    def _compare(self, outcome: Outcome) -> None:
+        for comparison in self.comparisons:
+            comparison.add(outcome)
+
+    def _enter(self, key: str | None) -> Served | KeyedStream | None:
+        """Go on with a key's stream, and what the baselines know of it."""
+        entry: Served | KeyedStream
+        if self.serving is not None:
+            entry = self.serving.enter(key)
+        elif self.keys is None:
+            return None
+        elif key is None:
+            raise StreamError("an event has no key; every one needs it where there are keys")
+        else:
+            entry = self.keys.enter(key)
+        self._last.state = entry.last
+        return entry
+
+    def _learn(self, event: Event, entry: Served | KeyedStream | None) -> None:
         if event.y is None:
-            step_one = getattr(self.model, "step_one", None)
-            if step_one is not None:
-                step_one(event.x)
+            if self._step_one is not None:
+                self._step_one(event.x)
             return
         self.model.learn_one(event.x, event.y)
         self._learned += 1
+        self._show(event, event.y, entry)
+
+    def _show(self, event: Event, target: float, entry: Served | KeyedStream | None) -> None:
+        """Show a target to the baselines."""
         for baseline in self._baselines:
-            baseline.learn(event, event.y)
+            baseline.learn(event, target)
+        if entry is not None:
+            entry.last = self._last.state
+
+    def _remember(self, waiting: WaitingEvents, outcome: Outcome) -> None:
+        """Let an event wait for its target, with the state that it starts with."""
+        state = b""
+        if outcome.event.y is None and self.serving is None:
+            stream = getattr(self.model, "open_stream", None)
+            if stream is not None and isinstance(self.model, NumericEstimator):
+                state = self.model.stream_to_bytes(stream)
+        waiting.add(self.events, outcome.event, outcome.prediction, outcome.baselines, state)
+
+    def _learn_late(self, waiting: WaitingEvents, event: Event) -> Outcome | None:
+        """Learn a target that comes late; None if nobody waits for it."""
+        known = waiting.take(event)
+        if known is None or event.y is None:
+            return None
+        x, entry = known.features, self._enter(known.key)
+        if self.serving is not None:
+            self.serving.remember(known.key, event.y, known.prediction)
+        elif isinstance(self.model, NumericEstimator):
+            before = self.model.stream_from_bytes(known.stream) if known.stream else None
+            self.model.learn_late(x, event.y, before)
+        else:
+            self.model.learn_one(x, event.y)
+        self._learned += 1
+        past = Event(known.id, x, event.y, known.time, known.key)
+        self._show(past, event.y, entry)
+        if self.late_sink is not None:
+            key = UNSET if known.key is None else known.key
+            self.late_sink.write(LateTarget(known.id, known.prediction, event.y, key))
+        outcome = Outcome(past, known.prediction, known.baselines, late=True)
+        self._compare(outcome)
+        return outcome
+
+    def save(self) -> None:
+        """Bring what keys and waiting events have to their stores, for a checkpoint."""
+        for part in (self.keys, self.waiting, self.serving):
+            if part is not None:
+                part.save()
 
     @property
     def progress(self) -> dict[str, Any]:
@@ -96,6 +256,7 @@ class StreamRunner:
             "learned": self._learned,
             "baselines": [baseline.state for baseline in self._baselines],
             "comparisons": [comparison.state for comparison in self.comparisons],
+            "waiting": None if self.waiting is None else self.waiting.progress,
         }
 
     @progress.setter
@@ -105,3 +266,12 @@ class StreamRunner:
             baseline.state = state
         for comparison, state in zip(self.comparisons, progress["comparisons"], strict=True):
             comparison.state = state
+        if self.waiting is not None:
+            self.waiting.progress = progress["waiting"]
+
+
+def _usable(event: Event) -> Event:
+    """Return an event whose target, if there is one, is finite."""
+    if event.y is None or math.isfinite(event.y):
+        return event
+    return msgspec.structs.replace(event, y=None)

@@ -252,10 +252,17 @@ class LSTMEstimator(base.Estimator):
             if stream is not None:
                 raise ValueError("the model has not seen an event yet; it has no room for a stream")
             return None
-        recent = self._recent()
-        before = self._learner.swap(None if stream is None else stream.window)
+        before = self.open_stream
+        self._learner.swap(None if stream is None else stream.window)
         self._put_recent(() if stream is None else stream.recent)
-        return OpenStream(before, recent)
+        return before
+
+    @property
+    def open_stream(self) -> OpenStream | None:
+        """The stream that is in, by reference; None before the first event."""
+        if self._learner is None:
+            return None
+        return OpenStream(self._learner.window, self._recent())
 
     def _recent(self) -> tuple[Any, ...]:
         """Return what is remembered of the stream besides the LSTM's state."""

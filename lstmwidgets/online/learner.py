@@ -347,6 +347,12 @@ class OnlineLearner:
             self._traces[:] = 0
             transplant(carry.sizes, carry.traces, self._sizes, self._traces)
 
+    @property
+    def window(self) -> Window:
+        """What the stream has here, by reference."""
+        filled = int(self._clock[kernels.FILLED])
+        return Window(filled, self._tape, self._inputs, self._traces, self._sizes)
+
     def swap(self, window: Window | None) -> Window:
         """Go on with another stream, and return what the one before has left; nothing is copied.
 
@@ -360,8 +366,7 @@ class OnlineLearner:
         ValueError
             If it comes from a learner of another kind or size.
         """
-        filled = int(self._clock[kernels.FILLED])
-        before = Window(filled, self._tape, self._inputs, self._traces, self._sizes)
+        before = self.window
         if window is None:
             window = self._new_window()
         elif window.sizes is not self._sizes:

@@ -1,0 +1,172 @@
+"""Predicting without learning, many events at a time, with a state for each key."""
+
+from __future__ import annotations
+
+import struct
+from collections import OrderedDict
+from collections.abc import Iterable, Iterator, Sequence
+from time import perf_counter
+from typing import Any
+
+from lstmwidgets.online import FrozenRegressor, LSTMRegressor
+
+from .cold import ColdStore
+from .errors import StreamError
+from .events import Event
+from .keyed import HOT, LAST
+
+BATCH = 1000
+"""Events that are predicted together at most."""
+
+ALONE = ""
+"""Stands for the key where there are none."""
+
+
+class Served:
+    """What is known of one key.
+
+    Attributes
+    ----------
+    slot : int
+        Where its state is.
+    last : float or None
+        Its last target.
+    changed : bool
+        Whether it differs from what the store has.
+    """
+
+    __slots__ = ("changed", "last", "slot")
+
+    def __init__(self, slot: int, last: float | None = None) -> None:
+        self.slot = slot
+        self.last = last
+        self.changed = True
+
+
+class Serving:
+    """Predicts events with what a model has learned before, and learns nothing.
+
+    The numbers do not depend on which events are predicted together: every event is computed as if
+    it were alone. The streams that were used last are in memory, the others go to a store and come
+    back bit for bit. Every stream begins anew; what the model has carried is left aside.
+
+    Parameters
+    ----------
+    model : LSTMRegressor or other regressor of River
+        Has learned already. Others than `LSTMRegressor` predict one event at a time and have no
+        state.
+    cold : ColdStore, optional
+        Where states are kept that are not in memory, and for checkpoints; by default a database
+        that goes with the process.
+    hot : int
+        How many streams are in memory.
+    batch : int
+        How many events are predicted together at most.
+
+    Raises
+    ------
+    StreamError
+        If the model has learned nothing, or a number is below 1.
+    """
+
+    def __init__(
+        self, model: Any, cold: ColdStore | None = None, hot: int = HOT, batch: int = BATCH
+    ) -> None:
+        if hot < 1 or batch < 1:
+            raise StreamError(f"expected at least one stream and event, got {hot} and {batch}")
+        self.batch = min(batch, hot)
+        self._model = model
+        self._frozen: FrozenRegressor | None = None
+        if isinstance(model, LSTMRegressor):
+            try:
+                self._frozen = FrozenRegressor(model, hot)
+            except ValueError as error:
+                raise StreamError(f"there is nothing to predict with: {error}") from error
+        self._cold = ColdStore() if cold is None else cold
+        self._hot: OrderedDict[str, Served] = OrderedDict()
+        self._free = list(range(hot))[::-1]
+
+    def predict(self, events: Sequence[Event]) -> list[float]:
+        """Return a prediction for each event, and let it pass, target included; at most `batch`."""
+        if not events:
+            return []
+        if self._frozen is None:
+            return [self._model.predict_one(event.x) for event in events]
+        slots = [self.enter(event.key).slot for event in events]
+        xs, ys = [event.x for event in events], [event.y for event in events]
+        return self._frozen.predict_many(slots, xs, ys).tolist()
+
+    def remember(self, key: str | None, target: float, prediction: float | None) -> None:
+        """Take in a target that came late as the last one known of its stream."""
+        if self._frozen is not None:
+            surprise = 0.0 if prediction is None else target - prediction
+            self._frozen.remember(self.enter(key).slot, target, surprise)
+
+    def enter(self, key: str | None) -> Served:
+        """Bring a key's stream into memory, and return what is known of it."""
+        name = ALONE if key is None else key
+        entry = self._hot.get(name)
+        if entry is None:
+            entry = self._hot[name] = self._fetched(name)
+        self._hot.move_to_end(name)
+        entry.changed = True
+        return entry
+
+    def save(self) -> None:
+        """Bring all that has changed to the store: the next checkpoint then holds it."""
+        changed = [(key, entry) for key, entry in self._hot.items() if entry.changed]
+        self._cold.put((key, self._to_bytes(entry)) for key, entry in changed)
+        for _, entry in changed:
+            entry.changed = False
+
+    def _fetched(self, key: str) -> Served:
+        """Return a stream from the store, or a new one, in a slot of its own."""
+        if not self._free:
+            oldest, entry = self._hot.popitem(last=False)
+            if entry.changed:
+                self._cold.put([(oldest, self._to_bytes(entry))])
+            self._free.append(entry.slot)
+        slot = self._free.pop()
+        data = self._cold.get(key)
+        if data is None:
+            if self._frozen is not None:
+                self._frozen.reset([slot])
+            return Served(slot)
+        try:
+            (last,) = LAST.unpack_from(data)
+            if self._frozen is not None:
+                self._frozen.put_state(slot, data[LAST.size :])
+        except (ValueError, struct.error) as error:
+            raise StreamError(
+                f"the state of key {key!r} is damaged: {error}; restore the database from a copy, "
+                "or begin anew with another folder"
+            ) from error
+        return Served(slot, None if last != last else last)
+
+    def _to_bytes(self, entry: Served) -> bytes:
+        last = LAST.pack(float("nan") if entry.last is None else entry.last)
+        return last + (b"" if self._frozen is None else self._frozen.state(entry.slot))
+
+
+def batches(
+    source: Iterable[Event | None], size: int
+) -> Iterator[list[tuple[Event, float]]]:
+    """Yield what is at hand of a source, at most `size` events at a time, and when each came.
+
+    An empty list says that nothing has come for a moment.
+
+    Examples
+    --------
+    >>> source = [Event(n, {}, None) if n % 4 else None for n in range(1, 8)]
+    >>> [[event.id for event, _ in batch] for batch in batches(source, 2)]
+    [[1, 2], [3], [5, 6], [7]]
+    """
+    batch: list[tuple[Event, float]] = []
+    for event in source:
+        if event is not None:
+            batch.append((event, perf_counter()))
+        if event is None or len(batch) == size:
+            yield batch
+            batch = []
+    if batch:
+        yield batch

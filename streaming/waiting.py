@@ -1,0 +1,207 @@
+"""Events whose targets come later, and events that come twice."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import msgspec
+
+from .cold import ColdStore, damage_told
+from .errors import StreamError
+from .events import Event
+from .plain import from_plain, to_plain
+
+MOST_EVENTS = 10_000
+
+
+class Waiting(msgspec.Struct, array_like=True):
+    """An event that has been predicted.
+
+    Attributes
+    ----------
+    number : int
+        Its position in the stream.
+    id : int or str
+    key : str or None
+    time : datetime or None
+        In UTC.
+    prediction : float or None
+    baselines : dict
+        What simple forecasts had said.
+    x : list
+        Its features, as of `to_plain`.
+    stream : bytes
+        The state that it started with; empty at a stream's beginning.
+    labelled : bool
+        Whether its target has come: then only its id is still of interest.
+    """
+
+    number: int
+    id: int | str
+    key: str | None = None
+    time: datetime | None = None
+    prediction: float | None = None
+    baselines: Mapping[str, float | None] = {}
+    x: list[tuple[Any, str, Any]] = []
+    stream: bytes = b""
+    labelled: bool = False
+
+    @property
+    def features(self) -> dict[Any, Any]:
+        """Its features by name."""
+        return from_plain(self.x)
+
+
+class WaitingEvents:
+    """The last events by their ids: those that wait for a target, and those that have it.
+
+    An event waits until so many others have come. With a bound in time, a target also comes too late
+    when any event that is so much later than its own, by the time of the events, has come before
+    it: a clock that jumps ahead ends the wait of all before it.
+
+    Parameters
+    ----------
+    cold : ColdStore, optional
+        Where they are kept for the next checkpoint.
+    most_events : int
+        How many events an event waits, and how long its id is remembered.
+    most_time : timedelta, optional
+        How long it waits by the time of the events; by default that does not matter.
+
+    Attributes
+    ----------
+    labelled, expired, unknown, repeated : int
+        Targets that came in time; events that waited in vain; targets too late, or of an event that
+        is not known; events that came again.
+    """
+
+    COUNTS = ("labelled", "expired", "unknown", "repeated")
+
+    def __init__(
+        self,
+        cold: ColdStore | None = None,
+        most_events: int = MOST_EVENTS,
+        most_time: timedelta | None = None,
+    ) -> None:
+        if most_events < 1:
+            raise StreamError(f"an event must wait for at least one other, got {most_events}")
+        self._cold = cold
+        self._most_events = most_events
+        self._most_time = most_time
+        self._latest: datetime | None = None
+        self._recent: OrderedDict[int | str, Waiting] = OrderedDict()
+        self._changed: dict[int, Waiting | None] = {}
+        self._has_features = False
+        self.labelled = self.expired = self.unknown = self.repeated = 0
+        if cold is not None:
+            with damage_told("the job's database"):
+                for _, data in cold.items():
+                    event = msgspec.msgpack.decode(data, type=Waiting)
+                    self._recent[event.id] = event
+
+    def __len__(self) -> int:
+        """How many wait."""
+        return sum(not event.labelled for event in self._recent.values())
+
+    def is_new(self, event: Event) -> bool:
+        """Say whether an event is to be predicted: it is no target of another, and comes first.
+
+        What is neither that nor a target that is waited for is counted.
+        """
+        self._see(event.time)
+        known = self._recent.get(event.id)
+        if known is None:
+            self._has_features = self._has_features or bool(event.x)
+            if event.x or event.y is None or not self._has_features:
+                return True
+            self.unknown += 1
+        elif known.labelled or event.y is None:
+            self.repeated += 1
+        return False
+
+    def take(self, event: Event) -> Waiting | None:
+        """Return the event that a target belongs to and that has waited for it, if there is one."""
+        known = self._recent.get(event.id)
+        if known is None or known.labelled or event.y is None:
+            return None
+        if self._too_late(known):
+            self.unknown += 1
+            return None
+        self.labelled += 1
+        self._keep(Waiting(known.number, known.id, labelled=True))
+        return known
+
+    def add(
+        self,
+        number: int,
+        event: Event,
+        prediction: float | None,
+        baselines: Mapping[str, float | None],
+        stream: bytes,
+    ) -> None:
+        """Remember an event that has been predicted; without a target it waits for it."""
+        if event.y is None:
+            time = None if event.time is None else in_utc(event.time)
+            x = to_plain(event.x)
+            self._keep(
+                Waiting(number, event.id, event.key, time, prediction, baselines, x, stream)
+            )
+        else:
+            self._keep(Waiting(number, event.id, labelled=True))
+        self._forget(number)
+
+    def save(self) -> None:
+        """Bring what has changed to the store: the next checkpoint then holds it."""
+        if self._cold is not None:
+            encode = msgspec.msgpack.encode
+            self._cold.put((n, encode(event)) for n, event in self._changed.items() if event)
+            self._cold.remove(n for n, event in self._changed.items() if event is None)
+        self._changed.clear()
+
+    @property
+    def progress(self) -> dict[str, Any]:
+        """What was counted, in plain values; setting it goes on from there."""
+        latest = None if self._latest is None else self._latest.isoformat()
+        counts = {name: getattr(self, name) for name in self.COUNTS}
+        return {"latest": latest, "has_features": self._has_features, **counts}
+
+    @progress.setter
+    def progress(self, progress: dict[str, Any]) -> None:
+        latest = progress["latest"]
+        self._latest = None if latest is None else datetime.fromisoformat(latest)
+        self._has_features = progress["has_features"]
+        for name in self.COUNTS:
+            setattr(self, name, progress[name])
+
+    def _see(self, time: datetime | None) -> None:
+        if time is not None:
+            time = in_utc(time)
+            if self._latest is None or time > self._latest:
+                self._latest = time
+
+    def _too_late(self, event: Waiting) -> bool:
+        if self._most_time is None or event.time is None or self._latest is None:
+            return False
+        return self._latest - event.time > self._most_time
+
+    def _keep(self, event: Waiting) -> None:
+        self._recent[event.id] = event
+        self._changed[event.number] = event
+
+    def _forget(self, number: int) -> None:
+        """Forget what came too many events ago."""
+        while self._recent:
+            id_, oldest = next(iter(self._recent.items()))
+            if number - oldest.number < self._most_events:
+                break
+            self.expired += not oldest.labelled
+            del self._recent[id_]
+            self._changed[oldest.number] = None
+
+
+def in_utc(time: datetime) -> datetime:
+    """Take times without a zone for UTC, so that a stream with both kinds can be ordered."""
+    return time.replace(tzinfo=UTC) if time.tzinfo is None else time.astimezone(UTC)
