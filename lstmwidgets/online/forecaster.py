@@ -13,7 +13,6 @@ from ..checks import check_probability, check_size
 from .estimator import Features
 from .numeric import NumericEstimator, target_in
 from .optimizers import OptimizerFactory
-from .target import Recent
 
 ERRORS = 512
 """How many of the last one-step errors prediction intervals are made from."""
@@ -223,12 +222,8 @@ class LSTMForecaster(NumericEstimator, Forecaster):
 
     def _suppose(self, y: float, base: float) -> None:
         """Go on as if y had come; learn nothing."""
-        if not self._target.has_learned:  # what stands for a forecast then is no value
-            return
-        last = self._target.recent.last
-        self._target.recent = Recent(y, 0.0 if last is None else y - last, y - base)
-        if self._experts is not None:
-            self._experts.observe(self._features, y)
+        if self._target.has_learned:  # what stands for a forecast before is no value
+            self._remember(y, base)
 
 
 def _events(horizon: int, xs: Sequence[Features] | None) -> Sequence[Features]:

@@ -103,6 +103,24 @@ class NumericEstimator(LSTMEstimator):
             self._experts.learn(self._features, target, own)
         self._target.learn(target, base)
 
+    def _observe(self, x: Features, y: float | None) -> float:
+        target = target_in(y)
+        if self._learner is None:
+            return 0.0
+        self._read(self._encoder.encode(x))
+        base = self._base()
+        prediction = self._mixed(self._own(base), base)
+        self._learner.advance(self._inputs)
+        if target is not None:
+            self._remember(target, base)
+        return prediction
+
+    def _remember(self, target: float, base: float) -> None:
+        """Take in a target and what was to be expected; learn nothing."""
+        self._target.observe(target, base)
+        if self._experts is not None:
+            self._experts.observe(self._features, target)
+
     def _step(self, x: Features) -> float:
         prediction = self._predict(x)
         self._read(self._take_in(x))
