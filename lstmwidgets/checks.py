@@ -6,7 +6,9 @@ import math
 from collections.abc import Collection
 from numbers import Integral
 
+import numpy as np
 import torch
+from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
 from .state import FullGateState, LSTMState, State
@@ -21,6 +23,18 @@ def check_size(name: str, size: object) -> None:
         raise TypeError(f"{name} must be a whole number, got {type(size).__name__} {size!r}")
     if int(size) < 1:
         raise ValueError(f"{name} must be at least 1, got {size}")
+
+
+def check_slots(slots: ArrayLike, streams: int) -> NDArray[np.int64]:
+    """Return slots, (N,), as a fresh array if all of them exist, else raise."""
+    which = np.atleast_1d(np.asarray(slots))
+    if which.size and which.dtype.kind not in "iu":
+        raise TypeError(f"slots must be whole numbers, got {which.dtype}")
+    if which.size and (which.min() < 0 or which.max() >= streams):
+        raise IndexError(
+            f"slots must lie between 0 and {streams - 1}, got {which.min()} to {which.max()}"
+        )
+    return which.astype(np.int64)  # a copy: other layouts would compile kernels again
 
 
 def check_probability(name: str, value: object) -> None:

@@ -14,7 +14,7 @@ from torch import Tensor
 from torch.optim.optimizer import register_optimizer_step_post_hook
 
 from .cells import CELLS, Cell, Weights
-from .checks import NOT_FINITE, check_dtype, check_size, check_state
+from .checks import NOT_FINITE, check_dtype, check_size, check_slots, check_state
 from .state import Gates, State
 
 Array = NDArray[Any]
@@ -170,15 +170,7 @@ class Stepper(ABC):
         return self._checked_slots(which), rows
 
     def _checked_slots(self, slots: ArrayLike) -> Array:
-        which = np.atleast_1d(np.asarray(slots))
-        if which.size and which.dtype.kind not in "iu":
-            raise TypeError(f"slots must be whole numbers, got {which.dtype}")
-        if which.size and (which.min() < 0 or which.max() >= self.streams):
-            raise IndexError(
-                f"slots must lie between 0 and {self.streams - 1}, "
-                f"got {which.min()} to {which.max()}"
-            )
-        return which.astype(np.int64)  # a copy: other layouts would compile the kernel again
+        return check_slots(slots, self.streams)
 
 
 @final

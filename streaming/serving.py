@@ -99,8 +99,8 @@ class Serving:
     def remember(self, key: str | None, target: float, prediction: float | None) -> None:
         """Take in a target that came late as the last one known of its stream."""
         if self._frozen is not None:
-            surprise = 0.0 if prediction is None else target - prediction
-            self._frozen.remember(self.enter(key).slot, target, surprise)
+            base = target if prediction is None else prediction
+            self._frozen.remember(self.enter(key).slot, target, base)
 
     def enter(self, key: str | None) -> Served:
         """Bring a key's stream into memory, and return what is known of it."""

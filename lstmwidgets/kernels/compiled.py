@@ -38,6 +38,11 @@ def compiled_sum(function: Function) -> Function:
     return _compiled(function, OPTIONS | {"fastmath": OPTIONS["fastmath"] | {"reassoc"}})
 
 
+def compiled_strictly(function: Function) -> Function:
+    """Compile so that every number is Python's to the bit: nothing is fused; see `compiled`."""
+    return _compiled(function, OPTIONS | {"fastmath": False})
+
+
 def _compiled(function: Function, options: dict[str, Any]) -> Function:
     function.__qualname__ += f"-{SOURCES.hexdigest()[:12]}"  # is part of the cached file's name
     try:

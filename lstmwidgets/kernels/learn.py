@@ -50,7 +50,7 @@ def predict(
     rows, vectors, head, bias = views(sizes, parameters)
     _copy(tape[clock[FILLED]], memory)
     advance(sizes[KIND], rows, vectors, x, memory, scratch)
-    _read_out(head, bias, memory, x, offset, output)
+    read_out(head, bias, memory, x, offset, output)
 
 
 @compiled
@@ -68,7 +68,7 @@ def predict_sequence(
     memory[:] = 0
     for t in range(xs.shape[0]):
         advance(sizes[KIND], rows, vectors, xs[t], memory, scratch)
-    _read_out(head, bias, memory, xs[xs.shape[0] - 1], offset, output)
+    read_out(head, bias, memory, xs[xs.shape[0] - 1], offset, output)
 
 
 @compiled
@@ -120,7 +120,7 @@ def learn(
     for t in range(last):
         _copy(tape[t], tape[t + 1])
         advance(sizes[KIND], rows, vectors, inputs[t, 0], tape[t + 1], scratch)
-    _read_out(head, bias, tape[last], x, offset, output)
+    read_out(head, bias, tape[last], x, offset, output)
     d_output = scratch[scratch.shape[0] - output.shape[0] :]
     value = loss_and_gradient(loss, levels, output, target, d_output)
     gradient[:] = 0
@@ -166,7 +166,7 @@ def _copy(memory: Array, to: Array) -> None:
 
 
 @compiled
-def _read_out(
+def read_out(
     head: Array, bias: Array, memory: Array, x: Array, offset: Array, output: Array
 ) -> None:
     """Write head · (h of the top layer, x) + bias + offset; x counts if the head is that wide."""

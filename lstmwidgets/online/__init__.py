@@ -6,9 +6,11 @@ from .classifier import LSTMClassifier
 from .forecaster import LSTMForecaster
 from .regressor import LSTMRegressor
 from .saving import load, save
+from .serving import FrozenRegressor
 from .text import LSTMTextClassifier
 
 __all__ = [
+    "FrozenRegressor",
     "LSTMAnomalyDetector",
     "LSTMClassifier",
     "LSTMForecaster",

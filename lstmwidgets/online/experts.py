@@ -159,6 +159,17 @@ class Experts:
             self._scalars[kernels.SEEN], self._lags[:] = state[0], state[1:]
 
     @property
+    def memory(self) -> int:
+        """How many targets are looked back on."""
+        return len(self._lags)
+
+    def packed(self) -> tuple[int, Array, Array, Array, Array]:
+        """Return copies of what kernels take beside the lags: season, scalars and so on."""
+        season, _, *arrays = self._bundle
+        scalars, linear, mixture, scratch = (array.copy() for array in arrays)
+        return season, scalars, linear, mixture, scratch
+
+    @property
     def shares(self) -> dict[str, float]:
         """Weight of each expert in the forecast; they add up to 1."""
         weights = self._mixture[WEIGHT].tolist()

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Hashable, Mapping
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from datetime import date, datetime
 from decimal import Decimal
 from functools import cache
+from itertools import chain
 from numbers import Real
 from operator import itemgetter
 from typing import Any
@@ -105,9 +106,21 @@ class FeatureEncoder:
             places = self._places.get(_signature(key, kind, value))
             if places is None:  # never learned, or not since the model was loaded
                 places = self._find(key, kind, value)
+                if UNPLACED not in places:  # so there are no more of them than columns
+                    self._places[_signature(key, kind, value)] = places
             for place, number in zip(places, _numbers(kind, value), strict=True):
                 if place != UNPLACED:
                     encoded[place] = number
+        return encoded
+
+    def encode_many(self, xs: Sequence[Mapping[Hashable, Any]]) -> NDArray[np.float64]:
+        """Return what `encode` does for each of N events, (N, columns)."""
+        plain = self._encode_plain_rows(xs)
+        if plain is not None:
+            return plain
+        encoded = np.empty((len(xs), len(self.columns)))
+        for row, x in zip(encoded, xs, strict=True):
+            row[:] = self.encode(x)
         return encoded
 
     def _register(self, key: Hashable, value: Any) -> None:
@@ -140,6 +153,24 @@ class FeatureEncoder:
                 return None
             return np.array(values, np.float64)
         except (KeyError, OverflowError):  # another key, or a whole number beyond all floats
+            return None
+
+    def _encode_plain_rows(
+        self, xs: Sequence[Mapping[Hashable, Any]]
+    ) -> NDArray[np.float64] | None:
+        """Do the same for many events at once; None if one of them is another."""
+        if self._pick is None or set(map(type, xs)) != {dict}:
+            return None
+        if set(map(len, xs)) != {len(self._keys)}:
+            return None
+        try:
+            rows = list(map(self._pick, xs))
+            if not PLAIN.issuperset(map(type, chain.from_iterable(rows))):
+                return None
+            shape = (len(xs), len(self._keys))
+            flat = chain.from_iterable(rows)
+            return np.fromiter(flat, np.float64, shape[0] * shape[1]).reshape(shape)
+        except (KeyError, OverflowError):
             return None
 
     def _make_ready(self) -> None:

@@ -190,7 +190,7 @@ class LSTMForecaster(NumericEstimator, Forecaster):
     def step_one(self, x: Features | None = None) -> float:
         """Forecast the next value and go on as if it had come, without learning."""
         forecast = self._step(x or {})
-        self._remember(forecast, forecast - self._base())
+        self._suppose(forecast, self._base())
         return forecast
 
     def _futures(
@@ -214,11 +214,16 @@ class LSTMForecaster(NumericEstimator, Forecaster):
                     forecast = self._mixed(self._own(base), base)
                     values[path, step] = forecast + missed[step] * unit
                     learner.advance(self._inputs)
-                    self._remember(values[path, step], values[path, step] - base)
+                    self._suppose(values[path, step], base)
         finally:
             learner.put_back(carry)
             self._put_recent(recent)
         return values
+
+    def _suppose(self, y: float, base: float) -> None:
+        """Go on as if y had come; learn nothing."""
+        if self._target.has_learned:  # what stands for a forecast before is no value
+            self._remember(y, base)
 
 
 def _events(horizon: int, xs: Sequence[Features] | None) -> Sequence[Features]:

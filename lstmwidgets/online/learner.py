@@ -276,6 +276,12 @@ class OnlineLearner:
         """
         return self._named(self._parameters)
 
+    def packed(self) -> tuple[Array, Array, Array]:
+        """Return copies of what predictions need, as kernels take it: sizes, weights and offset."""
+        weights = layout.empty(self._sizes)
+        weights[:] = self._parameters
+        return self._sizes.copy(), weights, self.offset.copy()
+
     @property
     def lstm(self) -> LSTM:
         """The weights as they are now, as a module; what is written into it is not read back."""

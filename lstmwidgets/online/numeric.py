@@ -127,35 +127,25 @@ class NumericEstimator(LSTMEstimator):
         try:
             self._read(self._encoder.encode(x))
             target = target_in(y)
-            self._learn_read(target)
-            surprise = self._target.recent.surprise
+            base = self._learn_read(target)
         finally:
             self.swap_stream(now)
         if target is not None:
-            self._remember(target, surprise)
-
-    def _remember(self, y: float, surprise: float) -> None:
-        """Take in a target as the last one known; learn nothing."""
-        if not self._target.has_learned:  # what stands for a forecast then is no value
-            return
-        last = self._target.recent.last
-        self._target.recent = Recent(y, 0.0 if last is None else y - last, surprise)
-        if self._experts is not None:
-            self._experts.observe(self._features, y)
+            self._remember(target, base)
 
     def _learn_target(self, x: Features, y: float | None) -> None:
         target = target_in(y)
         self._read(self._take_in(x))
         self._learn_read(target)
 
-    def _learn_read(self, target: float | None) -> None:
-        """Learn the target of the event that was read."""
+    def _learn_read(self, target: float | None) -> float:
+        """Learn the target of the event that was read; return what was to be expected."""
         assert self._learner is not None
         base = self._base()
         if target is None:
             self.unlearned += 1
             self._learner.advance(self._inputs)
-            return
+            return base
         if self._target.is_known:
             self._goal[0] = self._target.scaled(target, base)
             self._learn(self._goal)
@@ -166,6 +156,25 @@ class NumericEstimator(LSTMEstimator):
             own = self._target.unscaled(float(self._learner.output[0]), base)
             self._experts.learn(self._features, target, own)
         self._target.learn(target, base)
+        return base
+
+    def _observe(self, x: Features, y: float | None) -> float:
+        target = target_in(y)
+        if self._learner is None:
+            return 0.0
+        self._read(self._encoder.encode(x))
+        base = self._base()
+        prediction = self._mixed(self._own(base), base)
+        self._learner.advance(self._inputs)
+        if target is not None:
+            self._remember(target, base)
+        return prediction
+
+    def _remember(self, target: float, base: float) -> None:
+        """Take in a target and what was to be expected; learn nothing."""
+        self._target.observe(target, base)
+        if self._experts is not None:
+            self._experts.observe(self._features, target)
 
     def _step(self, x: Features) -> float:
         prediction = self._predict(x)

@@ -116,6 +116,27 @@ class LSTMRegressor(NumericEstimator, base.MiniBatchRegressor):
         """Predict and advance the state for an event without a label; learn its scale only."""
         return self._step(x)
 
+    def observe_one(self, x: Features, y: float | None = None) -> float:
+        """Predict an event and let it pass without learning: a frozen model that goes on following.
+
+        The state advances by the event, and a target is remembered as the stream's last one. What
+        was learned stays as it is: weights, scales, features, the experts and their shares, and
+        what `imputed` and `unlearned` count. `FrozenRegressor` does the same for many streams.
+
+        Parameters
+        ----------
+        x : dict
+            As of `learn_one`; features and strings that were never learned count as missing.
+        y : float, optional
+            The target, if it is known; what `learn_one` calls unusable counts as unknown.
+
+        Returns
+        -------
+        float
+            What `predict_one` returns for x. 0.0 before anything was learned.
+        """
+        return self._observe(x, y)
+
     def learn_many(self, X: Any, y: Any) -> None:
         """Learn the rows of a dataframe as consecutive events.
 

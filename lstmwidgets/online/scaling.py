@@ -40,6 +40,10 @@ class OnlineScaler:
         """Take in one event's numbers, (columns,); NaN is skipped."""
         take_in(values, self._statistics)
 
+    def packed(self) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+        """Return copies of what `kernels.scaling.standardise` takes: statistics and places."""
+        return self._statistics.copy(), self._places.copy()
+
     @property
     def mean(self) -> NDArray[np.float64]:
         """Mean of each column so far; 0 where nothing is known."""

@@ -5,6 +5,9 @@ from __future__ import annotations
 import math
 from typing import NamedTuple
 
+import numpy as np
+from numpy.typing import NDArray
+
 from ..kernels.scaling import BOUND, LIMIT, MEMORY
 
 RATE = 0.005
@@ -111,13 +114,19 @@ class TargetScaler:
             _cut(surprise / unit, BOUND),
         )
 
+    def packed(self) -> NDArray[np.float64]:
+        """Return what was learned, as `kernels.serving` takes it, (6,)."""
+        known = float(self._count > 0)
+        if not self.scale:
+            return np.array([known, 0.0, 1.0, 1.0, LIMIT, 0.0])
+        deviation = math.sqrt(self._squares / max(self._count, 1))
+        return np.array([known, self._mean, deviation, self.unit, BOUND, self._mean])
+
     def learn(self, y: float, base: float) -> None:
         """Take in a target and what was to be expected."""
-        last = self.recent.last
-        surprise = y - base
         if self._count:
             self._residuals += 1
-            size = abs(surprise)
+            size = abs(y - base)
             if self._typical > 0:
                 size = min(size, WILD * self._typical)
             self._typical += max(1 / self._residuals, RATE) * (size - self._typical)
@@ -131,7 +140,12 @@ class TargetScaler:
             apart = _cut(apart, bound)
         self._mean += apart / self._count
         self._squares += apart * (apart - apart / self._count)
-        self.recent = Recent(y, 0.0 if last is None else y - last, surprise)
+        self.observe(y, base)
+
+    def observe(self, y: float, base: float) -> None:
+        """Remember a target and what was to be expected; learn nothing."""
+        last = self.recent.last
+        self.recent = Recent(y, 0.0 if last is None else y - last, y - base)
 
     def scaled(self, y: float, base: float) -> float:
         """Return what the network should put out for a target."""

@@ -1,0 +1,205 @@
+"""A trained regressor that predicts for many streams and learns no more."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from ..checks import check_size, check_slots
+from ..kernels import serving as kernels
+from ..kernels.step import FULL_GATE_RECURRENCE
+from .estimator import Features
+from .features import PLAIN
+from .numeric import target_in
+from .regressor import LSTMRegressor
+
+Array = NDArray[Any]
+
+SIMPLE = PLAIN | {type(None)}
+"""Types of targets that NumPy turns into floats as they are, None into NaN."""
+
+NO_EXPERTS = (0, np.zeros(0), np.zeros((0, 0, 0)), np.zeros((4, 0)), np.zeros(0))
+"""What the kernel is handed without experts; the arrays are empty."""
+
+
+class FrozenRegressor:
+    """What a trained `LSTMRegressor` predicts for many streams, each in a slot; it learns nothing.
+
+    Every stream has a state of its own and goes through `LSTMRegressor.observe_one`, to the bit,
+    whatever other events a call holds. States can leave their slots, as to a database, and come
+    back.
+
+    Parameters
+    ----------
+    model : LSTMRegressor
+        Has learned already. What is needed of it is copied: it may go on learning.
+    streams : int
+        How many slots there are, S. Each is a stream at its beginning, as after `reset_state`.
+
+    Attributes
+    ----------
+    bytes_per_stream : int
+        Bytes of a stream's state; there are S times as many in memory.
+
+    Raises
+    ------
+    TypeError
+        If the model is another estimator.
+    ValueError
+        If it has not learned anything yet.
+
+    Examples
+    --------
+    >>> from river import datasets
+    >>> from lstmwidgets.online import FrozenRegressor, LSTMRegressor
+    >>> model, events = LSTMRegressor(seed=1), list(datasets.TrumpApproval().take(60))
+    >>> for x, y in events[:50]:
+    ...     model.learn_one(x, y)
+    >>> frozen = FrozenRegressor(model, streams=1000)
+    >>> xs, ys = zip(*events[50:54])
+    >>> predictions = frozen.predict_many([7, 0, 7, 999], xs, ys)  # events 0 and 2 on one stream
+    >>> model.reset_state()
+    >>> predictions[[0, 2]].tolist() == [model.observe_one(xs[n], ys[n]) for n in (0, 2)]
+    True
+    >>> cold = frozen.state(7)
+    >>> len(cold) == frozen.bytes_per_stream
+    True
+    >>> frozen.put_state(8, cold)
+    """
+
+    def __init__(self, model: LSTMRegressor, streams: int) -> None:
+        if not isinstance(model, LSTMRegressor):
+            raise TypeError(f"expected an LSTMRegressor, got {type(model).__name__}")
+        check_size("streams", streams)
+        parts = vars(model)
+        learner, scaler, experts = parts["_learner"], parts["_scaler"], parts["_experts"]
+        if learner is None:
+            raise ValueError("the model has not learned anything yet; let it learn_one first")
+        self.streams = int(streams)
+        self._encoder = copy.deepcopy(parts["_encoder"])
+        sizes, weights, offset = learner.packed()
+        numbers = (*scaler.packed(), parts["_target"].packed())
+        advice = NO_EXPERTS if experts is None else experts.packed()
+        self._learned: tuple[Any, ...] = (sizes, weights, offset, *numbers, *advice)
+        kind, inputs, hidden, layers, outputs, _ = sizes.tolist()
+        self._room = (
+            np.zeros(len(self._encoder.columns)),
+            np.zeros(inputs, np.float32),
+            np.zeros((layers, 6 * hidden), np.float32),
+            np.zeros(9 * hidden, np.float32),
+            np.zeros(outputs, np.float32),
+        )
+        blocks = 6 if kind == FULL_GATE_RECURRENCE else 2
+        recent = kernels.LAGS if model.target_lag else 0
+        lags = 0 if experts is None else experts.memory
+        self._memory = np.zeros((self.streams, layers, blocks * hidden), np.float32)
+        self._past = np.zeros((self.streams, recent + lags))
+
+    @property
+    def bytes_per_stream(self) -> int:
+        """Bytes of a stream's state."""
+        return (self._memory.nbytes + self._past.nbytes) // self.streams
+
+    def predict_many(
+        self, slots: ArrayLike, xs: Sequence[Features], ys: Sequence[float | None] | None = None
+    ) -> NDArray[np.float64]:
+        """Predict events and let them pass, each on the stream of its slot, in order.
+
+        Parameters
+        ----------
+        slots : array_like of int
+            Which stream each event belongs to, (N,), from 0 to S - 1. One that comes again is
+            stepped again.
+        xs : sequence of dict
+            Features of each event, N of them; see `LSTMRegressor.observe_one`.
+        ys : sequence of float, optional
+            Targets, N of them, None or NaN where unknown. By default none is known.
+
+        Returns
+        -------
+        ndarray
+            The predictions, (N,): of each event before its target is known.
+
+        Raises
+        ------
+        IndexError, TypeError, ValueError
+            If a slot does not exist, something is of another type, or there are not as many of one
+            as of the other. No stream has then changed.
+        """
+        which = check_slots(slots, self.streams)
+        if which.shape != (len(xs),):
+            raise ValueError(f"expected one slot an event, shape ({len(xs)},), got {which.shape}")
+        targets = _targets_in(ys, len(xs))
+        values = self._encoder.encode_many(xs)
+        predictions = np.empty(len(xs))
+        streams = (self._memory, self._past)
+        kernels.serve(which, values, targets, *streams, *self._learned, *self._room, predictions)
+        return predictions
+
+    def remember(self, slot: int, y: float, base: float) -> None:
+        """Take in a target that comes late as the last one known of its stream.
+
+        Parameters
+        ----------
+        slot : int
+            The stream.
+        y : float
+            The target, finite.
+        base : float
+            What was to be expected of it, such as the prediction.
+        """
+        (which,) = check_slots([slot], self.streams)
+        if self._past.shape[1]:
+            kernels.remember(self._past[which], float(y), float(base))
+
+    def reset(self, slots: ArrayLike | None = None) -> None:
+        """Let streams begin anew: those of the given slots, or all."""
+        which = slice(None) if slots is None else check_slots(slots, self.streams)
+        self._memory[which] = 0
+        self._past[which] = 0
+
+    def state(self, slot: int) -> bytes:
+        """Return what a stream has left behind, for `put_state` of this model's copies anywhere.
+
+        The memory as little-endian float32, what is remembered of the targets as float64.
+        """
+        (at,) = check_slots(slot, self.streams)
+        memory, past = self._memory[at].astype("<f4"), self._past[at].astype("<f8")
+        return bytes(memory.tobytes() + past.tobytes())
+
+    def put_state(self, slot: int, state: bytes) -> None:
+        """Let the stream in a slot go on from what `state` returned.
+
+        Raises
+        ------
+        ValueError
+            If it has not the length that this model's states have.
+        """
+        (at,) = check_slots(slot, self.streams)
+        if len(state) != self.bytes_per_stream:
+            raise ValueError(
+                f"expected a state of {self.bytes_per_stream} bytes, got {len(state)}; "
+                "it must come from the same model"
+            )
+        split = self._memory[at].nbytes
+        self._memory[at] = np.frombuffer(state[:split], "<f4").reshape(self._memory.shape[1:])
+        self._past[at] = np.frombuffer(state[split:], "<f8")
+
+
+def _targets_in(ys: Sequence[float | None] | None, count: int) -> NDArray[np.float64]:
+    """Return targets, (N,), NaN where they are missing or unusable."""
+    if ys is None:
+        return np.full(count, np.nan)
+    if len(ys) != count:
+        raise ValueError(f"expected a target for each of {count} events, got {len(ys)}")
+    if SIMPLE.issuperset(map(type, ys)):
+        try:
+            return np.array(ys, np.float64)
+        except OverflowError:  # a whole number beyond all floats
+            pass
+    usable = (target_in(y) for y in ys)
+    return np.array([np.nan if y is None else y for y in usable], np.float64)
