@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -29,6 +31,17 @@ def written_whole(path: Path) -> Iterator[Path]:
     except OSError as error:
         reason = str(error) if error.errno is None else f"cannot write {path}: {error.strerror}"
         raise StreamError(reason) from error
+
+
+def sync_folder(path: Path) -> None:
+    """Bring the names in a folder to the disk, as far as the system can."""
+    if sys.platform == "win32":
+        return
+    folder = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
 
 
 def check_distinct(source: str, *outputs: Path | None) -> None:

@@ -1,6 +1,46 @@
 """Where predictions go."""
 
-from .base import Sink
-from .jsonl import JsonLines
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
 
-__all__ = ["JsonLines", "Sink"]
+from .base import Sink
+from .callback import Callback
+from .jsonl import JsonLines
+from .parquet import ParquetParts
+from .sqlite import SqliteTable
+
+__all__ = ["Callback", "JsonLines", "ParquetParts", "Sink", "SqliteTable", "open_sink"]
+
+
+def open_sink(
+    name: str, at: Mapping[str, Any] | None = None, *, text_ids: bool = False, keys: bool = False
+) -> Sink:
+    """Return the sink that a name on the command line stands for.
+
+    Parameters
+    ----------
+    name : str
+        ``*.sqlite`` or ``*.db`` for an SQLite file, ``*.parquet`` for a folder of Parquet files,
+        any other path for a file of JSON Lines.
+    at : mapping, optional
+        Where to go on; see `Sink`.
+    text_ids, keys : bool
+        Whether ids are texts, and whether there are keys; Parquet has to know before the first.
+
+    Raises
+    ------
+    StreamError
+        If there can be no such sink.
+
+    Examples
+    --------
+    >>> type(open_sink("out/predictions.db")).__name__
+    'SqliteTable'
+    """
+    path = Path(name)
+    if path.suffix in (".sqlite", ".db"):
+        return SqliteTable(path, at)
+    if path.suffix == ".parquet":
+        return ParquetParts(path, at, text_ids=text_ids, keys=keys)
+    return JsonLines(path, at)
