@@ -13,7 +13,7 @@ from typing import Any, BinaryIO, Self
 import msgspec
 
 from ..errors import StreamError
-from ..files import sync_folder
+from ..files import cannot_write, sync_folder
 from .base import Sink
 from .parts import PartFolder, PartSchema
 from .rows import row_of
@@ -104,19 +104,13 @@ class ParquetParts(Sink):
     def write(self, record: msgspec.Struct) -> None:
         """Take in one row; the one that fills a part brings the part to the disk."""
         line = self._encoder.encode(self._schema.fitting(row_of(record))) + b"\n"
-        with self._trouble_told():
+        try:
             self._pending.write(line)
             self._count += 1
-            if self._count < self._rows:
-                return
-            self._pending.close()
-            self._finish_part()
-            self._part += 1
-            self._count = 0
-            self._pending = self._opened(self._part)
-        if not self._in_place:  # no checkpoint will need what is in the part
-            self._flushed = self._part
-            self.committed()
+            if self._count == self._rows:
+                self._begin_part()
+        except OSError as error:
+            raise cannot_write(self.path, error) from error
 
     def flush(self) -> dict[str, Any]:
         """Bring all rows to the disk; return the part and the length of its pending rows."""
@@ -133,6 +127,17 @@ class ParquetParts(Sink):
                 self._folder.pending(part).unlink(missing_ok=True)
         self._needed = self._flushed
 
+    def _begin_part(self) -> None:
+        """Finish a part and begin the next."""
+        self._pending.close()
+        self._finish_part()
+        self._part += 1
+        self._count = 0
+        self._pending = self._opened(self._part)
+        if not self._in_place:  # no checkpoint will need what is in the part
+            self._flushed = self._part
+            self.committed()
+
     def _opened(self, part: int) -> BinaryIO:
         file = self._folder.pending(part).open("ab")
         sync_folder(self._folder.path)
@@ -146,4 +151,4 @@ class ParquetParts(Sink):
         try:
             yield
         except OSError as error:
-            raise StreamError(f"cannot write {self.path}: {error.strerror or error}") from error
+            raise cannot_write(self.path, error) from error

@@ -12,7 +12,7 @@ from typing import Any, Self
 import msgspec
 
 from ..errors import StreamError
-from ..files import written_whole
+from ..files import cannot_write, written_whole
 from .base import Sink
 from .rows import Row, row_of
 
@@ -171,4 +171,4 @@ def _trouble_told(path: Path) -> Iterator[None]:
             "restore it from a copy"
         ) from error
     except OSError as error:
-        raise StreamError(f"cannot write {path}: {error.strerror}") from error
+        raise cannot_write(path, error) from error
