@@ -4,9 +4,10 @@ from pathlib import Path
 
 from .base import Columns, Source
 from .csv_file import CsvFile
+from .redis_stream import RedisSource
 from .river_dataset import RiverDataset
 
-__all__ = ["Columns", "CsvFile", "RiverDataset", "Source", "open_source"]
+__all__ = ["Columns", "CsvFile", "RedisSource", "RiverDataset", "Source", "open_source"]
 
 
 def open_source(
