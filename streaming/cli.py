@@ -51,7 +51,7 @@ def stream(
     source: Annotated[
         str,
         typer.Argument(
-            help="river:NAME for one of River's regression data sets; a CSV file with a header line, "
+            help="river:NAME for one of River's regression data sets; a CSV file with a header, "
             "a file of JSON Lines (.jsonl), a Parquet file or a folder of them; "
             "redis://HOST:PORT/DB/STREAM; or - for standard input.",
             show_default=False,
