@@ -22,7 +22,9 @@ Array = NDArray[Any]
 SIMPLE = PLAIN | {type(None)}
 """Types of targets that NumPy turns into floats as they are, None into NaN."""
 
-NO_EXPERTS = (0, np.zeros(0), np.zeros((0, 0, 0)), np.zeros((4, 0)), np.zeros(0))
+Advice = tuple[int, Array, Array, Array, Array]
+
+NO_EXPERTS: Advice = (0, np.zeros(0), np.zeros((0, 0, 0)), np.zeros((4, 0)), np.zeros(0))
 """What the kernel is handed without experts; the arrays are empty."""
 
 
@@ -82,9 +84,10 @@ class FrozenRegressor:
         self.streams = int(streams)
         self._encoder = copy.deepcopy(parts["_encoder"])
         sizes, weights, offset = learner.packed()
-        numbers = (*scaler.packed(), parts["_target"].packed())
-        advice = NO_EXPERTS if experts is None else experts.packed()
-        self._learned: tuple[Any, ...] = (sizes, weights, offset, *numbers, *advice)
+        statistics, places = scaler.packed()
+        units = parts["_target"].packed()
+        advice: Advice = NO_EXPERTS if experts is None else experts.packed()
+        self._learned = (sizes, weights, offset, statistics, places, units, *advice)
         kind, inputs, hidden, layers, outputs, _ = sizes.tolist()
         self._room = (
             np.zeros(len(self._encoder.columns)),
@@ -136,8 +139,16 @@ class FrozenRegressor:
         targets = _targets_in(ys, len(xs))
         values = self._encoder.encode_many(xs)
         predictions = np.empty(len(xs))
-        streams = (self._memory, self._past)
-        kernels.serve(which, values, targets, *streams, *self._learned, *self._room, predictions)
+        kernels.serve(
+            which,
+            values,
+            targets,
+            self._memory,
+            self._past,
+            *self._learned,
+            *self._room,
+            predictions,
+        )
         return predictions
 
     def reset(self, slots: ArrayLike | None = None) -> None:
@@ -180,7 +191,7 @@ def _targets_in(ys: Sequence[float | None] | None, count: int) -> NDArray[np.flo
         return np.full(count, np.nan)
     if len(ys) != count:
         raise ValueError(f"expected a target for each of {count} events, got {len(ys)}")
-    if SIMPLE.issuperset(map(type, ys)):
+    if SIMPLE.issuperset({*map(type, ys)}):
         try:
             return np.array(ys, np.float64)
         except OverflowError:  # a whole number beyond all floats
