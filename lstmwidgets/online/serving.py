@@ -54,6 +54,10 @@ class FrozenRegressor:
     ValueError
         If it has not learned anything yet.
 
+    Notes
+    -----
+    All calls work in the same arrays: those of several threads must not overlap.
+
     Examples
     --------
     >>> from river import datasets
@@ -162,7 +166,7 @@ class FrozenRegressor:
 
         The memory as little-endian float32, what is remembered of the targets as float64.
         """
-        (at,) = check_slots(slot, self.streams)
+        at = self._place(slot)
         memory, past = self._memory[at].astype("<f4"), self._past[at].astype("<f8")
         return bytes(memory.tobytes() + past.tobytes())
 
@@ -174,7 +178,7 @@ class FrozenRegressor:
         ValueError
             If it has not the length that this model's states have.
         """
-        (at,) = check_slots(slot, self.streams)
+        at = self._place(slot)
         if len(state) != self.bytes_per_stream:
             raise ValueError(
                 f"expected a state of {self.bytes_per_stream} bytes, got {len(state)}; "
@@ -183,6 +187,12 @@ class FrozenRegressor:
         split = self._memory[at].nbytes
         self._memory[at] = np.frombuffer(state[:split], "<f4").reshape(self._memory.shape[1:])
         self._past[at] = np.frombuffer(state[split:], "<f8")
+
+    def _place(self, slot: int) -> int:
+        which = check_slots(slot, self.streams)
+        if which.shape != (1,):
+            raise ValueError(f"expected a single slot, got an array of shape {which.shape}")
+        return int(which[0])
 
 
 def _targets_in(ys: Sequence[float | None] | None, count: int) -> NDArray[np.float64]:
