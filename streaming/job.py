@@ -117,7 +117,7 @@ class Job:
         check_distinct(source, predictions, *outputs)
         if isinstance(self.predictions, Sink) and self.predictions.exact and self.checkpoint:
             raise StreamError(
-                f"{self.predictions.name} can be gone on with after a crash: give its name, so that "
+                f"{self.predictions.name} can be gone on with after a crash: name it, so that "
                 "the job can open it where it was"
             )
 
