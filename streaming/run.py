@@ -141,6 +141,7 @@ class Run:
                 follow=job.follow,
                 format=job.format,
                 journal=None if folder is None else folder.path / "input.journal",
+                notes=self.notes.print,
             )
         self.opened.enter_context(closing(source))
         if job.skip_bad_rows or job.dead_letters is not None:
