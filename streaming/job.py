@@ -88,10 +88,11 @@ class Job:
             source = open_source(
                 self.source,
                 self.columns,
-                self.skip_bad_rows,
                 journal=None if folder is None else folder.path / "input.journal",
             )
             files.enter_context(closing(source))
+            if self.skip_bad_rows:
+                source.on_bad = lambda _: None
             if before is not None and before[0].finished and not source.has_more(before[0].offset):
                 with self._sink(folder, before[0]):  # which looks whether all of it is there
                     pass
@@ -101,15 +102,16 @@ class Job:
             kept = files.enter_context(written_whole(self.recording)) if self.recording else None
             model = self._model(before and before[1], seed)
             events = Interruptible(source)
+            arrived = (event for event in events if event is not None)
             with self._sink(folder, before and before[0]) as sink:
-                runner = StreamRunner(model, events, sink)
+                runner = StreamRunner(model, arrived, sink)
                 if before is not None:
                     runner.progress = before[0].progress
                     source.resume(before[0].offset)
                     notes.print(f"going on after {_count(runner.events, 'event')}")
                 record = RunRecord(runner)
                 due = Due(self.checkpoint_seconds)
-                for outcome in shown(runner.run(), runner, source, pace, notes):
+                for outcome in shown(runner.run(), runner, source, pace, notes):  # type: ignore[arg-type]
                     if page is not None or self.recording is not None:
                         record.add(outcome)
                     if folder is not None and due():
