@@ -24,8 +24,9 @@ $(STAMP): pyproject.toml constraints.txt
 demo: $(STAMP) ## the main job: stream River's hourly water flow; table, predictions and report
 	$(BIN)/lstmwidgets stream river:WaterFlow --report out/report.html --predictions out/predictions.jsonl
 
-setup: $(STAMP) ## everything that demo, tests, notebooks and benchmarks need, the browser included
+setup: $(STAMP) ## everything that demo, tests, notebooks and benchmarks need, browser and Redis included
 	@sh scripts/install_chromium.sh
+	@sh scripts/install_redis.sh
 
 test: setup ## the tests (about a quarter of an hour on two cores)
 	$(BIN)/pytest

@@ -30,11 +30,12 @@ def check_slots(slots: ArrayLike, streams: int) -> NDArray[np.int64]:
     which = np.atleast_1d(np.asarray(slots))
     if which.size and which.dtype.kind not in "iu":
         raise TypeError(f"slots must be whole numbers, got {which.dtype}")
-    if which.size and (which.min() < 0 or which.max() >= streams):
+    whole = which.astype(np.int64)  # a copy: other layouts would compile kernels again
+    if whole.size and whole.view(np.uint64).max() >= streams:  # as those below zero are, too
         raise IndexError(
             f"slots must lie between 0 and {streams - 1}, got {which.min()} to {which.max()}"
         )
-    return which.astype(np.int64)  # a copy: other layouts would compile kernels again
+    return whole
 
 
 def check_probability(name: str, value: object) -> None:

@@ -5,8 +5,7 @@ from __future__ import annotations
 import os
 import sqlite3
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -14,18 +13,19 @@ from typing import Any, Self
 import msgspec
 from filelock import FileLock, Timeout
 
+from .cold import ColdStore, damage_told
 from .errors import StreamError
 
-FORMAT = 1
+FORMAT = 2
 DATABASE, LOCK, HOLDER = "job.sqlite", "lock", "holder"
+
+CACHE = 32 * 1024 * 1024
+"""Bytes of the database in memory at most, keys that have changed since the last checkpoint too."""
 
 TABLES = """
 CREATE TABLE job (format INTEGER NOT NULL, options TEXT NOT NULL);
-CREATE TABLE checkpoint (
-    number INTEGER NOT NULL,
-    saved TEXT NOT NULL,
-    model BLOB NOT NULL
-);
+CREATE TABLE checkpoint (saved TEXT NOT NULL);
+CREATE TABLE model (data BLOB NOT NULL);
 """
 
 
@@ -114,13 +114,24 @@ class JobFolder:
         (self.path / HOLDER).unlink(missing_ok=True)
         self._lock.release()
 
+    def cold(self, table: str) -> ColdStore:
+        """Return a store in the job's database; what is put there counts from the next `save`."""
+        return ColdStore(self._database, table)
+
     def load(self) -> tuple[Saved, bytes] | None:
         """Return the last checkpoint and its model; None before the first."""
-        with _damage_told(self.path):
+        with damage_told(self.path / DATABASE):
             return _last(self._database)
 
-    def save(self, saved: Saved, model: bytes) -> None:
-        """Put a checkpoint in the place of the last one, in one transaction.
+    def save(self, saved: Saved, model: bytes | None) -> None:
+        """Put a checkpoint in the place of the last one, with all that `cold` stores have got.
+
+        Parameters
+        ----------
+        saved : Saved
+            The moment.
+        model : bytes or None
+            None leaves the last one, if the model does not change.
 
         Raises
         ------
@@ -128,15 +139,16 @@ class JobFolder:
             If the disk is full, or the database cannot be written: the last checkpoint then holds.
         """
         text = msgspec.json.encode(saved).decode()
-        with _damage_told(self.path), self._database:
+        with damage_told(self.path / DATABASE), self._database:
             self._database.execute("DELETE FROM checkpoint")
-            self._database.execute(
-                "INSERT INTO checkpoint VALUES (?, ?, ?)", (saved.events, text, model)
-            )
+            self._database.execute("INSERT INTO checkpoint VALUES (?)", (text,))
+            if model is not None:
+                self._database.execute("DELETE FROM model")
+                self._database.execute("INSERT INTO model VALUES (?)", (model,))
 
     def _agreed(self, options: dict[str, Any], drawn: dict[str, Any]) -> dict[str, Any]:
         """Return the job's options as they were first given, if they are still the same."""
-        with _damage_told(self.path), self._database:
+        with damage_told(self.path / DATABASE), self._database:
             row = self._database.execute("SELECT format, options FROM job").fetchone()
             if row is None:
                 new = {k: drawn.get(k) if v is None else v for k, v in options.items()}
@@ -174,17 +186,18 @@ class Due:
         self._last = time.monotonic()
         self._passed = 0
 
-    def __call__(self) -> bool:
-        """Count an event; say whether a checkpoint is due after it."""
-        self._passed += 1
-        if self._passed != self._events and time.monotonic() - self._last < self._seconds:
+    def __call__(self, events: int = 1) -> bool:
+        """Count events; say whether a checkpoint is due after them: never if none has come."""
+        self._passed += events
+        if not self._passed:
             return False
-        self._passed = 0
-        return True
+        enough = self._events is not None and self._passed >= self._events
+        return enough or time.monotonic() - self._last >= self._seconds
 
     def done(self) -> None:
         """Note that the checkpoint was made."""
         self._last = time.monotonic()
+        self._passed = 0
 
 
 def inspect(path: Path) -> tuple[dict[str, Any], Saved | None, int]:
@@ -197,7 +210,7 @@ def inspect(path: Path) -> tuple[dict[str, Any], Saved | None, int]:
     """
     if not (path / DATABASE).is_file():
         raise StreamError(f"{path} holds no job: there is no {DATABASE} in it")
-    with _damage_told(path):
+    with damage_told(path / DATABASE):
         database = sqlite3.connect(f"file:{path / DATABASE}?mode=ro", uri=True)
         try:
             _check_format(database, path)
@@ -210,8 +223,9 @@ def inspect(path: Path) -> tuple[dict[str, Any], Saved | None, int]:
 
 
 def _opened(path: Path) -> sqlite3.Connection:
-    with _damage_told(path.parent):
+    with damage_told(path):
         database = sqlite3.connect(path, isolation_level="IMMEDIATE")
+        database.execute(f"PRAGMA cache_size = -{CACHE // 1024}")
         database.execute("PRAGMA journal_mode = WAL")
         database.execute("PRAGMA synchronous = FULL")
         if not database.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
@@ -233,7 +247,7 @@ def _check_format(database: sqlite3.Connection, path: Path) -> None:
 
 
 def _last(database: sqlite3.Connection) -> tuple[Saved, bytes] | None:
-    row = database.execute("SELECT saved, model FROM checkpoint").fetchone()
+    row = database.execute("SELECT saved, data FROM checkpoint, model").fetchone()
     return None if row is None else (msgspec.json.decode(row[0], type=Saved), bytes(row[1]))
 
 
@@ -242,17 +256,3 @@ def _holder(path: Path) -> str:
         return f"process {int((path / HOLDER).read_text())}"
     except (OSError, ValueError):
         return "another process"
-
-
-@contextmanager
-def _damage_told(path: Path) -> Iterator[None]:
-    """Turn the database's errors into what they mean."""
-    try:
-        yield
-    except sqlite3.OperationalError as error:
-        raise StreamError(f"cannot write to {path / DATABASE}: {error}") from error
-    except (sqlite3.DatabaseError, msgspec.MsgspecError) as error:
-        raise StreamError(
-            f"{path / DATABASE} is damaged ({error}); restore it from a copy, or begin anew with "
-            "another folder"
-        ) from error

@@ -51,20 +51,52 @@ def stream(
     source: Annotated[
         str,
         typer.Argument(
-            help="river:NAME for one of River's regression data sets, a CSV file with a header "
-            "line, or - for CSV on standard input.",
+            help="river:NAME for one of River's regression data sets; a CSV file with a header, "
+            "a file of JSON Lines (.jsonl), a Parquet file or a folder of them; "
+            "redis://HOST:PORT/DB/STREAM; or - for standard input.",
             show_default=False,
         ),
     ],
     target: Annotated[
         str | None,
-        typer.Option(help="Column to predict; needed for CSV.", show_default=False),
+        typer.Option(help="Column to predict; needed but for River.", show_default=False),
     ] = None,
+    key: Annotated[
+        str | None,
+        typer.Option(
+            help="Column that says which of many streams an event belongs to, as sensor_id: one "
+            "model, and a state for each.",
+            show_default=False,
+        ),
+    ] = None,
+    id_: Annotated[
+        str | None,
+        typer.Option(
+            "--id",
+            help="Column that names an event. A record with the id of an event that had no target "
+            "brings it; an event that comes again is left out.",
+            show_default=False,
+        ),
+    ] = None,
+    time: Annotated[
+        str | None,
+        typer.Option(
+            help="Column that says when an event was; by default the first with datetimes.",
+            show_default=False,
+        ),
+    ] = None,
+    format_: Annotated[
+        str | None,
+        typer.Option("--format", help="Of standard input: csv or jsonl.", show_default=False),
+    ] = None,
+    follow: Annotated[
+        bool, typer.Option("--follow", help="Wait for more at the end, as tail -F does.")
+    ] = False,
     features: Annotated[
         str,
         typer.Option(
-            help="Columns to read as features, with commas between them; by default all but the "
-            "target.",
+            help="Columns to read as features, with commas between them; by default all but "
+            "target, key and id.",
             show_default=False,
         ),
     ] = "",
@@ -80,13 +112,44 @@ def stream(
     skip_bad_rows: Annotated[
         bool,
         typer.Option(
-            "--skip-bad-rows", help="Count rows that cannot be read and go on without them."
+            "--skip-bad-rows", help="Count records that cannot be read and go on without them."
         ),
     ] = False,
-    predictions: Annotated[
+    dead_letters: Annotated[
         Path | None,
         typer.Option(
-            help="Write every prediction to this file, one JSON object a line.", show_default=False
+            help="Write records that cannot be read to this file, and go on without them.",
+            show_default=False,
+        ),
+    ] = None,
+    predictions: Annotated[
+        str | None,
+        typer.Option(
+            help="Write every prediction to this file, one JSON object a line; *.sqlite is a "
+            "database, *.parquet a folder of Parquet files, redis://HOST:PORT/DB/STREAM a stream.",
+            show_default=False,
+        ),
+    ] = None,
+    late_targets: Annotated[
+        Path | None,
+        typer.Option(
+            help="Write targets that come after their events to this file; by default labels.jsonl "
+            "beside the predictions.",
+            show_default=False,
+        ),
+    ] = None,
+    wait_events: Annotated[
+        int,
+        typer.Option(
+            min=1, help="How many others an event with an id waits for its target at most."
+        ),
+    ] = 10_000,
+    wait_seconds: Annotated[
+        float | None,
+        typer.Option(
+            min=0.0,
+            help="How long it waits at most, by the time of the events.",
+            show_default=False,
         ),
     ] = None,
     report: Annotated[
@@ -103,6 +166,27 @@ def stream(
             show_default=False,
         ),
     ] = None,
+    summary: Annotated[
+        Path | None,
+        typer.Option(
+            help="Write errors, throughput and latencies to this file, as JSON.",
+            show_default=False,
+        ),
+    ] = None,
+    model: Annotated[
+        Path | None,
+        typer.Option(
+            help="Begin with this model, as lstmwidgets.online.save writes it; the options below "
+            "are for new ones.",
+            show_default=False,
+        ),
+    ] = None,
+    learn: Annotated[
+        bool, typer.Option("--learn/--no-learn", help="Whether to learn, or only to predict.")
+    ] = True,
+    hot_keys: Annotated[
+        int, typer.Option(min=1, help="How many keys have their state in memory.")
+    ] = 10_000,
     hidden_size: Annotated[int, typer.Option(min=1, help="Units of the LSTM.")] = 32,
     cell: Annotated[
         str,
@@ -111,8 +195,13 @@ def stream(
         ),
     ] = "standard",
     window: Annotated[
-        int, typer.Option(min=1, help="How many events the gradient looks back.")
-    ] = 16,
+        int | None,
+        typer.Option(
+            min=1,
+            help="How many events the gradient looks back: 16 by default, with keys 4 of each.",
+            show_default=False,
+        ),
+    ] = None,
     seed: Annotated[
         int | None,
         typer.Option(
@@ -133,6 +222,10 @@ def stream(
     checkpoint_seconds: Annotated[
         float, typer.Option(min=0.0, help="Most seconds between two checkpoints.")
     ] = 1.0,
+    checkpoint_events: Annotated[
+        int | None,
+        typer.Option(min=1, help="Most events between two.", show_default=False),
+    ] = None,
 ) -> int:
     r"""Predict a stream while learning from it.
 
@@ -152,6 +245,7 @@ def stream(
     Examples:
       lstmwidgets stream river:WaterFlow --report out/report.html
       lstmwidgets stream readings.csv --target flow --predictions out/predictions.jsonl
+      lstmwidgets stream sensors.jsonl --target level --key sensor --follow --checkpoint job
       tail -n +1 -f readings.csv | lstmwidgets stream - --target flow --drop note
     """
     # Imported here, so that --help need not wait for River and Bokeh.
@@ -160,17 +254,28 @@ def stream(
 
     job = Job(
         source,
-        Columns(target, _names(features), _names(drop), _names(text)),
+        Columns(target, _names(features), _names(drop), _names(text), key, id_, time),
+        format=format_,
+        follow=follow,
         skip_bad_rows=skip_bad_rows,
+        dead_letters=dead_letters,
         predictions=predictions,
+        late_targets=late_targets or _labels_beside(predictions, id_),
         report=report,
         recording=recording,
+        summary=summary,
+        model=model,
+        learn=learn,
+        wait_events=wait_events,
+        wait_seconds=wait_seconds,
+        hot_keys=hot_keys,
         hidden_size=hidden_size,
         cell=cell,
         window=window,
         seed=seed,
         checkpoint=checkpoint,
         checkpoint_seconds=checkpoint_seconds,
+        checkpoint_events=checkpoint_events,
     )
     try:
         return job.run()
@@ -196,6 +301,13 @@ def inspect(
     for name, place in saved.outputs.items():
         at = ", ".join(f"{number:,} {what}" for what, number in place.items())
         typer.echo(f"{name:14} {at}")
+
+
+def _labels_beside(predictions: str | None, id_: str | None) -> Path | None:
+    """Return where late targets go if nobody says it."""
+    if predictions is None or id_ is None or "://" in predictions:
+        return None
+    return Path(predictions).parent / "labels.jsonl"
 
 
 def _names(listed: str) -> tuple[str, ...]:

@@ -29,7 +29,7 @@ class Event(msgspec.Struct, frozen=True):
     """
 
     id: int | str
-    x: Mapping[str, Any]
+    x: Mapping[Any, Any]
     y: float | None
     time: datetime | None = None
     key: str | None = None
@@ -106,6 +106,8 @@ class Outcome(msgspec.Struct, frozen=True):
 
     Attributes
     ----------
+    number : int
+        Its position among the events that were predicted, from 0.
     event : Event
     prediction : float or None
     baselines : mapping
@@ -114,6 +116,7 @@ class Outcome(msgspec.Struct, frozen=True):
         Whether the event was predicted before, and it is its target that has come now.
     """
 
+    number: int
     event: Event
     prediction: float | None
     baselines: Mapping[str, float | None]

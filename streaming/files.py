@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -27,8 +29,25 @@ def written_whole(path: Path) -> Iterator[Path]:
             beside.touch()
             yield beside
     except OSError as error:
-        reason = str(error) if error.errno is None else f"cannot write {path}: {error.strerror}"
-        raise StreamError(reason) from error
+        raise cannot_write(path, error) from error
+
+
+def cannot_write(path: Path, error: OSError) -> StreamError:
+    """Return what an error of the system means to somebody who wanted a file."""
+    if error.errno is None:  # one of ours, which says it all
+        return StreamError(str(error))
+    return StreamError(f"cannot write {path}: {error.strerror}")
+
+
+def sync_folder(path: Path) -> None:
+    """Bring the names in a folder to the disk, as far as the system can."""
+    if sys.platform == "win32":
+        return
+    folder = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
 
 
 def check_distinct(source: str, *outputs: Path | None) -> None:

@@ -104,12 +104,13 @@ class KeyedStreams:
         if key == self._key:
             entry = self._hot[key]
         else:
-            self.leave()
             entry = self._hot.get(key) or self._fetched(key)
+            before = self._model.swap_stream(entry.stream)
+            if self._key is not None:
+                self._hot[self._key].stream = before
+            entry.stream = None
             self._hot[key] = entry
             self._hot.move_to_end(key)
-            self._model.swap_stream(entry.stream)
-            entry.stream = None
             self._key = key
             if len(self._hot) > self._room:
                 self._evict()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from itertools import accumulate
 
 PER_DOUBLING = 64
 """Classes of durations from one to twice as long: they are known to half a percent."""
@@ -43,9 +44,7 @@ class Latency:
         """
         if not self.count:
             return None
-        wanted, passed = percent / 100 * self.count, 0
-        for place, count in enumerate(self._counts):
-            passed += count
-            if passed >= wanted and count:
-                break
+        passed = accumulate(self._counts)
+        wanted = max(percent / 100 * self.count, 1)
+        place = next(place for place, count in enumerate(passed) if count >= wanted)
         return float(SHORTEST * 2 ** ((place + 0.5) / PER_DOUBLING))

@@ -7,9 +7,7 @@ from collections.abc import Iterable, Iterator
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TaskProgressColumn, TextColumn
-from rich.table import Table
 
-from .baselines import Comparison
 from .events import Outcome
 from .runner import StreamRunner
 from .sources import Source
@@ -43,12 +41,12 @@ class Pace:
 
 
 def shown(
-    outcomes: Iterable[Outcome],
+    outcomes: Iterable[Outcome | None],
     runner: StreamRunner,
     source: Source,
     pace: Pace,
     console: Console,
-) -> Iterator[Outcome]:
+) -> Iterator[Outcome | None]:
     """Pass outcomes on and show how far the stream is, how fast, and how good.
 
     A terminal gets a bar; anything else gets plain lines, every two seconds.
@@ -60,6 +58,8 @@ def shown(
         task = bar.add_task(source.name, total=total, status="")
         for outcome in outcomes:
             yield outcome
+            if outcome is None or outcome.late:
+                continue
             now = pace.count()
             shown_at = shown_at or now
             if now - shown_at < every:
@@ -71,25 +71,6 @@ def shown(
                 share = "" if source.progress is None else f"{source.progress:.0%}  "
                 console.print(f"{source.name}  {share}{_status(runner, pace)}", highlight=False)
         bar.update(task, completed=source.progress, status=_status(runner, pace))
-
-
-def result_table(comparisons: list[Comparison]) -> Table:
-    """Return the closing table: the model's error beside that of each baseline, and the ratio."""
-    table = Table(title="Mean absolute error", title_justify="left", title_style="bold")
-    for column in ("against", "events", "model", "baseline", "ratio"):
-        table.add_column(column, justify="left" if column == "against" else "right")
-    for comparison in comparisons:
-        if not comparison.events:
-            continue
-        ratio = "none" if comparison.ratio is None else f"{comparison.ratio:.3f}"
-        table.add_row(
-            comparison.name,
-            f"{comparison.events:,}",
-            f"{comparison.model:.4g}",
-            f"{comparison.baseline:.4g}",
-            ratio,
-        )
-    return table
 
 
 def _bar(console: Console) -> Progress:

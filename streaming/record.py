@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 import numpy as np
@@ -47,8 +48,12 @@ class Snapshot:
 class RunRecord:
     """Follows a runner, event by event, from where it is on.
 
+    Where there are keys, it follows the first one that comes.
+
     Attributes
     ----------
+    key : str or None
+        The key that it follows.
     points : Thinned of Point
     snapshots : Thinned of Snapshot
         Empty if the model cannot be looked into.
@@ -56,17 +61,35 @@ class RunRecord:
 
     def __init__(self, runner: StreamRunner) -> None:
         self._runner = runner
-        self._before = runner.events
+        self._position = 0
+        self.key: str | None = None
         self.points: Thinned[Point] = Thinned(POINTS)
         self.snapshots: Thinned[Snapshot] = Thinned(COLUMNS)
 
     def add(self, outcome: Outcome) -> None:
-        """Take in the outcome that the runner has just yielded."""
-        position = self._runner.events - self._before - 1
-        if self.points.wants(position):
+        """Take in the outcome that the runner has just yielded; a late one completes a point."""
+        if outcome.late:
+            self._complete(outcome)
+            return
+        event = outcome.event
+        if not self._position:
+            self.key = event.key
+        if event.key != self.key:
+            return
+        model = self._runner.model
+        if self.points.wants(self._position):
             self.points.append(self._point(outcome))
-        if isinstance(self._runner.model, Inspectable) and self.snapshots.wants(position):
-            self.snapshots.append(self._snapshot(self._runner.model, outcome))
+        learns = self._runner.serving is None
+        if learns and isinstance(model, Inspectable) and self.snapshots.wants(self._position):
+            self.snapshots.append(self._snapshot(model, outcome))
+        self._position += 1
+
+    def _complete(self, outcome: Outcome) -> None:
+        """Put a late target to its point, if that is drawn."""
+        items = self.points.items
+        place = bisect_left(items, outcome.number, key=lambda point: point.event)
+        if place < len(items) and items[place].event == outcome.number:
+            self.points.replace(place, replace(items[place], target=outcome.event.y))
 
     def recording(self) -> Recording:
         """Return the snapshots as a recording, with target and prediction.
@@ -94,15 +117,17 @@ class RunRecord:
 
     def _snapshot(self, model: Inspectable, outcome: Outcome) -> Snapshot:
         event = outcome.event
-        label = f"event {event.id:,}" if event.time is None else f"{event.time:%a %d %b %Y %H:%M}"
+        label = f"event {outcome.number:,}"
+        if event.time is not None:
+            label = f"{event.time:%a %d %b %Y %H:%M}"
         step = Recording.from_model(model, label)
-        return Snapshot(event.id, event.y, outcome.prediction, step)
+        return Snapshot(outcome.number, event.y, outcome.prediction, step)
 
     def _point(self, outcome: Outcome) -> Point:
         naive = self._runner.comparisons[0]
         event = outcome.event
         return Point(
-            event.id,
+            outcome.number,
             event.time,
             event.y,
             outcome.prediction,

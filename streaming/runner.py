@@ -145,8 +145,7 @@ class StreamRunner:
                 new = []
                 outcomes.append(self._learn_late(self.waiting, event))
             outcomes += self._serve_new(serving, new)
-            for outcome in outcomes[:-1]:
-                yield outcome
+            yield from outcomes[:-1]
             self.at_rest = True
             yield outcomes[-1] if outcomes else None
 
@@ -171,7 +170,7 @@ class StreamRunner:
             self.sink.write(Prediction(event.id, prediction, event.y, key))
         self.latency.add(perf_counter() - came)
         forecasts = {baseline.name: baseline.predict(event) for baseline in self._baselines}
-        outcome = Outcome(event, prediction, forecasts)
+        outcome = Outcome(self.events, event, prediction, forecasts)
         self._compare(outcome)
         self.events += 1
         return outcome
@@ -217,7 +216,7 @@ class StreamRunner:
             stream = getattr(self.model, "open_stream", None)
             if stream is not None and isinstance(self.model, NumericEstimator):
                 state = self.model.stream_to_bytes(stream)
-        waiting.add(self.events, outcome.event, outcome.prediction, outcome.baselines, state)
+        waiting.add(outcome, state)
 
     def _learn_late(self, waiting: WaitingEvents, event: Event) -> Outcome | None:
         """Learn a target that comes late; None if nobody waits for it."""
@@ -238,7 +237,7 @@ class StreamRunner:
         if self.late_sink is not None:
             key = UNSET if known.key is None else known.key
             self.late_sink.write(LateTarget(known.id, known.prediction, event.y, key))
-        outcome = Outcome(past, known.prediction, known.baselines, late=True)
+        outcome = Outcome(known.number, past, known.prediction, known.baselines, late=True)
         self._compare(outcome)
         return outcome
 

@@ -94,7 +94,8 @@ class Serving:
             return [self._model.predict_one(event.x) for event in events]
         slots = [self.enter(event.key).slot for event in events]
         xs, ys = [event.x for event in events], [event.y for event in events]
-        return self._frozen.predict_many(slots, xs, ys).tolist()
+        predictions: list[float] = self._frozen.predict_many(slots, xs, ys).tolist()
+        return predictions
 
     def remember(self, key: str | None, target: float, prediction: float | None) -> None:
         """Take in a target that came late as the last one known of its stream."""
@@ -148,9 +149,7 @@ class Serving:
         return last + (b"" if self._frozen is None else self._frozen.state(entry.slot))
 
 
-def batches(
-    source: Iterable[Event | None], size: int
-) -> Iterator[list[tuple[Event, float]]]:
+def batches(source: Iterable[Event | None], size: int) -> Iterator[list[tuple[Event, float]]]:
     """Yield what is at hand of a source, at most `size` events at a time, and when each came.
 
     An empty list says that nothing has come for a moment.

@@ -11,7 +11,7 @@ import msgspec
 
 from .cold import ColdStore, damage_told
 from .errors import StreamError
-from .events import Event
+from .events import Event, Outcome
 from .plain import from_plain, to_plain
 
 MOST_EVENTS = 10_000
@@ -58,9 +58,9 @@ class Waiting(msgspec.Struct, array_like=True):
 class WaitingEvents:
     """The last events by their ids: those that wait for a target, and those that have it.
 
-    An event waits until so many others have come. With a bound in time, a target also comes too late
-    when any event that is so much later than its own, by the time of the events, has come before
-    it: a clock that jumps ahead ends the wait of all before it.
+    An event waits until so many others have come. With a bound in time, a target also comes too
+    late when any event that is so much later than its own, by the time of the events, has come
+    before it: a clock that jumps ahead ends the wait of all before it.
 
     Parameters
     ----------
@@ -98,7 +98,7 @@ class WaitingEvents:
         self.labelled = self.expired = self.unknown = self.repeated = 0
         if cold is not None:
             with damage_told("the job's database"):
-                for _, data in cold.items():
+                for data in cold.values():
                     event = msgspec.msgpack.decode(data, type=Waiting)
                     self._recent[event.id] = event
 
@@ -136,18 +136,31 @@ class WaitingEvents:
 
     def add(
         self,
-        number: int,
-        event: Event,
-        prediction: float | None,
-        baselines: Mapping[str, float | None],
+        outcome: Outcome,
         stream: bytes,
     ) -> None:
-        """Remember an event that has been predicted; without a target it waits for it."""
+        """Remember an event that has been predicted; without a target it waits for it.
+
+        Parameters
+        ----------
+        outcome : Outcome
+            The event, and what was predicted.
+        stream : bytes
+            The state that it started with.
+        """
+        number, event = outcome.number, outcome.event
         if event.y is None:
-            time = None if event.time is None else in_utc(event.time)
-            x = to_plain(event.x)
             self._keep(
-                Waiting(number, event.id, event.key, time, prediction, baselines, x, stream)
+                Waiting(
+                    number,
+                    event.id,
+                    event.key,
+                    None if event.time is None else in_utc(event.time),
+                    outcome.prediction,
+                    outcome.baselines,
+                    to_plain(event.x),
+                    stream,
+                )
             )
         else:
             self._keep(Waiting(number, event.id, labelled=True))
@@ -162,11 +175,15 @@ class WaitingEvents:
         self._changed.clear()
 
     @property
+    def counts(self) -> dict[str, int]:
+        """The numbers of targets and events that were counted, by name."""
+        return {name: getattr(self, name) for name in self.COUNTS}
+
+    @property
     def progress(self) -> dict[str, Any]:
         """What was counted, in plain values; setting it goes on from there."""
         latest = None if self._latest is None else self._latest.isoformat()
-        counts = {name: getattr(self, name) for name in self.COUNTS}
-        return {"latest": latest, "has_features": self._has_features, **counts}
+        return {"latest": latest, "has_features": self._has_features, **self.counts}
 
     @progress.setter
     def progress(self, progress: dict[str, Any]) -> None:

@@ -1,4 +1,4 @@
-"""Hypothesis draws the same in every run; all cell kinds with weights; notebooks in a browser."""
+"""Hypothesis draws the same in every run; all cells with weights; a browser; a Redis."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from hypothesis import settings
 from lstmwidgets import LSTM
 
 from .browser import Server, Tab, browser_tab, front_end, need_chromium
+from .redis_server import RedisServer, need_redis
 
 torch.set_num_threads(1)  # on tensors this small, two threads only wait for each other
 
@@ -71,3 +72,11 @@ def tab(request: pytest.FixtureRequest) -> Iterator[Tab]:
         yield tab
         tab.screenshot(request.node.name)
         tab.check()
+
+
+@pytest.fixture(scope="session")
+def redis_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServer]:
+    """Return a running Redis server; every test takes streams of its own."""
+    need_redis()
+    with RedisServer(tmp_path_factory.mktemp("redis")) as server:
+        yield server

@@ -197,6 +197,24 @@ def test_a_model_that_has_hardly_learned(taught: int, experts: bool, y: float | 
     )
 
 
+def test_features_that_came_late_and_more_than_the_experts_read() -> None:
+    late = copy.deepcopy(model_of({"num_layers": 2}))
+    for x, y in roughened(events(30, 14), 15):
+        late.learn_one(x, y)
+    wide = LSTMRegressor(hidden_size=3, seed=1)
+    random = np.random.default_rng(16)
+    rows = [dict(enumerate(row)) for row in random.normal(size=(60, 70)).tolist()]
+    for x in rows[:20]:
+        wide.learn_one(x, x[0] + x[69])
+    for model, stream in (
+        (late, roughened(events(60, 17), 18)),
+        (wide, [(x, x[0]) for x in rows]),
+    ):
+        keys = np.arange(60) % 5
+        said = served(FrozenRegressor(model, 5), keys, stream, 7)
+        assert same_bits(said, observed(model, keys, stream))
+
+
 def test_the_model_may_learn_on_or_be_another_copy() -> None:
     model = copy.deepcopy(model_of({}))
     stream, keys = events(60, 11), np.arange(60) % 7
@@ -397,4 +415,6 @@ def test_states_of_another_size_and_slots_that_are_not_there() -> None:
     for call in (frozen.state, lambda slot: frozen.put_state(slot, whole), frozen.reset):
         with pytest.raises(IndexError, match="slots must lie between 0 and 1, got 2"):
             call(2)
+    with pytest.raises(ValueError, match=r"a single slot, got an array of shape \(2,\)"):
+        frozen.state([0, 1])  # type: ignore[arg-type]
     assert frozen.state(1) == whole

@@ -49,6 +49,10 @@ class Thinned(Generic[Item]):
         """Say whether the item at a position is to be kept: whether to make and append it."""
         return position % self.stride == 0 and position // self.stride == len(self._items)
 
+    def replace(self, place: int, item: Item) -> None:
+        """Put an item in the place of a kept one, counted among those."""
+        self._items[place] = item
+
     def append(self, item: Item) -> None:
         """Keep the item that was wanted."""
         self._items.append(item)

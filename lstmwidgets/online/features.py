@@ -159,17 +159,14 @@ class FeatureEncoder:
         self, xs: Sequence[Mapping[Hashable, Any]]
     ) -> NDArray[np.float64] | None:
         """Do the same for many events at once; None if one of them is another."""
-        if self._pick is None or set(map(type, xs)) != {dict}:
-            return None
-        if set(map(len, xs)) != {len(self._keys)}:
+        keys = len(self._keys)
+        if self._pick is None or {*map(type, xs)} != {dict} or {*map(len, xs)} != {keys}:
             return None
         try:
-            rows = list(map(self._pick, xs))
-            if not PLAIN.issuperset(map(type, chain.from_iterable(rows))):
+            values = list(chain.from_iterable(map(self._pick, xs)))
+            if not PLAIN.issuperset({*map(type, values)}):
                 return None
-            shape = (len(xs), len(self._keys))
-            flat = chain.from_iterable(rows)
-            return np.fromiter(flat, np.float64, shape[0] * shape[1]).reshape(shape)
+            return np.array(values, np.float64).reshape(-1, keys)
         except (KeyError, OverflowError):
             return None
 

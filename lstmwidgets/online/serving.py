@@ -22,7 +22,9 @@ Array = NDArray[Any]
 SIMPLE = PLAIN | {type(None)}
 """Types of targets that NumPy turns into floats as they are, None into NaN."""
 
-NO_EXPERTS = (0, np.zeros(0), np.zeros((0, 0, 0)), np.zeros((4, 0)), np.zeros(0))
+Advice = tuple[int, Array, Array, Array, Array]
+
+NO_EXPERTS: Advice = (0, np.zeros(0), np.zeros((0, 0, 0)), np.zeros((4, 0)), np.zeros(0))
 """What the kernel is handed without experts; the arrays are empty."""
 
 
@@ -51,6 +53,10 @@ class FrozenRegressor:
         If the model is another estimator.
     ValueError
         If it has not learned anything yet.
+
+    Notes
+    -----
+    All calls work in the same arrays: those of several threads must not overlap.
 
     Examples
     --------
@@ -82,9 +88,10 @@ class FrozenRegressor:
         self.streams = int(streams)
         self._encoder = copy.deepcopy(parts["_encoder"])
         sizes, weights, offset = learner.packed()
-        numbers = (*scaler.packed(), parts["_target"].packed())
-        advice = NO_EXPERTS if experts is None else experts.packed()
-        self._learned: tuple[Any, ...] = (sizes, weights, offset, *numbers, *advice)
+        statistics, places = scaler.packed()
+        units = parts["_target"].packed()
+        advice: Advice = NO_EXPERTS if experts is None else experts.packed()
+        self._learned = (sizes, weights, offset, statistics, places, units, *advice)
         kind, inputs, hidden, layers, outputs, _ = sizes.tolist()
         self._room = (
             np.zeros(len(self._encoder.columns)),
@@ -136,8 +143,16 @@ class FrozenRegressor:
         targets = _targets_in(ys, len(xs))
         values = self._encoder.encode_many(xs)
         predictions = np.empty(len(xs))
-        streams = (self._memory, self._past)
-        kernels.serve(which, values, targets, *streams, *self._learned, *self._room, predictions)
+        kernels.serve(
+            which,
+            values,
+            targets,
+            self._memory,
+            self._past,
+            *self._learned,
+            *self._room,
+            predictions,
+        )
         return predictions
 
     def remember(self, slot: int, y: float, base: float) -> None:
@@ -167,7 +182,7 @@ class FrozenRegressor:
 
         The memory as little-endian float32, what is remembered of the targets as float64.
         """
-        (at,) = check_slots(slot, self.streams)
+        at = self._place(slot)
         memory, past = self._memory[at].astype("<f4"), self._past[at].astype("<f8")
         return bytes(memory.tobytes() + past.tobytes())
 
@@ -179,7 +194,7 @@ class FrozenRegressor:
         ValueError
             If it has not the length that this model's states have.
         """
-        (at,) = check_slots(slot, self.streams)
+        at = self._place(slot)
         if len(state) != self.bytes_per_stream:
             raise ValueError(
                 f"expected a state of {self.bytes_per_stream} bytes, got {len(state)}; "
@@ -189,6 +204,12 @@ class FrozenRegressor:
         self._memory[at] = np.frombuffer(state[:split], "<f4").reshape(self._memory.shape[1:])
         self._past[at] = np.frombuffer(state[split:], "<f8")
 
+    def _place(self, slot: int) -> int:
+        which = check_slots(slot, self.streams)
+        if which.shape != (1,):
+            raise ValueError(f"expected a single slot, got an array of shape {which.shape}")
+        return int(which[0])
+
 
 def _targets_in(ys: Sequence[float | None] | None, count: int) -> NDArray[np.float64]:
     """Return targets, (N,), NaN where they are missing or unusable."""
@@ -196,7 +217,7 @@ def _targets_in(ys: Sequence[float | None] | None, count: int) -> NDArray[np.flo
         return np.full(count, np.nan)
     if len(ys) != count:
         raise ValueError(f"expected a target for each of {count} events, got {len(ys)}")
-    if SIMPLE.issuperset(map(type, ys)):
+    if SIMPLE.issuperset({*map(type, ys)}):
         try:
             return np.array(ys, np.float64)
         except OverflowError:  # a whole number beyond all floats

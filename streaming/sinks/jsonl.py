@@ -12,7 +12,7 @@ from typing import Any, BinaryIO, Self
 import msgspec
 
 from ..errors import StreamError
-from ..files import written_whole
+from ..files import cannot_write, written_whole
 from .base import Sink
 
 
@@ -34,7 +34,8 @@ class JsonLines(Sink):
     Raises
     ------
     StreamError
-        If the file is shorter than that, or cannot be written.
+        If the file is shorter than that, or cannot be written: what the last `flush` had is then in
+        it.
 
     Examples
     --------
@@ -68,16 +69,25 @@ class JsonLines(Sink):
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        self._open.__exit__(kind, error, traceback)
+        try:
+            self._open.__exit__(kind, error, traceback)
+        except OSError as trouble:  # of what was still in memory
+            raise cannot_write(self.path, trouble) from trouble
 
     def write(self, record: msgspec.Struct) -> None:
         """Write one line."""
-        self._file.write(self._encoder.encode(record) + b"\n")
+        try:
+            self._file.write(self._encoder.encode(record) + b"\n")
+        except OSError as error:
+            raise cannot_write(self.path, error) from error
 
     def flush(self) -> dict[str, Any]:
         """Bring all lines to the disk; return the file's length in bytes."""
-        self._file.flush()
-        os.fsync(self._file.fileno())
+        try:
+            self._file.flush()
+            os.fsync(self._file.fileno())
+        except OSError as error:
+            raise cannot_write(self.path, error) from error
         return {"bytes": self._file.tell()}
 
 
@@ -92,7 +102,7 @@ def _opened_at(path: Path, length: int) -> BinaryIO:
             )
         file = path.open("r+b" if length else "wb")
     except OSError as error:
-        raise StreamError(f"cannot write {path}: {error.strerror}") from error
+        raise cannot_write(path, error) from error
     file.truncate(length)
     file.seek(length)
     return file

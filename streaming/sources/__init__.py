@@ -6,6 +6,7 @@ from .iterable import IterableSource
 from .jsonl_file import JsonLinesFile
 from .named import open_source
 from .parquet_files import ParquetFiles
+from .redis_stream import RedisSource
 from .river_dataset import RiverDataset
 
 __all__ = [
@@ -14,6 +15,7 @@ __all__ = [
     "IterableSource",
     "JsonLinesFile",
     "ParquetFiles",
+    "RedisSource",
     "RiverDataset",
     "Source",
     "open_source",

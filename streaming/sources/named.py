@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 from ..errors import StreamError
@@ -9,6 +10,7 @@ from .base import Columns, Source
 from .csv_file import CsvFile
 from .jsonl_file import JsonLinesFile
 from .parquet_files import ParquetFiles
+from .redis_stream import RedisSource
 from .river_dataset import RiverDataset
 
 FORMATS = {".jsonl": "jsonl", ".ndjson": "jsonl", ".parquet": "parquet"}
@@ -22,14 +24,15 @@ def open_source(
     follow: bool = False,
     format: str | None = None,  # noqa: A002  # as the command calls it
     journal: Path | None = None,
+    notes: Callable[[str], None] | None = None,
 ) -> Source:
     """Return the source that a name on the command line stands for.
 
     Parameters
     ----------
     name : str
-        ``river:NAME`` for one of River's data sets, a path to a file, or ``-`` for standard input.
-        A folder stands for the Parquet files in it.
+        ``river:NAME`` for one of River's data sets, ``redis://HOST:PORT/DB/STREAM``, a path to a
+        file, or ``-`` for standard input. A folder stands for the Parquet files in it.
     columns : Columns
         Which columns are what.
     follow : bool
@@ -39,6 +42,8 @@ def open_source(
         By default what the file's name ends with, and CSV without such an end.
     journal : Path, optional
         Where standard input, which cannot be read twice, is kept.
+    notes : callable, optional
+        Is told when a broker does not answer.
 
     Raises
     ------
@@ -47,6 +52,8 @@ def open_source(
     """
     if format not in (None, "csv", "jsonl", "parquet"):
         raise StreamError(f"--format must be csv, jsonl or parquet, got {format!r}")
+    if name.startswith(("redis://", "rediss://")):
+        return RedisSource(name, columns, follow=follow, notes=notes)
     kind, separator, rest = name.partition(":")
     if separator and kind == "river":
         if follow:

@@ -113,7 +113,11 @@ class Schema:
             raise self._mismatch(name, raw) from None
         y = self._given(target) if columns.target is None else x.pop(columns.target, None)
         event_id = number if columns.id is None else _canonical(self._named(record, columns.id))
-        key = None if columns.key is None else self._named(record, columns.key)
+        key = None
+        if columns.key is not None and (
+            x or y is None or columns.id is None or columns.key in record
+        ):
+            key = self._named(record, columns.key)
         time = None if columns.time is None else self._time(x, columns.time)
         if found and found.items() - self._types.items():
             self.types = self._types | found
@@ -219,7 +223,7 @@ def _unused(raw: Any) -> None:
 
 def _canonical(name: str) -> int | str:
     """Return an id that is a whole number, as Python would write it, as that number."""
-    if len(name) < 20 and name.removeprefix("-").isdecimal() and str(int(name)) == name:
+    if len(name) < 19 and name.removeprefix("-").isdecimal() and str(int(name)) == name:
         return int(name)
     return name
 

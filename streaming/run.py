@@ -1,0 +1,263 @@
+"""A job at work: from its options to the files and the closing table."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Mapping
+from contextlib import ExitStack, closing
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from rich.console import Console
+
+from lstmwidgets.online import LSTMRegressor
+from lstmwidgets.online.saving import from_bytes, to_bytes
+
+from .checkpoint import Due, JobFolder, Saved
+from .errors import StreamError
+from .files import written_whole
+from .interrupt import Interruptible
+from .job import Job
+from .keyed import KeyedStreams
+from .progress import Pace, shown
+from .record import RunRecord
+from .results import counted, show_results, summary
+from .runner import StreamRunner
+from .serving import Serving
+from .sinks import Sink, open_sink
+from .sources import Source, open_source
+from .waiting import WaitingEvents
+
+
+class Run:
+    """A job at work, and all that it holds open.
+
+    Parameters
+    ----------
+    job : Job
+        What to do.
+    opened : ExitStack
+        Closes at the end what is opened here.
+    notes : Console
+        What people are told meanwhile.
+    """
+
+    def __init__(self, job: Job, opened: ExitStack, notes: Console) -> None:
+        self.job = job
+        self.opened = opened
+        self.notes = notes
+        self.seed = random.SystemRandom().getrandbits(32) if job.seed is None else job.seed
+        self.folder: JobFolder | None = None
+        self.before: Saved | None = None
+        kept = None
+        if job.checkpoint is not None:
+            self.folder = opened.enter_context(
+                JobFolder(job.checkpoint, job.identity, {"seed": self.seed})
+            )
+            self.seed = self.folder.options["seed"]
+            self.before, kept = self.folder.load() or (None, None)
+        self.source = self._open_source()
+        self.sinks: dict[str, Sink] = {}
+        self._kept = kept
+
+    def run(self) -> int:
+        """Run it to the end of the source, or until it is stopped."""
+        job, before = self.job, self.before
+        if before is not None and before.finished and not self.source.has_more(before.offset):
+            with ExitStack() as opened:  # which looks whether all of it is there
+                self._open_sinks(opened)
+            self.notes.print(f"finished after {counted(before.events, 'event')}: nothing to do")
+            return 0
+        finals = {
+            name: self.opened.enter_context(written_whole(path))
+            for name in ("report", "recording", "summary")
+            if (path := getattr(job, name)) is not None
+        }
+        model = self._model()
+        events = Interruptible(self.source)
+        pace = Pace()
+        with ExitStack() as opened:
+            self._open_sinks(opened)
+            runner = self._runner(model, events)
+            if before is not None:
+                runner.progress = before.progress
+                self.source.resume(before.offset)
+                self.notes.print(f"going on after {counted(runner.events, 'event')}")
+            record = RunRecord(runner)
+            self._play(runner, record if {"report", "recording"} & finals.keys() else None, pace)
+            self._save(runner, finished=events.stopped_by is None)
+        # The predictions are safe from here on, whatever happens to what follows.
+        self._finish(finals, runner, record, pace)
+        show_results(runner, self.source, pace, self.seed)
+        if events.stopped_by is None:
+            return 0
+        if self.folder is not None:
+            told = "start it again with the same options, and it goes on"
+        else:
+            told = "the files hold what was seen until then"
+        self.notes.print(f"interrupted: {told}")
+        return 128 + events.stopped_by
+
+    def _play(self, runner: StreamRunner, record: RunRecord | None, pace: Pace) -> None:
+        """Let all events through, with a checkpoint whenever one is due."""
+        due = Due(self.job.checkpoint_seconds, self.job.checkpoint_events)
+        for outcome in shown(runner.run(), runner, self.source, pace, self.notes):
+            if outcome is not None and record is not None:
+                record.add(outcome)
+            if due(outcome is not None) and runner.at_rest:
+                self._save(runner)
+                due.done()
+
+    def _save(self, runner: StreamRunner, *, finished: bool = False) -> None:
+        """Make a checkpoint. What the outputs hold is on the disk before it counts."""
+        self.source.sync()
+        outputs = {sink.name: dict(sink.flush()) for sink in self.sinks.values()}
+        if self.folder is None:
+            return
+        runner.save()
+        saved = Saved(
+            events=runner.events,
+            offset=self.source.offset,
+            outputs=outputs,
+            progress=runner.progress,
+            finished=finished,
+        )
+        new = self.job.learn or self._kept is None
+        self._kept = to_bytes(runner.model) if new else self._kept  # type: ignore[arg-type]
+        self.folder.save(saved, self._kept if new else None)
+        for sink in self.sinks.values():
+            sink.committed()
+
+    def _open_source(self) -> Source:
+        job, folder = self.job, self.folder
+        if isinstance(job.source, Source):
+            source = job.source
+        else:
+            source = open_source(
+                job.source,
+                job.columns,
+                follow=job.follow,
+                format=job.format,
+                journal=None if folder is None else folder.path / "input.journal",
+                notes=self.notes.print,
+            )
+        self.opened.enter_context(closing(source))
+        if job.skip_bad_rows or job.dead_letters is not None:
+            source.on_bad = self._put_aside
+        return source
+
+    def _put_aside(self, record: msgspec.Struct) -> None:
+        if "dead letters" in self.sinks:
+            self.sinks["dead letters"].write(record)
+
+    def _open_sinks(self, opened: ExitStack) -> None:
+        job = self.job
+        wanted = {
+            "predictions": job.predictions,
+            "late targets": job.late_targets,
+            "dead letters": job.dead_letters,
+        }
+        for name, path in wanted.items():
+            if path is None:
+                continue
+            if isinstance(path, Sink):
+                self.sinks[name] = opened.enter_context(path)
+                continue
+            place = str(path)
+            at: Mapping[str, Any] | None = None if self.folder is None else {}
+            if self.before is not None:
+                at = self.before.outputs.get(place, {})
+            sink = open_sink(
+                place,
+                at,
+                text_ids=job.columns.id is not None,
+                keys=job.columns.key is not None,
+                notes=self.notes.print,
+            )
+            self.sinks[name] = opened.enter_context(sink)
+
+    def _model(self) -> LSTMRegressor:
+        """Return the model of the last checkpoint, the one to begin with, or a new one."""
+        job = self.job
+        if self._kept is not None:
+            return _read(self._kept, f"the model in {job.checkpoint}", "begin anew")
+        if job.model is not None:
+            try:
+                data = job.model.read_bytes()
+            except OSError as error:
+                raise StreamError(f"cannot read {job.model}: {error.strerror}") from error
+            return _read(data, str(job.model), "save it with lstmwidgets.online.save")
+        return LSTMRegressor(job.hidden_size, cell=job.cell, window=job.events_back, seed=self.seed)
+
+    def _runner(self, model: LSTMRegressor, events: Interruptible[Any]) -> StreamRunner:
+        job, folder = self.job, self.folder
+        cold = None if folder is None else folder.cold("streams")
+        waiting, serving, keys = None, None, None
+        if job.columns.id is not None:
+            seconds = None if job.wait_seconds is None else timedelta(seconds=job.wait_seconds)
+            store = None if folder is None else folder.cold("waiting")
+            waiting = WaitingEvents(store, job.wait_events, seconds)
+        if not job.learn:
+            serving = Serving(model, cold, job.hot_keys if job.columns.key else 1)
+        elif job.columns.key is not None:
+            keys = KeyedStreams(model, cold, job.hot_keys)
+        return StreamRunner(
+            model,
+            events,
+            self.sinks.get("predictions"),
+            keys=keys,
+            waiting=waiting,
+            late_sink=self.sinks.get("late targets"),
+            serving=serving,
+        )
+
+    def _finish(
+        self, finals: dict[str, Path], runner: StreamRunner, record: RunRecord, pace: Pace
+    ) -> None:
+        """Write what is made of the whole run."""
+        if "recording" in finals and record.snapshots.items:
+            record.recording().save(finals["recording"])
+        if "report" in finals:
+            from .report import report_html  # which takes Bokeh a second to load
+
+            title = f"Predicting {self.source.name}"
+            html = report_html(title, self._facts(runner, record), record, runner.comparisons)
+            finals["report"].write_text(html, encoding="utf-8")
+        if "summary" in finals:
+            told = summary(runner, self.source, pace, self.seed)
+            finals["summary"].write_bytes(msgspec.json.format(msgspec.json.encode(told)))
+
+    def _facts(self, runner: StreamRunner, record: RunRecord) -> dict[str, str]:
+        model, job = runner.model, self.job
+        assert isinstance(model, LSTMRegressor)
+        layer = f"{model.hidden_size} {'unit' if model.hidden_size == 1 else 'units'}"
+        facts = {
+            "events": f"{runner.events:,}",
+            "model": f"{model.cell.replace('_', ' ')} LSTM, {layer}, window {model.window}",
+            "LSTM's share": f"{model.shares['lstm']:.0%} of the last prediction",
+            "seed": str(self.seed),
+        }
+        if runner.keys is not None:
+            facts["keys"] = f"{len(runner.keys):,}"
+        drawn = []
+        if record.key is not None:
+            drawn.append(f"key {record.key}")
+        if self.before is not None:
+            drawn.append(f"from event {self.before.events:,} on")
+        if drawn:
+            facts["drawn"] = ", ".join(drawn)
+        if not job.learn:
+            facts["learning"] = "none"
+        return facts
+
+
+def _read(data: bytes, name: str, advice: str) -> LSTMRegressor:
+    try:
+        model = from_bytes(data, name)
+    except ValueError as error:
+        raise StreamError(f"{error}; {advice}") from error
+    if not isinstance(model, LSTMRegressor):
+        raise StreamError(f"{name} is a {type(model).__name__}; stream runs an LSTMRegressor")
+    return model

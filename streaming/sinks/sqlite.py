@@ -1,0 +1,174 @@
+"""Predictions as rows of an SQLite database."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, closing, contextmanager
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import msgspec
+
+from ..errors import StreamError
+from ..files import cannot_write, written_whole
+from .base import Sink
+from .rows import Row, row_of
+
+BATCH = 4096
+"""Rows that are inserted at once, in a transaction of their own."""
+
+COLUMNS = ("n", "id", "key", "prediction", "target")
+
+# The id has no type of its own, so that whole numbers and texts both stay what they are.
+TABLE = """
+CREATE TABLE IF NOT EXISTS predictions
+    (n INTEGER PRIMARY KEY, id NOT NULL, key TEXT, prediction REAL, target REAL)
+"""
+
+
+class SqliteTable(Sink):
+    """Writes predictions into the table ``predictions`` of an SQLite file.
+
+    Its columns are `n` (the row's number, from 0), `id`, `key`, `prediction` and `target`. NaN and
+    infinities are NULL, as they are in JSON Lines.
+
+    By itself the file appears when all of it is written. For a job with checkpoints the rows are
+    written in their place, the file can be read by others at any time (write-ahead log), and the
+    rows that the last checkpoint does not know of are deleted when the job goes on. Other tables of
+    the file are left alone.
+
+    Parameters
+    ----------
+    path : Path
+        The file; its folder is made if need be.
+    at : mapping, optional
+        Write in place, from the place on that `flush` has returned; ``{}`` begins a new table.
+
+    Raises
+    ------
+    StreamError
+        If there are fewer rows than that, the file is no database or has another table of that
+        name, or it cannot be written: what the last `flush` had is then in it.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from lstmwidgets.streaming import Prediction
+    >>> path = Path(tempfile.mkdtemp()) / "predictions.sqlite"
+    >>> with SqliteTable(path) as sink:
+    ...     sink.write(Prediction(id="a", prediction=None, target=2.5))
+    >>> with closing(sqlite3.connect(path)) as database:
+    ...     database.execute("SELECT * FROM predictions").fetchall()
+    [(0, 'a', None, None, 2.5)]
+    """
+
+    def __init__(self, path: Path, at: Mapping[str, Any] | None = None) -> None:
+        self.path = path
+        self.name = str(path)
+        self._in_place = at is not None
+        self._count = int((at or {}).get("rows", 0))
+        self._waiting: list[Row] = []
+        self._open = ExitStack()
+
+    def __enter__(self) -> Self:
+        with ExitStack() as opening:
+            path = self.path
+            if not self._in_place:
+                path = opening.enter_context(written_whole(path))
+                opening.push(self._remove_old_logs)
+            with _trouble_told(self.path):
+                if self._in_place:
+                    path.parent.mkdir(parents=True, exist_ok=True)
+                database = sqlite3.connect(path, timeout=30)
+                self._database = opening.enter_context(closing(database))
+                self._prepare()
+            self._open = opening.pop_all()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        if error is None or self._in_place:
+            with self._open:
+                self._insert()
+        else:
+            self._open.__exit__(kind, error, traceback)
+
+    def write(self, record: msgspec.Struct) -> None:
+        """Take in one row."""
+        self._waiting.append(row_of(record))
+        if len(self._waiting) == BATCH:
+            self._insert()
+
+    def flush(self) -> dict[str, Any]:
+        """Bring all rows to the disk; return how many there are."""
+        self._insert()
+        return {"rows": self._count}
+
+    def _prepare(self) -> None:
+        """Make the table, and delete what lies behind the place."""
+        # A file that is renamed when it is whole needs no log and no waiting for the disk.
+        journal, synchronous = ("WAL", "FULL") if self._in_place else ("MEMORY", "OFF")
+        database = self._database
+        database.execute(f"PRAGMA journal_mode = {journal}")
+        database.execute(f"PRAGMA synchronous = {synchronous}")
+        with database:
+            database.execute(TABLE)
+            names = tuple(row[1] for row in database.execute("PRAGMA table_info(predictions)"))
+            if names != COLUMNS:
+                raise StreamError(
+                    f"{self.path} has a table predictions with the columns {', '.join(names)}, "
+                    f"expected {', '.join(COLUMNS)}; name another file"
+                )
+            (last,) = database.execute("SELECT max(n) FROM predictions").fetchone()
+            rows = 0 if last is None else last + 1
+            if rows < self._count:
+                raise StreamError(
+                    f"{self.path} has {rows:,} rows, and {self._count:,} had been written at the "
+                    "last checkpoint; put the file back, or begin anew with another --checkpoint "
+                    "folder"
+                )
+            database.execute("DELETE FROM predictions WHERE n >= ?", (self._count,))
+
+    def _insert(self) -> None:
+        """Insert the waiting rows in one transaction."""
+        if not self._waiting:
+            return
+        rows = ((n, *row) for n, row in enumerate(self._waiting, self._count))
+        with _trouble_told(self.path), self._database:
+            self._database.executemany("INSERT INTO predictions VALUES (?, ?, ?, ?, ?)", rows)
+        self._count += len(self._waiting)
+        self._waiting.clear()
+
+    def _remove_old_logs(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,  # noqa: ARG002
+        traceback: TracebackType | None,  # noqa: ARG002
+    ) -> None:
+        """Remove what a killed writer of the old file has left: it would be read into the new."""
+        if kind is not None:  # then the old file stays
+            return
+        for ending in ("-wal", "-shm", "-journal"):
+            Path(f"{self.path.resolve()}{ending}").unlink(missing_ok=True)
+
+
+@contextmanager
+def _trouble_told(path: Path) -> Iterator[None]:
+    """Turn the database's errors into what they mean."""
+    try:
+        yield
+    except sqlite3.OperationalError as error:
+        raise StreamError(f"cannot write {path}: {error}") from error
+    except sqlite3.DatabaseError as error:
+        raise StreamError(
+            f"{path} is no SQLite database, or a damaged one ({error}); name another file, or "
+            "restore it from a copy"
+        ) from error
+    except OSError as error:
+        raise cannot_write(path, error) from error

@@ -1,0 +1,206 @@
+"""Entries of a Redis stream."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import msgspec
+
+from ..events import BadRecord, Event
+from ..redis_address import parse
+from ..retry import PATIENCE
+from .base import WAIT, Columns, Source
+from .cells import CELLS
+from .redis_place import Place, StreamState, moment, state_of
+from .schema import RecordError, Schema
+from .values import VALUES
+
+COUNT = 500
+"""Entries that are read at once, and so the most that are read ahead."""
+
+Entry = tuple[bytes, dict[bytes, bytes]]
+
+
+class RedisSource(Source):
+    """Reads a Redis stream from its first entry on; several jobs can read the same one.
+
+    The fields of an entry are columns, numbers or whatever their first value is. An entry with
+    ``json`` as its only field holds a JSON object, whose values have their types already.
+
+    The server (Redis 7 or later) keeps nothing for the job: where to go on is in the job's
+    checkpoint. Entries that are removed before they are read are noticed, and end the job.
+
+    Parameters
+    ----------
+    url : str
+        ``redis://HOST:PORT/DB/STREAM``, or ``rediss://``; a password goes before the host.
+    columns : Columns
+        Which fields are target and features.
+    follow : bool
+        Wait for entries that are yet to come, and for the stream if there is none; otherwise read
+        up to the entry that is the last one now.
+    patience : float
+        Seconds to wait for a server that does not answer.
+    notes : callable, optional
+        Is told when the server does not answer, and when it does again.
+
+    Raises
+    ------
+    StreamError
+        If the URL is none or redis is not installed, and while reading, if the server refuses, the
+        patience is over, entries were removed before they were read, or an entry cannot be read.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        columns: Columns,
+        *,
+        follow: bool = True,
+        patience: float = PATIENCE,
+        notes: Callable[[str], None] | None = None,
+    ) -> None:
+        self._address = parse(url)
+        self.name = self._address.name
+        self._follow = follow
+        columns.check_target(self.name)
+        columns.check_roles()
+        self._texts = Schema(columns, CELLS)
+        self._values = Schema(columns, VALUES)
+        self._retry = self._address.retry(patience, notes)
+        self._client = self._address.client()
+        self._place = Place()
+        self._number = 0
+        self._begin: StreamState | None = None
+
+    def __iter__(self) -> Iterator[Event | None]:
+        """Yield the entries; None when nothing has come, or the server does not answer."""
+        while True:
+            try:
+                entries = self._read()
+                self._retry.succeeded()
+                if not entries and self._follow and self._come():
+                    continue
+            except self._retry.failures as error:
+                yield from self._wait(self._retry.failed(error))
+                continue
+            if not entries:
+                if not self._follow:
+                    return
+                yield None
+            for entry in entries:
+                event = self._event(entry)
+                if event is not None:
+                    yield event
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._client.close()
+
+    @property
+    def progress(self) -> float | None:
+        """Share of the entries that has been read; None where more are waited for."""
+        begin = self._begin
+        if self._follow or begin is None or begin.added == begin.removed:
+            return None
+        return (self._place.passed - begin.removed) / (begin.added - begin.removed)
+
+    def has_more(self, offset: dict[str, Any]) -> bool:
+        """Say whether an entry has come behind an offset."""
+        state = self._retry.until_done(lambda: self._ask(Place())[1])
+        return state is not None and moment(state.last) > moment(offset["id"])
+
+    @property
+    def offset(self) -> dict[str, Any]:
+        """The last entry's id, how many there were, and what the fields' types were found to be."""
+        return {
+            "id": self._place.id,
+            "passed": self._place.passed,
+            "events": self._number,
+            "skipped": self.skipped,
+            "types": [self._texts.types, self._values.types],
+        }
+
+    def resume(self, offset: dict[str, Any]) -> None:
+        """Go on behind an entry."""
+        self._place = Place(offset["id"], offset["passed"])
+        self._number, self.skipped = offset["events"], offset["skipped"]
+        self._texts.types, self._values.types = offset["types"]
+        try:
+            self._place.check(self.name, self._ask(self._place)[1])
+        except self._retry.failures:  # which are waited for, and the place checked, when it is read
+            return
+
+    def _read(self) -> list[Entry]:
+        """Return the entries behind the place, up to `COUNT`."""
+        entries, state = self._ask(self._place)
+        self._place = self._place.check(self.name, state, must_exist=not self._follow)
+        if self._follow or state is None:
+            return entries
+        if self._begin is None:
+            self._begin = state
+        end = moment(self._begin.last)
+        return [entry for entry in entries if moment(entry[0].decode()) <= end]
+
+    def _ask(self, place: Place) -> tuple[list[Entry], StreamState | None]:
+        """Return the entries behind a place and the stream's state, both of the same instant."""
+        stream = self._address.stream
+        with self._address.refusals_told():
+            both = self._client.pipeline(transaction=True)
+            both.xread({stream: place.id}, count=COUNT)
+            both.xinfo_stream(stream)
+            answer, info = both.execute(raise_on_error=False)
+            state = state_of(self.name, info)
+            if isinstance(answer, Exception):
+                raise answer
+        return (answer[0][1] if answer else []), state
+
+    def _come(self) -> bool:
+        """Wait until there is an entry behind the place; return False if none has come."""
+        place: dict[Any, Any] = {self._address.stream: self._place.id}
+        with self._address.refusals_told():
+            return bool(self._client.xread(place, count=1, block=round(1000 * WAIT)))
+
+    @staticmethod
+    def _wait(seconds: float) -> Iterator[None]:
+        end = time.monotonic() + seconds
+        while (rest := end - time.monotonic()) > 0:
+            time.sleep(min(rest, WAIT))
+            yield None
+
+    def _event(self, entry: Entry) -> Event | None:
+        """Return an entry's event and pass it; None if it cannot be read and is left out."""
+        id_, fields = entry[0].decode(), entry[1]
+        event, number = None, self._number
+        try:
+            if list(fields) == [b"json"]:
+                event = self._values.event(number, _object(fields[b"json"]))
+            else:
+                texts = {_text(name): _text(value) for name, value in fields.items()}
+                event = self._texts.event(number, texts)
+        except RecordError as error:
+            raw = b", ".join(b"%s: %s" % pair for pair in fields.items())
+            place = f"entry {id_}" + (f", column {error.column!r}" if error.column else "")
+            problem = BadRecord(self.name, place, str(error), raw.decode(errors="replace"))
+            self.refuse(problem)
+        else:
+            number += 1
+        # Both at once: a signal may end the reading at any call.
+        self._place, self._number = Place(id_, self._place.passed + 1), number
+        return event
+
+
+def _text(data: bytes) -> str:
+    try:
+        return data.decode()
+    except UnicodeDecodeError:
+        raise RecordError(f"expected text in UTF-8, got {data!r}") from None
+
+
+def _object(data: bytes) -> dict[str, Any]:
+    try:
+        return msgspec.json.decode(data, type=dict[str, Any])
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+        raise RecordError(f"expected a JSON object ({error})", "json") from None

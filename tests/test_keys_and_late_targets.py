@@ -1,0 +1,267 @@
+"""Keys with a state each, targets that come late, events that come twice, and serving."""
+
+from __future__ import annotations
+
+import copy
+import random
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from typing import Any
+
+import msgspec
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from river.linear_model import LinearRegression
+
+from lstmwidgets.online import LSTMRegressor
+from lstmwidgets.streaming import Event, Outcome, StreamError, StreamRunner
+from lstmwidgets.streaming.cold import ColdStore
+from lstmwidgets.streaming.keyed import KeyedStreams
+from lstmwidgets.streaming.serving import Serving
+from lstmwidgets.streaming.sinks import Callback
+from lstmwidgets.streaming.waiting import WaitingEvents
+
+KEYS = [f"sensor {n}" for n in range(7)]
+
+
+def keyed_events(count: int, seed: int = 0, late: bool = False) -> list[Event]:
+    """Return events of seven keys; with ``late``, every third target comes up to 9 events later."""
+    draw = random.Random(seed)
+    start = datetime(2024, 1, 1)
+    planned: list[tuple[float, Event]] = []
+    for n in range(count):
+        key = draw.choice(KEYS)
+        level = 10 * KEYS.index(key)
+        x = {"load": draw.random(), "shift": "day" if n % 24 > 6 else "night"}
+        time, y = start + timedelta(hours=n), level + draw.gauss(0, 1)
+        if late and n % 3 == 0:
+            planned.append((n, Event(n, x, None, time, key)))
+            planned.append((n + 0.5 + draw.randrange(9), Event(n, {}, y, None, key)))
+        else:
+            planned.append((n, Event(n, x, y, time, key)))
+    return [event for _, event in sorted(planned, key=lambda pair: pair[0])]
+
+
+def ran(runner: StreamRunner) -> list[Outcome]:
+    return [outcome for outcome in runner.run() if outcome is not None]
+
+
+def contents(cold: ColdStore) -> list[bytes]:
+    return list(cold.values())
+
+
+@pytest.mark.parametrize("hot", [1, 2, 100])
+def test_every_key_has_a_state_of_its_own_wherever_it_is_kept(hot: int) -> None:
+    events = keyed_events(300)
+    model, oracle = LSTMRegressor(6, window=3, seed=1), LSTMRegressor(6, window=3, seed=1)
+    streams = KeyedStreams(model, hot=hot)
+    outcomes = ran(StreamRunner(model, events, keys=streams))
+    states: dict[str, Any] = {}
+    for event, outcome in zip(events, outcomes, strict=True):
+        oracle.set_state(states.get(event.key or ""))
+        if outcome.number:
+            assert outcome.prediction == oracle.predict_one(event.x)
+        oracle.learn_one(event.x, event.y)
+        states[event.key or ""] = oracle.get_state()
+    assert (len(streams), streams.in_memory) == (len(KEYS), min(hot, len(KEYS)))
+
+
+def test_the_last_value_is_that_of_the_key() -> None:
+    events = keyed_events(100)
+    model = LSTMRegressor(4, window=2, seed=1)
+    last: dict[str | None, float | None] = {}
+    for outcome in ran(StreamRunner(model, events, keys=KeyedStreams(model))):
+        assert outcome.baselines == {"last value": last.get(outcome.event.key)}
+        last[outcome.event.key] = outcome.event.y
+
+
+@settings(max_examples=15, deadline=None)
+@given(cut=st.integers(1, 150), hot=st.integers(1, 9), late=st.booleans(), seed=st.integers(0, 9))
+def test_a_runner_goes_on_from_what_was_saved(cut: int, hot: int, late: bool, seed: int) -> None:
+    events = keyed_events(150, seed, late)
+
+    def play(model: LSTMRegressor, part: list[Event], stores: Any, progress: Any) -> Any:
+        streams, ids = stores
+        late_targets: list[Any] = []
+        runner = StreamRunner(
+            model,
+            part,
+            keys=KeyedStreams(model, streams, hot),
+            waiting=WaitingEvents(ids, 20),
+            late_sink=Callback(late_targets.append),
+        )
+        if progress is not None:
+            runner.progress = msgspec.json.decode(msgspec.json.encode(progress))
+        outcomes = ran(runner)
+        runner.save()
+        return [(o.number, o.prediction, o.event.y, o.late) for o in outcomes], runner, late_targets
+
+    def stores() -> Any:
+        return ColdStore(table="streams"), ColdStore(table="waiting")
+
+    whole, broken = stores(), stores()
+    model = LSTMRegressor(5, window=3, seed=1)
+    expected, runner, told = play(model, events, whole, None)
+    other = LSTMRegressor(5, window=3, seed=1)
+    first, one, told_one = play(other, events[:cut], broken, None)
+    second, two, told_two = play(copy.deepcopy(other), events[cut:], broken, one.progress)
+    assert first + second == expected
+    assert told_one + told_two == told
+    assert two.progress == runner.progress
+    assert [*map(contents, broken)] == [*map(contents, whole)]
+
+
+def test_a_late_target_is_joined_compared_and_told() -> None:
+    events = keyed_events(90, late=True)
+    model = LSTMRegressor(4, window=2, seed=1)
+    waiting, told = WaitingEvents(), []
+    runner = StreamRunner(
+        model, events, keys=KeyedStreams(model), waiting=waiting, late_sink=Callback(told.append)
+    )
+    outcomes = ran(runner)
+    predicted = {o.event.id: o.prediction for o in outcomes if not o.late}
+    assert len(predicted) == runner.events == 90
+    assert waiting.counts == {"labelled": 30, "expired": 0, "unknown": 0, "repeated": 0}
+    assert [target.prediction for target in told] == [predicted[target.id] for target in told]
+    assert {o.event.id for o in outcomes if o.late} == set(range(0, 90, 3))
+    assert runner.comparisons[0].events > 80
+
+
+def test_targets_out_of_order_and_out_of_bounds() -> None:
+    start = datetime(2024, 1, 1)
+
+    def event(n: int) -> Event:
+        return Event(n, {"a": n}, None, start + timedelta(minutes=n))
+
+    def target(n: int) -> Event:
+        return Event(n, {}, float(n))
+
+    source = [
+        *map(event, range(5)),
+        target(3), target(1), target(1), event(2),  # the third: a second time; the last: again
+        *map(event, range(5, 9)),
+        target(0),  # eight events later: too late
+        target(99),  # nobody knows it
+        Event(100, {"a": 1}, None, start + timedelta(days=1)),  # the clock jumps
+        target(8), target(100),
+    ]  # fmt: skip
+    waiting = WaitingEvents(most_events=8, most_time=timedelta(hours=2))
+    runner = StreamRunner(LSTMRegressor(4, seed=1), source, waiting=waiting)
+    late = [outcome.event.id for outcome in ran(runner) if outcome.late]
+    assert late == [3, 1, 100]
+    assert waiting.counts == {"labelled": 3, "expired": 1, "unknown": 3, "repeated": 2}
+    assert len(waiting) == 6  # 2 and 4 to 8, whose time is over
+
+
+def test_a_stream_of_nothing_but_targets_with_ids_is_learned() -> None:
+    source = [Event(n, {}, float(n)) for n in [0, 1, 2, 2, 3]]
+    waiting = WaitingEvents()
+    runner = StreamRunner(LSTMRegressor(4, seed=1), source, waiting=waiting)
+    assert [outcome.event.id for outcome in ran(runner)] == [0, 1, 2, 3]
+    assert waiting.repeated == 1
+
+
+def test_other_models_learn_late_and_know_no_keys() -> None:
+    source = [Event(0, {"a": 1.0}, None), Event(1, {"a": 2.0}, 4.0), Event(0, {}, 2.0)]
+    model = LinearRegression()
+    runner = StreamRunner(model, source, waiting=WaitingEvents())
+    assert [outcome.late for outcome in ran(runner)] == [False, False, True]
+    assert model.weights
+    with pytest.raises(StreamError, match="LinearRegression has none"):
+        KeyedStreams(model)
+    keyless = StreamRunner(m := LSTMRegressor(4), source, keys=KeyedStreams(m))
+    with pytest.raises(StreamError, match="has no key"):
+        ran(keyless)
+
+
+def trained() -> LSTMRegressor:
+    model = LSTMRegressor(6, window=3, seed=1)
+    for event in keyed_events(200, seed=5):
+        model.learn_one(event.x, event.y)
+    return model
+
+
+@pytest.mark.parametrize("late", [False, True])
+def test_what_is_served_does_not_depend_on_batches_or_room(late: bool) -> None:
+    events, model = keyed_events(300, seed=1, late=late), trained()
+
+    def serve(batch: int, hot: int) -> list[tuple[Any, ...]]:
+        waiting = WaitingEvents() if late else None
+        runner = StreamRunner(
+            model, events, serving=Serving(model, hot=hot, batch=batch), waiting=waiting
+        )
+        outcomes = ran(runner)
+        assert runner.at_rest
+        return [(o.number, o.prediction, o.baselines, o.late) for o in outcomes]
+
+    expected = serve(1, 100)
+    for batch, hot in [(7, 100), (64, 100), (1000, 100), (7, 1), (64, 3), (1000, 5)]:
+        assert serve(batch, hot) == expected
+
+
+def test_serving_observes_every_key_and_changes_no_model() -> None:
+    events, model = keyed_events(100, seed=1), trained()
+    before = model._learner._parameters.copy()
+    outcomes = ran(StreamRunner(model, events, serving=Serving(model)))
+    oracles: dict[str | None, LSTMRegressor] = {}
+    for event, outcome in zip(events, outcomes, strict=True):
+        if event.key not in oracles:
+            oracles[event.key] = copy.deepcopy(model)
+            oracles[event.key].reset_state()
+        assert outcome.prediction == oracles[event.key].observe_one(event.x, event.y)
+    assert (model._learner._parameters == before).all()
+
+
+def test_serving_goes_on_from_what_was_saved() -> None:
+    events, model, cold = keyed_events(200, seed=2), trained(), ColdStore()
+    whole = [o.prediction for o in ran(StreamRunner(model, events, serving=Serving(model)))]
+    first = StreamRunner(model, events[:77], serving=Serving(model, cold, hot=3))
+    predictions = [outcome.prediction for outcome in ran(first)]
+    first.save()
+    second = StreamRunner(model, events[77:], serving=Serving(model, cold, hot=5))
+    second.progress = first.progress
+    assert predictions + [outcome.prediction for outcome in ran(second)] == whole
+
+
+def test_other_models_are_served_one_by_one() -> None:
+    model = LinearRegression()
+    model.learn_one({"a": 1.0}, 2.0)
+    events = [Event(n, {"a": float(n)}, 1.0) for n in range(5)]
+    outcomes = ran(StreamRunner(model, events, serving=Serving(model, batch=2)))
+    assert [o.prediction for o in outcomes] == [model.predict_one(event.x) for event in events]
+
+
+def test_a_model_without_knowledge_is_not_served() -> None:
+    with pytest.raises(StreamError, match="nothing to predict with"):
+        Serving(LSTMRegressor(4))
+
+
+def test_a_quiet_source_is_told_and_rest_is_where_a_batch_ends() -> None:
+    model = trained()
+
+    def source() -> Iterator[Event | None]:
+        yield from keyed_events(5)
+        yield None
+        yield None
+
+    runner = StreamRunner(model, source(), serving=Serving(model, batch=3))
+    rests = [(outcome is None, runner.at_rest) for outcome in runner.run()]
+    assert rests == [(False, False)] * 2 + [
+        (False, True),
+        (False, False),
+        (False, True),
+        (True, True),
+    ]
+    assert ran(StreamRunner(LSTMRegressor(4), [None, None])) == []
+
+
+@pytest.mark.parametrize("damage", [b"", b"\x00" * 8 + b"nonsense", b"x"])
+def test_damaged_states_are_told(damage: bytes) -> None:
+    model, cold = trained(), ColdStore()
+    cold.put([("a", damage)])
+    if damage != b"\x00" * 8:
+        with pytest.raises(StreamError, match="state of key 'a' is damaged"):
+            KeyedStreams(model, cold).enter("a")
+        with pytest.raises(StreamError, match="state of key 'a' is damaged"):
+            Serving(model, cold).enter("a")
