@@ -136,8 +136,8 @@ def next_part(folder: Path, process: subprocess.Popen[str]) -> Path:
 
 
 def _events_done(pid: int) -> bool:
-    """Say whether a process sleeps in a read: it has worked off its input."""
-    return "pipe" in Path(f"/proc/{pid}/wchan").read_text()
+    """Say whether a process sleeps until something can be read: it has worked off its input."""
+    return "poll" in Path(f"/proc/{pid}/wchan").read_text()
 
 
 def test_help_names_sources_options_and_examples(

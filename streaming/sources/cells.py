@@ -48,10 +48,11 @@ def verbatim(text: str) -> str | None:
     return text.strip() or None
 
 
-def missing(text: str) -> None:
+def missing(text: str) -> Any:
     """Return None if a text is empty or a word for a missing value, else raise."""
-    if text.strip().lower() not in MISSING:
-        raise ValueError(text)
+    if text.strip().lower() in MISSING:
+        return None
+    raise ValueError(text)
 
 
 CELLS: Mapping[str, Callable[[Any], Any]] = {

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from importlib import import_module
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 from ..errors import StreamError
@@ -49,7 +49,7 @@ class ParquetFiles(Source):
         self._file = ""  # name of the one that is being read
         self._row = self._rows = self._number = 0
         self._open: Any = None
-        self._parquet = _parquet()
+        self._arrow = _arrow()
         columns.check_target(path)
         if follow and not self._path.is_dir():
             raise StreamError(f"{path} is no folder; only folders of Parquet files are followed")
@@ -132,12 +132,10 @@ class ParquetFiles(Source):
 
     def _begin(self, name: str) -> bool:
         """Open a file, where it was read up to; return False if it is still being written."""
-        from pyarrow import ArrowInvalid
-
         place = self._place(name)
         try:
-            self._open = self._parquet.ParquetFile(place)
-        except (ArrowInvalid, OSError) as error:
+            self._open = self._arrow.parquet.ParquetFile(place)
+        except (ValueError, OSError) as error:  # PyArrow's ArrowInvalid is a ValueError
             if self._follow and name == self._names()[-1]:
                 return False
             raise StreamError(f"cannot read {place}: {error}") from error
@@ -184,17 +182,15 @@ class ParquetFiles(Source):
         for batch in self._open.iter_batches(BATCH, row_groups=groups, columns=names):
             begin = min(skip, batch.num_rows)
             skip -= begin
-            columns = [_values(batch.column(name).slice(begin)) for name in names]
+            columns = [self._values(batch.column(name).slice(begin)) for name in names]
             for row in zip(*columns, strict=True):
                 yield dict(zip(names, row, strict=True))
 
     def _needed(self) -> list[str]:
         """Return the columns that an event is made of."""
-        from pyarrow import types
-
         named = (self._columns.target, self._columns.key, self._columns.id, self._columns.time)
         schema = self._open.schema_arrow
-        moments = [field.name for field in schema if types.is_temporal(field.type)]
+        moments = [field.name for field in schema if self._arrow.types.is_temporal(field.type)]
         time = moments[:1] if self._columns.time is None else []
         return [
             name
@@ -202,22 +198,20 @@ class ParquetFiles(Source):
             if name in named or name in time or self._columns.is_feature(name)
         ]
 
-
-def _values(column: Any) -> list[Any]:
-    """Return a column's values; nanoseconds, which Python does not have, are cut off."""
-    import pyarrow as pa
-
-    if pa.types.is_timestamp(column.type) and column.type.unit == "ns":
-        column = column.cast(pa.timestamp("us", column.type.tz), safe=False)
-    values: list[Any] = column.to_pylist()
-    return values
+    def _values(self, column: Any) -> list[Any]:
+        """Return a column's values; nanoseconds, which Python does not have, are cut off."""
+        arrow = self._arrow
+        if arrow.types.is_timestamp(column.type) and column.type.unit == "ns":
+            column = column.cast(arrow.timestamp("us", column.type.tz), safe=False)
+        values: list[Any] = column.to_pylist()
+        return values
 
 
-def _parquet() -> ModuleType:
+def _arrow() -> Any:
     try:
-        from pyarrow import parquet
+        import_module("pyarrow.parquet")
+        return import_module("pyarrow")
     except ImportError:
         raise StreamError(
             "Parquet files need PyArrow; install it with: pip install 'lstmwidgets[parquet]'"
         ) from None
-    return parquet

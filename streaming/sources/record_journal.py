@@ -100,8 +100,8 @@ def _form(item: Any) -> dict[str, Any]:
         return {"x": x, "y": y, "id": plain(item.id), "time": time, "key": item.key}
     if isinstance(item, Mapping):
         return {"record": _forms(item)}
-    x, y = pair(item)
-    return {"x": _forms(x), "y": _value_form("y", y)}
+    features, y = pair(item)
+    return {"x": _forms(features), "y": _value_form("y", y)}
 
 
 def pair(item: Any) -> tuple[Mapping[str, Any], Any]:

@@ -71,7 +71,7 @@ def verbatim(value: Any) -> str | None:
     return missing(value)
 
 
-def missing(value: Any) -> None:
+def missing(value: Any) -> Any:
     """Return None for no value, for NaN and for a text that says so, else raise."""
     if isinstance(value, str):
         return cells.missing(value)
