@@ -3,7 +3,7 @@
 from .errors import StreamError
 from .events import BadRecord, Event, LateTarget, Outcome, Prediction
 from .job import Job
-from .loading import load_model
+from .loading import job_model
 from .runner import StreamRunner
 from .sources import Columns
 
@@ -17,5 +17,5 @@ __all__ = [
     "Prediction",
     "StreamError",
     "StreamRunner",
-    "load_model",
+    "job_model",
 ]

@@ -13,7 +13,7 @@ from .errors import StreamError
 from .keyed import KeyedStreams
 
 
-def load_model(folder: str | Path, key: str | None = None) -> LSTMRegressor:
+def job_model(folder: str | Path, key: str | None = None) -> LSTMRegressor:
     """Return a copy of the model in a job's folder, as of its last checkpoint.
 
     The job may be running meanwhile; it is not touched.
