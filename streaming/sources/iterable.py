@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import StreamError
-from ..events import BadRecord, Event
+from ..events import Event
 from .async_items import AsyncItems
 from .base import Columns, Source
 from .record_journal import RecordJournal, from_line, pair, to_line
-from .schema import RecordError, Schema, shown
+from .schema import RecordError, Schema
 from .values import VALUES
 
 
@@ -137,7 +137,7 @@ class IterableSource(Source):
         try:
             event = self._event(item)
         except RecordError as error:
-            self._refuse(error, shown(item))
+            self._refuse(error, repr(item))
         else:
             self._number += 1
             yield event
@@ -154,6 +154,4 @@ class IterableSource(Source):
         return self._schema.event(self._number, x, y)
 
     def _refuse(self, error: RecordError, raw: str) -> None:
-        column = "" if error.column is None else f", column {error.column!r}"
-        place = f"record {self._number + self.skipped + 1}{column}"
-        self.refuse(BadRecord(self.name, place, str(error), raw))
+        self.refuse(error.record(self.name, f"record {self._number + self.skipped + 1}", raw))

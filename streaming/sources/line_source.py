@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import StreamError
-from ..events import BadRecord, Event
+from ..events import Event
 from .base import Columns, Source
 from .file_lines import FileLines
 from .journal import Journal
@@ -117,8 +117,5 @@ class LineSource(Source):
         self._schema.types = offset["types"]
 
     def _refuse(self, error: RecordError, raw: bytes) -> None:
-        place = f"line {self._line}" + (
-            "" if error.column is None else f", column {error.column!r}"
-        )
         text = raw.decode(errors="replace").rstrip("\r\n")
-        self.refuse(BadRecord(self.name, place, str(error), text))
+        self.refuse(error.record(self.name, f"line {self._line}", text))

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import StreamError
-from ..events import BadRecord, Event
+from ..events import Event
 from .base import WAIT, Columns, Source
 from .schema import RecordError, Schema
 from .values import VALUES
@@ -157,10 +157,8 @@ class ParquetFiles(Source):
             try:
                 event = self._schema.event(self._number, record)
             except RecordError as error:
-                column = "" if error.column is None else f", column {error.column!r}"
-                place = f"row {self._row}{column}"
                 name = str(self._place(self._file))
-                self.refuse(BadRecord(name, place, str(error), repr(record)))
+                self.refuse(error.record(name, f"row {self._row}", repr(record)))
                 continue
             self._number += 1
             yield event

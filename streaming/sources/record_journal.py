@@ -72,7 +72,7 @@ def to_line(item: Any) -> bytes:
         return msgspec.json.encode(_form(item)) + b"\n"
     except (RecordError, TypeError, ValueError, OverflowError) as error:
         column = error.column if isinstance(error, RecordError) else None
-        return msgspec.json.encode({"bad": [str(error), column, shown(item)]}) + b"\n"
+        return msgspec.json.encode({"bad": [str(error), column, repr(item)]}) + b"\n"
 
 
 def from_line(line: bytes) -> Any:

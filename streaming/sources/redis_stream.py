@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from ..events import BadRecord, Event
+from ..events import Event
 from ..redis_address import parse
 from ..retry import PATIENCE
 from .base import WAIT, Columns, Source
@@ -182,9 +182,7 @@ class RedisSource(Source):
                 event = self._texts.event(number, texts)
         except RecordError as error:
             raw = b", ".join(b"%s: %s" % pair for pair in fields.items())
-            place = f"entry {id_}" + (f", column {error.column!r}" if error.column else "")
-            problem = BadRecord(self.name, place, str(error), raw.decode(errors="replace"))
-            self.refuse(problem)
+            self.refuse(error.record(self.name, f"entry {id_}", raw.decode(errors="replace")))
         else:
             number += 1
         # Both at once: a signal may end the reading at any call.

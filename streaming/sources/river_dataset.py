@@ -8,7 +8,7 @@ from itertools import chain
 from typing import Any
 
 from ..errors import StreamError
-from ..events import BadRecord, Event
+from ..events import Event
 from .base import Columns, Source
 from .schema import RecordError, Schema
 from .values import VALUES
@@ -48,8 +48,7 @@ class RiverDataset(Source):
             try:
                 event = self._schema.event(self._number, x, y)
             except RecordError as error:
-                place = f"sample {number}"
-                self.refuse(BadRecord(self.name, place, f"{error.column}: {error}", repr((x, y))))
+                self.refuse(error.record(self.name, f"sample {number + 1}", repr((x, y))))
                 continue
             self._number += 1
             yield event

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from ..errors import StreamError
-from ..events import Event
+from ..events import BadRecord, Event
 from .base import Columns
 
 EXPECTED = {
@@ -32,6 +32,11 @@ class RecordError(Exception):
     def __init__(self, problem: str, column: str | None = None) -> None:
         super().__init__(problem)
         self.column = column
+
+    def record(self, source: str, place: str, raw: str) -> BadRecord:
+        """Return what it is about, for `Source.refuse`."""
+        column = "" if self.column is None else f", column {self.column!r}"
+        return BadRecord(source, f"{place}{column}", str(self), raw)
 
 
 class Schema:
