@@ -18,7 +18,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 from statistics import median
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -33,7 +33,7 @@ from .timing import RATIO, Figure, Target, Targets
 
 EVENTS = {"1 key": 20_000, "10,000 keys": 60_000}
 KEYS = {"1 key": 1, "10,000 keys": 10_000}
-ROUNDS = 5
+ROUNDS = 3
 SECONDS = 8.0
 """How long latencies are taken."""
 
@@ -111,9 +111,9 @@ class Paced(Source):
 
     name = "paced"
     progress = None
+    offset: ClassVar[dict[str, Any]] = {}
 
     def __init__(self, events: list[Event], rate: float) -> None:
-        self.offset: dict[str, Any] = {}
         self.events = events
         self._rate = rate
         self.waits: list[float] = []

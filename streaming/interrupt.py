@@ -13,8 +13,8 @@ Item = TypeVar("Item")
 class Interruptible(Generic[Item]):
     """Passes items on until Ctrl-C is pressed (SIGINT, or SIGTERM), and then ends quietly.
 
-    While an item is being worked on, a signal only takes note; while the next one is waited for, it
-    ends the wait at once. A second Ctrl-C interrupts as usual.
+    A signal only takes note, so that it finds whoever makes or takes an item with nothing half
+    done; a source that waits yields None meanwhile. A second Ctrl-C interrupts as usual.
 
     Parameters
     ----------
@@ -29,25 +29,17 @@ class Interruptible(Generic[Item]):
 
     def __init__(self, items: Iterable[Item]) -> None:
         self._items = items
-        self._waiting = False
         self.stopped_by: int | None = None
 
     def __iter__(self) -> Iterator[Item]:
         """Yield the items; must be run in the main thread, which gets the signals."""
         signals = (signal.SIGINT, signal.SIGTERM)
         before = {number: signal.signal(number, self._note) for number in signals}
-        items = iter(self._items)
         try:
-            while self.stopped_by is None:
-                try:
-                    self._waiting = True
-                    try:
-                        item = next(items)
-                    finally:
-                        self._waiting = False
-                except (StopIteration, _Stop):
-                    break
+            for item in self._items:
                 yield item
+                if self.stopped_by is not None:
+                    break
         finally:
             for number, handler in before.items():
                 signal.signal(number, handler)
@@ -56,9 +48,3 @@ class Interruptible(Generic[Item]):
         if self.stopped_by is not None:
             raise KeyboardInterrupt
         self.stopped_by = number
-        if self._waiting:
-            raise _Stop
-
-
-class _Stop(BaseException):
-    """Raised out of the wait for the next item."""
