@@ -13,9 +13,22 @@ from sklearn.linear_model import LogisticRegression
 from lstmwidgets.models import SequenceModel, load_model, save_model
 from lstmwidgets.online import from_model
 from lstmwidgets.sentiment.counting import STRENGTH, with_counts
+from lstmwidgets.text import Vocabulary
 
-TEXTS = [[3, 4, 5, 6], [6, 5, 4], [3, 6, 7], [8, 4, 5], [7], [5, 6, 7, 8], [7, 8, 3], [4, 6]]
-NEW = [[3, 4, 9], [9], [9, 3], [5, 4, 3, 8, 7, 6]]
+VOCABULARY = Vocabulary(["not", ".", "good", "bad", "so", "it", "film"])  # 2 and 3 are special
+TEXTS = [
+    [2, 4, 5, 6, 7, 8],
+    [5, 2, 3, 4, 4, 4, 5, 4, 5],
+    [3, 4, 5, 6],
+    [6, 5, 4],
+    [3, 6, 7],
+    [8, 4, 5],
+    [7],
+    [5, 6, 7, 8],
+    [7, 8, 3],
+    [4, 6],
+]
+NEW = [[2, 8, 6, 2, 3, 5], [4, 2, 9, 4, 4], [3, 4, 9], [9], [9, 3], [5, 4, 3, 8, 7, 6]]
 
 
 def counted(classes: int, weight: float = 0.5, **options) -> tuple[SequenceModel, SequenceModel]:
@@ -24,7 +37,18 @@ def counted(classes: int, weight: float = 0.5, **options) -> tuple[SequenceModel
     plain = SequenceModel(None, classes, vocabulary_size=12, task="classification", **given).eval()
     plain.classes = list("abc"[:classes])
     labels = [plain.classes[n % classes] for n in range(len(TEXTS))]
-    return plain, with_counts(plain, list(map(np.array, TEXTS)), labels, weight, "balanced")
+    return plain, with_counts(
+        plain, VOCABULARY, list(map(np.array, TEXTS)), labels, weight, "balanced"
+    )
+
+
+def grams(text: list[int]) -> list[tuple]:
+    words, left = [], 0
+    for token in text:
+        left = 0 if token == 3 else left
+        words.append((token, left > 0))
+        left = 3 if token == 2 else max(left - 1, 0)
+    return [*((word,) for word in words), *pairwise(words)]
 
 
 def padded(texts) -> torch.Tensor:
@@ -35,7 +59,7 @@ def padded(texts) -> torch.Tensor:
 @pytest.mark.parametrize("classes", [2, 3])
 def test_what_is_added_is_a_regression_on_tfidf(classes):
     plain, model = counted(classes)
-    vectorizer = TfidfVectorizer(analyzer=lambda text: [*((t,) for t in text), *pairwise(text)])
+    vectorizer = TfidfVectorizer(analyzer=grams, binary=True)
     regression = LogisticRegression(C=STRENGTH, max_iter=2000, class_weight="balanced")
     labels = [n % classes for n in range(len(TEXTS))]
     regression.fit(vectorizer.fit_transform(TEXTS), labels)
@@ -60,7 +84,7 @@ def test_it_saves_loads_goes_online_and_grows(tmp_path):
     again = load_model(tmp_path / "model.safetensors")
     torch.testing.assert_close(again(padded(NEW))[0], model(padded(NEW))[0])
     stream = from_model(again)
-    text = TEXTS[0]
+    text = TEXTS[2]
     expected = model(torch.tensor([text]))[0].softmax(1)[0].tolist()
     assert list(stream.predict_proba_one(text).values()) == pytest.approx(expected, abs=1e-6)
     for _ in range(10):

@@ -99,9 +99,10 @@ class SentimentModel(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # s
         good (Goodfellow, Bengio & Courville 2016, "Deep Learning", algorithm 7.2). Without it the
         model has the weights of the epoch with the lowest validation loss.
     counts : float
-        Weight of a logistic regression on the TF-IDF of words and pairs of words, which is part of
-        `model_` as its `ngrams`: it knows what words say wherever they stand, and errs in other
-        texts than the LSTM does. 0 leaves it out.
+        Weight of a logistic regression on the TF-IDF of words and pairs of words, apart where an
+        English negation stands before them, which is part of `model_` as its `ngrams`: it knows
+        what words say wherever they stand, and errs in other texts than the LSTM does. 0 leaves it
+        out.
     members : int
         How many networks are trained from different first weights and then stand side by side in
         `model_`, which has so many times `hidden_size` units (see `lstmwidgets.merging`). The mean
@@ -155,7 +156,7 @@ class SentimentModel(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # s
         class_weight: str | Mapping[Any, float] | None = "balanced",
         validation: float | None = 0.1,
         refit: bool = True,
-        counts: float = 0.5,
+        counts: float = 0.8,
         members: int = 5,
         device: str = "auto",
         seed: int | None = None,
@@ -262,7 +263,9 @@ class SentimentModel(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # s
             if self.counts:
                 told = job.corpus if self.refit and validation is None else job.training
                 tokens = [vocabulary.encode(words) for words in told.tokens]
-                model = with_counts(model, tokens, told.labels, self.counts, self.class_weight)
+                model = with_counts(
+                    model, vocabulary, tokens, told.labels, self.counts, self.class_weight
+                )
         finally:
             epochs.close()  # leaves the best weights behind
             if job.vectors is not None:

@@ -7,19 +7,28 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from scipy.sparse import csr_array  # type: ignore[import-untyped]  # comes with scikit-learn
 from sklearn.linear_model import LogisticRegression  # type: ignore[import-untyped]
 
 from .. import labels as of_labels
 from ..models import SequenceModel
-from ..ngrams import keys_of, known_keys
+from ..ngrams import keys_of, marked
+from ..text import Vocabulary
 
 STRENGTH = 3.0
 """Inverse of the regularisation, chosen by cross-validation (`benchmarks.sentences`)."""
 
+NEGATIONS = ("not", "n't", "no", "never", "cannot", "nor", "neither", "without", "hardly")
+"""English words that turn what is behind them, as `Tokenizer` cuts them."""
+
+ENDS = (*".,;:!?()-", "..", "...", "!!", "!!!", "??", "???", "--")
+"""No negation reaches beyond these."""
+
 
 def with_counts(
     model: SequenceModel,
+    vocabulary: Vocabulary,
     sequences: Sequence[Any],
     labels: Sequence[Any],
     weight: float,
@@ -31,6 +40,8 @@ def with_counts(
     ----------
     model : SequenceModel
         A classifier of tokens without n-grams; it is not changed.
+    vocabulary : Vocabulary
+        The words behind the tokens, to know negations by.
     sequences : sequence of int arrays
         N texts as tokens.
     labels : sequence
@@ -42,8 +53,10 @@ def with_counts(
     """
     assert model.classes is not None
     places = of_labels.indices(labels, model.classes, "training")
-    keys = known_keys([one.tolist() for one in sequences])
-    counts, idf = _tfidf(sequences, keys)
+    special = {"negations": _numbers(NEGATIONS, vocabulary), "ends": _numbers(ENDS, vocabulary)}
+    found = _found(sequences, **special)
+    keys = torch.from_numpy(np.unique(np.concatenate(found)))
+    counts, idf = _tfidf(found, keys)
     if isinstance(class_weight, Mapping):
         named = enumerate(model.classes)
         class_weight = {place: class_weight.get(label, 1.0) for place, label in named}
@@ -56,24 +69,37 @@ def with_counts(
     wide = SequenceModel(**{**model.config, "ngrams": len(keys)}).to(model.head.weight)
     wide.load_state_dict(state, strict=False)
     assert wide.ngrams is not None
-    wide.ngrams.know(keys, torch.from_numpy(idf), torch.from_numpy(weight * rows.T))
+    wide.ngrams.know(keys, torch.from_numpy(idf), torch.from_numpy(weight * rows.T), **special)
     with torch.no_grad():
         wide.head.bias.add_(torch.from_numpy(weight * bias).to(wide.head.bias))
     wide.classes = model.classes
     return wide.train(model.training)
 
 
-def _tfidf(sequences: Sequence[Any], keys: torch.Tensor) -> tuple[Any, np.ndarray[Any, Any]]:
+def _numbers(words: Sequence[str], vocabulary: Vocabulary) -> list[int]:
+    known = vocabulary.encode(word for word in words if word in vocabulary)
+    return [int(number) for number in known]
+
+
+def _found(
+    sequences: Sequence[Any], negations: Sequence[int], ends: Sequence[int]
+) -> list[NDArray[np.int64]]:
+    """Return the keys of each text, each once, sorted."""
+    special = torch.tensor(negations, dtype=torch.int64), torch.tensor(ends, dtype=torch.int64)
+    tokens = [torch.as_tensor(one)[None] for one in sequences]
+    return [np.unique(keys_of(marked(one, *special)).numpy()) for one in tokens]
+
+
+def _tfidf(
+    found: Sequence[NDArray[np.int64]], keys: torch.Tensor
+) -> tuple[Any, np.ndarray[Any, Any]]:
     """Return the weights of all keys in each text, (N, F), and inverse document frequencies, (F,).
 
     The frequencies are smoothed as if one more text had every key; each row has the length 1.
     """
-    places = [
-        torch.searchsorted(keys, keys_of(torch.as_tensor(one)[None])[0]).numpy()
-        for one in sequences
-    ]
+    places = [np.searchsorted(keys.numpy(), one) for one in found]
     count = len(places)
-    documents = np.bincount(np.concatenate([np.unique(one) for one in places]), minlength=len(keys))
+    documents = np.bincount(np.concatenate(places), minlength=len(keys))
     idf = np.log((1 + count) / (1 + documents)) + 1
     lengths = [np.sqrt((idf[one] ** 2).sum()) for one in places]
     values = [idf[one] / length for one, length in zip(places, lengths, strict=True)]
@@ -81,5 +107,4 @@ def _tfidf(sequences: Sequence[Any], keys: torch.Tensor) -> tuple[Any, np.ndarra
     matrix = csr_array(
         (np.concatenate(values), np.concatenate(places), ends), shape=(count, len(keys))
     )
-    matrix.sum_duplicates()
     return matrix, idf
