@@ -23,6 +23,7 @@ BENCHMARKS = {
     "keyed": "One step of each of 10,000 streams",
     "learning": "Predicting and learning one event at a time",
     "playing": "Learning at full speed in a widget",
+    "streams": "Whole streaming jobs, of one key and of many",
     "training": "Training steps and forward passes of a batch",
     "transport": "Carrying a live picture from the kernel to the page",
 }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,8 @@ from lstmwidgets.cells import CELLS
 from .errors import StreamError
 from .files import check_distinct
 from .keyed import HOT
-from .sources import Columns
+from .sinks import Sink
+from .sources import Columns, Source
 from .waiting import MOST_EVENTS
 
 WINDOW, KEYED_WINDOW = 16, 4
@@ -28,8 +29,8 @@ class Job:
 
     Attributes
     ----------
-    source : str
-        Name of the source; see `lstmwidgets.streaming.sources.open_source`.
+    source : str or Source
+        Name of the source, see `lstmwidgets.streaming.sources.open_source`, or the source itself.
     columns : Columns
         What is target, feature, key, id and time.
     format : str or None
@@ -40,8 +41,9 @@ class Job:
         Count unreadable records and go on.
     dead_letters : Path or None
         File to write unreadable records to, and go on.
-    predictions : str or None
-        Name of the sink; see `lstmwidgets.streaming.sinks.open_sink`.
+    predictions : str, Sink or None
+        Name of the sink, see `lstmwidgets.streaming.sinks.open_sink`, or the sink itself; one that
+        is exact has to be named where there are checkpoints.
     late_targets : Path or None
         File for targets that come after their events.
     report, recording, summary : Path or None
@@ -64,13 +66,13 @@ class Job:
         Most time, and most events, between two of them.
     """
 
-    source: str
-    columns: Columns
+    source: str | Source
+    columns: Columns = field(default_factory=Columns)
     format: str | None = None
     follow: bool = False
     skip_bad_rows: bool = False
     dead_letters: Path | None = None
-    predictions: str | None = None
+    predictions: str | Sink | None = None
     late_targets: Path | None = None
     report: Path | None = None
     recording: Path | None = None
@@ -110,19 +112,25 @@ class Job:
         if not self.learn and self.model is None:
             raise StreamError("--no-learn predicts with what --model FILE has learned; name one")
         outputs = (self.report, self.recording, self.summary, self.dead_letters, self.late_targets)
-        predictions = None if self.predictions is None else Path(self.predictions)
-        check_distinct(self.source, predictions, *outputs)
+        predictions = Path(self.predictions) if isinstance(self.predictions, str) else None
+        source = self.source if isinstance(self.source, str) else self.source.name
+        check_distinct(source, predictions, *outputs)
+        if isinstance(self.predictions, Sink) and self.predictions.exact and self.checkpoint:
+            raise StreamError(
+                f"{self.predictions.name} can be gone on with after a crash: name it, so that "
+                "the job can open it where it was"
+            )
 
     @property
     def identity(self) -> dict[str, Any]:
         """What makes this job another one than others, in plain values."""
         return {
-            "source": self.source,
+            "source": _named(self.source),
             "format": self.format,
             **{name: _listed(value) for name, value in vars(self.columns).items()},
             "skip_bad_rows": self.skip_bad_rows,
             "dead_letters": _text(self.dead_letters),
-            "predictions": self.predictions,
+            "predictions": _named(self.predictions),
             "late_targets": _text(self.late_targets),
             "model": _text(self.model),
             "learn": self.learn,
@@ -140,6 +148,10 @@ class Job:
         if self.window is not None:
             return self.window
         return WINDOW if self.columns.key is None else KEYED_WINDOW
+
+
+def _named(end: str | Source | Sink | None) -> str | None:
+    return end if end is None or isinstance(end, str) else end.name
 
 
 def _text(path: Path | None) -> str | None:

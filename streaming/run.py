@@ -132,13 +132,17 @@ class Run:
 
     def _open_source(self) -> Source:
         job, folder = self.job, self.folder
-        source = open_source(
-            job.source,
-            job.columns,
-            follow=job.follow,
-            format=job.format,
-            journal=None if folder is None else folder.path / "input.journal",
-        )
+        if isinstance(job.source, Source):
+            source = job.source
+        else:
+            source = open_source(
+                job.source,
+                job.columns,
+                follow=job.follow,
+                format=job.format,
+                journal=None if folder is None else folder.path / "input.journal",
+                notes=self.notes.print,
+            )
         self.opened.enter_context(closing(source))
         if job.skip_bad_rows or job.dead_letters is not None:
             source.on_bad = self._put_aside
@@ -157,6 +161,9 @@ class Run:
         }
         for name, path in wanted.items():
             if path is None:
+                continue
+            if isinstance(path, Sink):
+                self.sinks[name] = opened.enter_context(path)
                 continue
             place = str(path)
             at: Mapping[str, Any] | None = None if self.folder is None else {}

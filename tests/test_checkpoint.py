@@ -11,6 +11,7 @@ import subprocess
 import sys
 import threading
 import time
+from contextlib import closing
 from pathlib import Path
 from typing import BinaryIO
 
@@ -21,6 +22,7 @@ from lstmwidgets.streaming import Event, StreamError, StreamRunner
 from lstmwidgets.streaming.checkpoint import Due, JobFolder, Saved, inspect
 from lstmwidgets.streaming.record import RunRecord
 from lstmwidgets.streaming.sources.journal import Journal
+from tests.redis_server import RedisServer, need_redis
 
 COMMAND = [sys.executable, "-c", "from lstmwidgets.streaming.cli import main; main()", "stream"]
 SAVED = Saved(events=3, offset={"bytes": 7}, outputs={"a": {"bytes": 5}}, progress={"events": 3})
@@ -37,6 +39,37 @@ def write_readings(path: Path, events: int) -> Path:
     return path
 
 
+def write_sensors(path: Path, events: int) -> Path:
+    """Write events of 40 sensors with ids; half of the targets come later, in other orders.
+
+    Some events come twice, and some targets too late or never.
+    """
+    draw = random.Random(0)
+    rows: list[tuple[float, str]] = []
+    for n in range(events):
+        sensor, load = f"s{draw.randrange(40)}", draw.random()
+        flow = round(draw.gauss(9, 2) + 3 * load, 3)
+        late = draw.random() < 0.5
+        event = f"{n},{sensor},{load:.4f},{'' if late else flow}"
+        rows.append((n, event))
+        if late and draw.random() < 0.95:
+            rows.append((n + draw.choice([0.5, 20 * draw.random(), 250]), f"{n},{sensor},,{flow}"))
+        if draw.random() < 0.02:
+            rows.append((n + 3.5, event))
+    lines = [row for _, row in sorted(rows)]
+    path.write_text("number,sensor,load,flow\n" + "\n".join(lines) + "\n")
+    return path
+
+
+SENSORS: dict[str, object] = {
+    "key": "sensor",
+    "id": "number",
+    "wait_events": 200,
+    "hot_keys": 10,
+    "window": 3,
+}
+
+
 def options(source: Path | str, folder: Path, **changed: object) -> list[str]:
     given = {
         "target": "flow",
@@ -50,8 +83,10 @@ def options(source: Path | str, folder: Path, **changed: object) -> list[str]:
     return [*COMMAND, str(source), *(word for pair in pairs for word in pair)]
 
 
-def run(arguments: list[str], **given: object) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(arguments, capture_output=True, text=True, timeout=120, **given)
+def run(
+    arguments: list[str], timeout: float = 120, **given: object
+) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(arguments, capture_output=True, text=True, timeout=timeout, **given)
 
 
 def events_of(folder: Path) -> int:
@@ -71,25 +106,37 @@ def wait_for_checkpoint(process: subprocess.Popen[str], folder: Path, before: in
 
 
 def outcome(folder: Path) -> tuple[bytes, object, str]:
-    """Return the predictions, the model and the rest of what the last checkpoint holds."""
+    """Return the outputs, the model and the rest of what the last checkpoint holds."""
     with sqlite3.connect(folder / "job" / "job.sqlite") as database:
-        model, saved = database.execute("SELECT model, saved FROM checkpoint").fetchone()
+        model, saved = database.execute("SELECT data, saved FROM checkpoint, model").fetchone()
+        stores = [
+            database.execute(f"SELECT * FROM {name} ORDER BY name").fetchall()
+            for (name,) in database.execute(
+                "SELECT name FROM sqlite_master WHERE name IN ('streams', 'waiting') ORDER BY name"
+            ).fetchall()
+        ]
     database.close()
     kept = json.loads(saved)
     kept["outputs"] = list(kept["outputs"].values())
     length = 8 + int.from_bytes(model[:8], "little")  # the header's order is that of a hash map
-    contents = json.loads(model[8:length]), model[length:]
-    return (folder / "predictions.jsonl").read_bytes(), contents, json.dumps(kept)
+    contents = json.loads(model[8:length]), model[length:], stores
+    outputs = [path.read_bytes() for path in sorted(folder.glob("*.jsonl"))]
+    return b"".join(outputs), contents, json.dumps(kept)
 
 
-def kill_often(source: Path, folder: Path, kills: int, seed: int = 0) -> int:
+def kill_often(
+    source: Path | str, folder: Path, kills: int, seed: int = 0, **changed: object
+) -> int:
     """Kill the job at random moments after it has gone on; return how often it was possible."""
     draw = random.Random(seed)
     done = 0
     while done < kills:
         before = events_of(folder / "job")
         process = subprocess.Popen(
-            options(source, folder), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
+            options(source, folder, **changed),
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            text=True,
         )
         wait_for_checkpoint(process, folder, before)
         time.sleep(draw.random() * 0.25)
@@ -102,25 +149,67 @@ def kill_often(source: Path, folder: Path, kills: int, seed: int = 0) -> int:
     return done
 
 
-def check_kills(tmp_path: Path, kills: int, events: int) -> None:
-    source = write_readings(tmp_path / "readings.csv", events)
-    whole, broken = tmp_path / "whole", tmp_path / "broken"
-    assert run(options(source, whole)).returncode == 0
-    assert kill_often(source, broken, kills) == kills
-    finished = run(options(source, broken))
+def check_kills(source: Path | str, folder: Path, kills: int, **changed: object) -> bytes:
+    """Compare a job that is killed so often with one that is not; return what they wrote."""
+    whole, broken = folder / "whole", folder / "broken"
+    done = run(options(source, whole, **changed), 1200)
+    assert done.returncode == 0, done.stderr
+    assert kill_often(source, broken, kills, **changed) == kills
+    finished = run(options(source, broken, **changed), 1200)
     assert finished.returncode == 0, finished.stderr
     assert "going on after" in finished.stderr
     assert outcome(broken) == outcome(whole)
-    assert len(outcome(broken)[0].splitlines()) == events
+    return outcome(broken)[0]
+
+
+def send(lines: list[str], url: str) -> None:
+    """Send the rows of a CSV file to a Redis stream."""
+    redis = pytest.importorskip("redis")
+    address, stream = url.rsplit("/", 1)
+    header = lines[0].split(",")
+    with redis.Redis.from_url(address) as client:
+        for begin in range(1, len(lines), 1000):
+            with client.pipeline(transaction=False) as pipe:
+                for line in lines[begin : begin + 1000]:
+                    pipe.xadd(stream, dict(zip(header, line.split(","), strict=True)))
+                pipe.execute()
 
 
 def test_a_killed_job_goes_on_to_the_same_end(tmp_path: Path) -> None:
-    check_kills(tmp_path, kills=2, events=10_000)
+    source = write_sensors(tmp_path / "sensors.csv", 12_000)
+    written = check_kills(source, tmp_path, kills=2, **SENSORS)
+    labels = (tmp_path / "whole" / "labels.jsonl").read_bytes().count(b"\n")
+    assert written.count(b"\n") == 12_000 + labels
+    assert labels > 5000
+
+
+def test_a_killed_job_goes_on_with_a_redis_stream(tmp_path: Path) -> None:
+    need_redis()
+    lines = write_sensors(tmp_path / "sensors.csv", 10_000).read_text().splitlines()
+    with RedisServer(tmp_path) as server:
+        send(lines, url := server.url("sensors"))
+        check_kills(url, tmp_path, kills=1, **SENSORS)
 
 
 @pytest.mark.slow
-def test_fifty_kills_leave_no_trace(tmp_path: Path) -> None:
-    check_kills(tmp_path, kills=50, events=200_000)
+@pytest.mark.parametrize("kind", ["readings", "sensors"])
+def test_fifty_kills_leave_no_trace(tmp_path: Path, kind: str) -> None:
+    if kind == "readings":
+        source, changed = write_readings(tmp_path / "readings.csv", 200_000), {}
+    else:
+        source, changed = write_sensors(tmp_path / "sensors.csv", 200_000), SENSORS
+    check_kills(source, tmp_path, kills=50, **changed)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["readings", "sensors"])
+def test_fifty_kills_over_redis_leave_no_trace(tmp_path: Path, kind: str) -> None:
+    need_redis()
+    write, changed = {"readings": (write_readings, {}), "sensors": (write_sensors, SENSORS)}[kind]
+    lines = write(tmp_path / "rows.csv", 200_000).read_text().splitlines()
+    with RedisServer(tmp_path) as server:
+        send(lines, url := server.url("rows"))
+        check_kills(url, tmp_path, kills=50, **changed)
 
 
 def test_a_finished_job_says_so_and_does_nothing(tmp_path: Path) -> None:
@@ -200,13 +289,13 @@ def test_a_journal_loses_and_doubles_nothing(tmp_path: Path) -> None:
         for cut in [*cuts, len(whole)]:
             anew = draw.random() < 0.5
             sent = whole[:cut] if anew else whole[begin:cut]
-            with Journal(pipe_of(sent), path) as journal:
-                lines = list(journal)
+            with closing(Journal(pipe_of(sent), path)) as journal:
+                lines = [line for line in journal if line is not None]
             assert b"".join(lines) == whole[:cut]
             begin = cut
-        with Journal(pipe_of(b""), path) as journal:
-            journal.seek(len(b"".join(lines[:50])))
-            assert list(journal) == lines[50:]
+        with closing(Journal(pipe_of(b""), path)) as journal:
+            journal.seek(len(b"".join(lines[:50])), {})
+            assert [line for line in journal if line is not None] == lines[50:]
 
 
 def pipe_of(data: bytes) -> BinaryIO:
@@ -313,6 +402,15 @@ def test_files_that_have_become_shorter_are_told(tmp_path: Path, file: str) -> N
 
 def test_a_checkpoint_is_due_after_events_or_seconds() -> None:
     due = Due(seconds=1000, events=3)
-    assert [due() for _ in range(7)] == [False, False, True, False, False, True, False]
+    told = []
+    for _ in range(7):
+        told.append(due())
+        if told[-1]:
+            due.done()
+    assert told == [False, False, True, False, False, True, False]
     due = Due(seconds=0)
+    assert not due(0)  # nothing new
     assert due()
+    assert due(0)  # it could not be made then
+    due.done()
+    assert not due(0)

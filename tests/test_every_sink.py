@@ -17,7 +17,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from lstmwidgets.streaming import BadRecord, Prediction, StreamError
-from lstmwidgets.streaming.sinks import Sink, open_sink
+from lstmwidgets.streaming.sinks import Sink, open_sink, parts
 
 from .outlets import Killed, Life, Outlet, record, rows_of
 
@@ -115,6 +115,14 @@ def test_names_stand_for_sinks(make: Make, tmp_path: Path) -> None:
     assert type(open_sink("a.db", {})).__name__ == "SqliteTable"
     assert type(open_sink(make("RedisSink").target)).__name__ == "RedisSink"
     assert type(open_sink("/dev/stdout")).__name__ == "JsonLines"
+
+
+def test_a_missing_package_says_what_to_install(
+    make: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(parts, "find_spec", lambda name: None)
+    with pytest.raises(StreamError, match=r"pip install 'lstmwidgets\[parquet\]'"):
+        make("ParquetParts").open()
 
 
 # --- killed and started again -----------------------------------------------------------------

@@ -22,8 +22,8 @@ def write(folder: Path, text: str | bytes) -> str:
     return str(path)
 
 
-def read(path: str, skip_bad_rows: bool = False, **columns: Any) -> list[Event]:
-    return list(open_source(path, Columns(**({"target": "y"} | columns)), skip_bad_rows))
+def read(path: str, **columns: Any) -> list[Event | None]:
+    return list(open_source(path, Columns(**({"target": "y"} | columns))))
 
 
 def test_cells_become_numbers_booleans_datetimes_and_text(tmp_path: Path) -> None:
@@ -102,7 +102,8 @@ def test_a_bad_row_is_named_or_skipped(tmp_path: Path, rows: str | bytes, messag
     assert "--skip-bad-rows" in str(caught.value)
     tail = rows if isinstance(rows, bytes) else rows.encode()
     path = write(tmp_path, tail + tail.splitlines(keepends=True)[1])
-    source = open_source(path, Columns(target="y"), skip_bad_rows=True)
+    source = open_source(path, Columns(target="y"))
+    source.on_bad = lambda _: None
     events = list(source)
     assert [event.id for event in events] == [0, 1]
     assert events[0].x == events[1].x

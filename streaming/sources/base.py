@@ -53,16 +53,34 @@ class Columns:
                         f"{source} has no column {name!r} (--{option}); "
                         f"its columns are: {', '.join(available)}"
                     )
+        self.check_roles()
+
+    def check_roles(self) -> None:
+        """Raise if a column is to be two things that exclude each other."""
         for option, names in (
             ("features", self.features),
             ("drop", self.drop),
             ("text", self.text),
+            ("key", (self.key,)),
+            ("id", (self.id,)),
+            ("time", (self.time,)),
         ):
-            if self.target in names:
+            if self.target is not None and self.target in names:
                 raise StreamError(f"{self.target!r} is the target; leave it out of --{option}")
-        both = [name for name in self.features if name in self.drop]
-        if both:
-            raise StreamError(f"{both[0]!r} stands in --features and in --drop; choose one")
+        for one, other, both in (
+            ("features", "drop", set(self.features) & set(self.drop)),
+            ("time", "text", {self.time} & set(self.text)),
+        ):
+            for name in both:
+                raise StreamError(f"{name!r} stands in --{one} and in --{other}; choose one")
+
+    def check_target(self, source: str, available: Collection[str] = ()) -> None:
+        """Raise if no target is named."""
+        if self.target is None:
+            names = f"one of: {', '.join(available)}" if available else "its name"
+            raise StreamError(
+                f"which column of {source} is to be predicted? Pass --target with {names}"
+            )
 
     def is_feature(self, name: str) -> bool:
         """Say whether a column is to be read as a feature."""

@@ -3,27 +3,24 @@
 from __future__ import annotations
 
 import os
-import select
 import signal
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from types import TracebackType
-from typing import BinaryIO, Self
+from typing import Any, BinaryIO
 
 from ..errors import StreamError
+from .lines import BLOCK, Lines, waiting_for
 
-BLOCK = 65_536
 
-
-class Journal:
+class Journal(Lines):
     """Reads lines of a stream, and writes what comes to a file before it passes it on.
 
     When the file has lines already, they come first: those that were read before a crash. What the
     stream then brings is taken for what comes after them. A sender that has started anew is known
-    by the first line, the header: then all that is equal to the journal, from its beginning on, is
-    left out.
+    by the first line, such as a header: then all that is equal to the journal, from its beginning
+    on, is left out.
 
     What has been taken from the stream is in the file, but for the moment between the two: a
     `kill -9` at that very moment loses a block.
@@ -47,18 +44,7 @@ class Journal:
             raise StreamError(f"cannot write {path}: {error.strerror}") from error
         self._comparing = self._size() > 0
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self.close()
-
-    def __iter__(self) -> Iterator[bytes]:
+    def __iter__(self) -> Iterator[bytes | None]:
         """Yield the lines kept, from where `seek` has put it, and then those that come."""
         while True:
             line = self._kept.readline()
@@ -66,16 +52,18 @@ class Journal:
                 yield line
                 continue
             self._kept.seek(-len(line), os.SEEK_CUR)  # half a line, or none: there must be more
+            yield from waiting_for(self._stream)
             if not self._take():
                 if line:
                     yield self._kept.readline()
                 return
 
-    def seek(self, offset: int) -> None:
+    def seek(self, position: int, identity: Mapping[str, Any]) -> None:
         """Go on from a byte of the journal."""
-        if offset > self._size():
+        del identity  # there is no other
+        if position > self._size():
             raise StreamError(f"{self._path} is shorter than it was; begin anew")
-        self._kept.seek(offset)
+        self._kept.seek(position)
 
     def sync(self) -> None:
         """Bring the journal to the disk; closed, it is there."""
@@ -93,8 +81,6 @@ class Journal:
 
     def _take(self) -> bool:
         """Bring a block from the stream into the journal; return False at the stream's end."""
-        if sys.platform != "win32":
-            select.select([self._stream], [], [])  # here a signal may end the wait
         with _signals_held():
             block = self._stream.read1(BLOCK)  # type: ignore[attr-defined]  # of buffered files
             ended = not block

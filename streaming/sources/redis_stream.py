@@ -12,8 +12,10 @@ from ..events import BadRecord, Event
 from ..redis_address import parse
 from ..retry import PATIENCE
 from .base import WAIT, Columns, Source
+from .cells import CELLS
 from .redis_place import Place, StreamState, moment, state_of
-from .text_fields import BadFieldError, TextFields
+from .schema import RecordError, Schema
+from .values import VALUES
 
 COUNT = 500
 """Entries that are read at once, and so the most that are read ahead."""
@@ -63,7 +65,10 @@ class RedisSource(Source):
         self._address = parse(url)
         self.name = self._address.name
         self._follow = follow
-        self._fields = TextFields(columns)
+        columns.check_target(self.name)
+        columns.check_roles()
+        self._texts = Schema(columns, CELLS)
+        self._values = Schema(columns, VALUES)
         self._retry = self._address.retry(patience, notes)
         self._client = self._address.client()
         self._place = Place()
@@ -115,14 +120,14 @@ class RedisSource(Source):
             "passed": self._place.passed,
             "events": self._number,
             "skipped": self.skipped,
-            "types": dict(self._fields.types),
+            "types": [self._texts.types, self._values.types],
         }
 
     def resume(self, offset: dict[str, Any]) -> None:
         """Go on behind an entry."""
         self._place = Place(offset["id"], offset["passed"])
         self._number, self.skipped = offset["events"], offset["skipped"]
-        self._fields.types = dict(offset["types"])
+        self._texts.types, self._values.types = offset["types"]
         try:
             self._place.check(self.name, self._ask(self._place)[1])
         except self._retry.failures:  # which are waited for, and the place checked, when it is read
@@ -171,20 +176,19 @@ class RedisSource(Source):
         event, number = None, self._number
         try:
             if list(fields) == [b"json"]:
-                values = _object(fields[b"json"])
-                event = self._fields.event_of_values(number, id_, values)
+                event = self._values.event(number, _object(fields[b"json"]))
             else:
-                pairs = [(_text(name), _text(value)) for name, value in fields.items()]
-                event = self._fields.event(number, id_, pairs)
-        except BadFieldError as error:
+                texts = {_text(name): _text(value) for name, value in fields.items()}
+                event = self._texts.event(number, texts)
+        except RecordError as error:
             raw = b", ".join(b"%s: %s" % pair for pair in fields.items())
-            problem = BadRecord(self.name, f"entry {id_}", str(error), raw.decode(errors="replace"))
+            place = f"entry {id_}" + (f", column {error.column!r}" if error.column else "")
+            problem = BadRecord(self.name, place, str(error), raw.decode(errors="replace"))
             self.refuse(problem)
         else:
             number += 1
         # Both at once: a signal may end the reading at any call.
-        place = Place(id_, self._place.passed + 1)
-        self._place, self._number = place, number
+        self._place, self._number = Place(id_, self._place.passed + 1), number
         return event
 
 
@@ -192,11 +196,11 @@ def _text(data: bytes) -> str:
     try:
         return data.decode()
     except UnicodeDecodeError:
-        raise BadFieldError(f"expected text in UTF-8, got {data!r}") from None
+        raise RecordError(f"expected text in UTF-8, got {data!r}") from None
 
 
 def _object(data: bytes) -> dict[str, Any]:
     try:
         return msgspec.json.decode(data, type=dict[str, Any])
     except (msgspec.MsgspecError, UnicodeDecodeError) as error:
-        raise BadFieldError(f"'json': expected a JSON object ({error})") from None
+        raise RecordError(f"expected a JSON object ({error})", "json") from None

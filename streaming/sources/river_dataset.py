@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import datetime
 from difflib import get_close_matches
 from itertools import chain
 from typing import Any
 
 from ..errors import StreamError
-from ..events import Event
+from ..events import BadRecord, Event
 from .base import Columns, Source
+from .schema import RecordError, Schema
+from .values import VALUES
 
 
 class RiverDataset(Source):
@@ -19,10 +20,11 @@ class RiverDataset(Source):
     def __init__(self, name: str, columns: Columns) -> None:
         self.name = f"river:{name}"
         self._columns = columns
-        self._read = 0
-        self._begin = 0
+        self._schema = Schema(columns, VALUES)
+        self._samples = self._number = 0
         if columns.target is not None or columns.text:
             raise StreamError("River's data sets name their target and types; leave out --target")
+        columns.check_roles()
         self._dataset = _load(name)
         if self._dataset.task != "Regression":
             raise StreamError(
@@ -33,18 +35,24 @@ class RiverDataset(Source):
     def __iter__(self) -> Iterator[Event]:
         """Yield the data set's events."""
         try:
-            events = iter(self._dataset)
-            first = next(events)
+            samples = iter(self._dataset)
+            first = next(samples)
         except OSError as error:  # a data set that River would have to download first
             raise StreamError(f"{self.name} could not be fetched: {error}") from error
         self._columns.check(self.name, list(first[0]))
-        for number, (x, y) in enumerate(chain([first], events)):
-            if number < self._begin:
+        begin = self._samples
+        for number, (x, y) in enumerate(chain([first], samples)):
+            if number < begin:
                 continue
-            self._read = number + 1
-            time = next((value for value in x.values() if isinstance(value, datetime)), None)
-            features = {key: value for key, value in x.items() if self._columns.is_feature(key)}
-            yield Event(number, features, float(y), time)
+            self._samples = number + 1
+            try:
+                event = self._schema.event(self._number, x, y)
+            except RecordError as error:
+                place = f"sample {number}"
+                self.refuse(BadRecord(self.name, place, f"{error.column}: {error}", repr((x, y))))
+                continue
+            self._number += 1
+            yield event
 
     def close(self) -> None:
         """Do nothing: River opens its files by itself and keeps them until they are read."""
@@ -52,16 +60,23 @@ class RiverDataset(Source):
     @property
     def progress(self) -> float | None:
         """Share of the data set's samples that has been read."""
-        return self._read / self._dataset.n_samples if self._dataset.n_samples else None
+        total = self._dataset.n_samples
+        return min(self._samples / total, 1.0) if total else None
 
     @property
     def offset(self) -> dict[str, Any]:
-        """How many samples have been read."""
-        return {"samples": self._read}
+        """How many samples have been read, and what the columns' types were found to be."""
+        return {
+            "samples": self._samples,
+            "events": self._number,
+            "skipped": self.skipped,
+            "types": self._schema.types,
+        }
 
     def resume(self, offset: dict[str, Any]) -> None:
         """Leave out as many samples."""
-        self._begin = self._read = int(offset["samples"])
+        self._samples, self._number = int(offset["samples"]), offset["events"]
+        self.skipped, self._schema.types = offset["skipped"], offset["types"]
 
 
 def _load(name: str) -> Any:

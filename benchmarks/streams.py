@@ -1,0 +1,231 @@
+"""Whole jobs: a CSV file of five features in, JSON Lines out, checkpoints each second.
+
+The bare loop is `predict_one` and `learn_one` over the same events, read beforehand. It and the
+jobs take turns; hidden 32, a window of 16, and with keys of 4. Latencies are taken at half of the
+events a second that a job can do, from when an event was due to when its prediction was written,
+so that an event that waits for others counts in full.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import csv
+import io
+import json
+import resource
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+import numpy as np
+
+from lstmwidgets.online import LSTMRegressor, save
+from lstmwidgets.streaming import Event, StreamRunner
+from lstmwidgets.streaming.checkpoint import JobFolder, Saved
+from lstmwidgets.streaming.job import KEYED_WINDOW, WINDOW, Job
+from lstmwidgets.streaming.keyed import KeyedStreams
+from lstmwidgets.streaming.sources import Columns, Source
+
+from .timing import RATIO, Figure, Target, Targets
+
+EVENTS = {"1 key": 20_000, "10,000 keys": 60_000}
+KEYS = {"1 key": 1, "10,000 keys": 10_000}
+ROUNDS = 5
+SECONDS = 8.0
+"""How long latencies are taken."""
+
+BARE, LEARNING, UNSAVED, SERVING = "bare loop", "learning", "without checkpoints", "predict-only"
+
+TARGETS: Targets = {(case, "learning / bare loop"): Target("≥", 0.7) for case in EVENTS}
+
+
+def figures() -> Iterator[Figure]:
+    """Yield the figures, one number of keys after another."""
+    with tempfile.TemporaryDirectory() as folder:
+        for case in EVENTS:
+            yield from _figures(Path(folder), case)
+    yield from _memory()
+
+
+def _figures(folder: Path, case: str) -> Iterator[Figure]:
+    events = _events(EVENTS[case], KEYS[case])
+    source, window = folder / f"{KEYS[case]}.csv", _window(case)
+    _write(source, events)
+    model = LSTMRegressor(window=window, seed=1)
+    for event in events[:2000]:
+        model.learn_one(event.x, event.y)
+    saved = folder / "model.safetensors"
+    save(model, saved)
+    rates: dict[str, list[float]] = {name: [] for name in (BARE, LEARNING, UNSAVED, SERVING)}
+    for turn in range(ROUNDS + 1):
+        rates[BARE].append(_bare(events, window))
+        for name in (LEARNING, UNSAVED, SERVING):
+            with tempfile.TemporaryDirectory(dir=folder) as place:
+                rates[name].append(_job(name, case, source, saved, Path(place)))
+        if turn == 0:  # everything is compiled and warm from here on
+            for kept in rates.values():
+                kept.clear()
+    for over, under in [(LEARNING, BARE), (SERVING, BARE), (LEARNING, UNSAVED)]:
+        ratios = tuple(a / b for a, b in zip(rates[over], rates[under], strict=True))
+        yield Figure(case, f"{over} / {under}", RATIO, ratios)
+    for name, each in rates.items():
+        yield Figure(case, name, "events/s", tuple(each))
+    yield from _latencies(folder, case, events, median(rates[LEARNING]) / 2)
+
+
+def _bare(events: list[Event], window: int) -> float:
+    """Return the events a second of the loop that a job is built around."""
+    model = LSTMRegressor(window=window, seed=1)
+    model.learn_one(events[0].x, events[0].y)
+    begin = time.perf_counter()
+    for event in events[1:]:
+        model.predict_one(event.x)
+        model.learn_one(event.x, event.y)
+    return (len(events) - 1) / (time.perf_counter() - begin)
+
+
+def _job(name: str, case: str, source: Path, saved: Path, folder: Path) -> float:
+    """Return the events a second of a job, as its summary says."""
+    job = Job(
+        str(source),
+        _columns(case, "y"),
+        predictions=str(folder / "predictions.jsonl"),
+        summary=folder / "summary.json",
+        checkpoint=None if name == UNSAVED else folder / "job",
+        window=_window(case),
+        model=saved if name == SERVING else None,
+        learn=name != SERVING,
+        seed=1,
+    )
+    with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
+        assert job.run() == 0
+    rate: float = json.loads((folder / "summary.json").read_text())["events_per_second"]
+    return rate
+
+
+class Paced(Source):
+    """Events that come at a steady rate, whether they are asked for or not."""
+
+    name = "paced"
+    progress = None
+
+    def __init__(self, events: list[Event], rate: float) -> None:
+        self.offset: dict[str, Any] = {}
+        self.events = events
+        self._rate = rate
+        self.waits: list[float] = []
+
+    def __iter__(self) -> Iterator[Event | None]:
+        """Yield each event when it is due, or as soon as it is asked for."""
+        begin = time.perf_counter()
+        for n, event in enumerate(self.events):
+            due = begin + n / self._rate
+            while (left := due - time.perf_counter()) > 0:
+                if left > 1e-3:
+                    time.sleep(left - 1e-3)
+            self._due = due
+            yield event
+
+    def note(self) -> None:
+        """Note that the prediction of the last event was written."""
+        self.waits.append(time.perf_counter() - self._due)
+
+    def close(self) -> None:
+        """Do nothing."""
+
+    def resume(self, offset: dict[str, Any]) -> None:
+        """Do nothing: it is not killed."""
+
+
+def _latencies(folder: Path, case: str, events: list[Event], rate: float) -> Iterator[Figure]:
+    """Yield how long events wait while they come at half of the rate that could be done."""
+    from lstmwidgets.streaming.sinks import Callback
+
+    count = int(rate * SECONDS)
+    source = Paced((events * (count // len(events) + 1))[:count], rate)
+    for n in range(2):  # the first one compiles and fills the caches
+        source = Paced(source.events, rate)
+        job = Job(
+            source,
+            _columns(case),
+            predictions=Callback(lambda _, to=source: to.note()),
+            checkpoint=folder / f"latency {case} {n}",
+            window=_window(case),
+            seed=1,
+        )
+        with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
+            assert job.run() == 0
+    waits = np.array(source.waits[100:]) * 1e3
+    for percent in (50, 99, 99.9):
+        wait = float(np.percentile(waits, percent))
+        yield Figure(case, f"latency p{percent:g} at half load", "ms", (wait,))
+
+
+def _memory() -> Iterator[Figure]:
+    """Yield what a key takes in memory and in the database, at most 10,000 of them in memory."""
+    for keys in (10_000, 1_000_000):
+        case = f"{keys:,} keys"
+        with tempfile.TemporaryDirectory() as place:
+            path = Path(place)
+            model = LSTMRegressor(window=KEYED_WINDOW, seed=1)
+            with JobFolder(path, {"source": case}) as folder:
+                streams = KeyedStreams(model, folder.cold("streams"))
+                before = _resident()
+                runner = StreamRunner(model, _one_each(keys), keys=streams)
+                for n, _ in enumerate(runner.run(), start=1):
+                    if n % 10_000 == 0:
+                        streams.save()
+                        folder.save(Saved(events=n, offset={}, outputs={}, progress={}), None)
+                grown = (_resident() - before) / keys
+            size = sum(file.stat().st_size for file in path.iterdir()) / keys
+        yield Figure(case, "memory a key, two events each", "bytes", (grown,))
+        yield Figure(case, "database a key", "bytes", (size,))
+        yield Figure(case, "most memory so far", "MB", (_peak(),))
+
+
+def _one_each(keys: int) -> Iterator[Event]:
+    """Yield two events of each key, one key after another, and then again."""
+    draw = np.random.default_rng(0)
+    for n in range(2 * keys):
+        numbers = draw.standard_normal(6).tolist()
+        x = {f"x{k}": number for k, number in enumerate(numbers[:5])}
+        yield Event(n, x, numbers[5], None, f"key {n % keys}")
+
+
+def _events(count: int, keys: int) -> list[Event]:
+    draw = np.random.default_rng(0)
+    numbers = draw.standard_normal((count, 6)).round(4).tolist()
+    names = [f"key {n}" for n in draw.integers(keys, size=count)] if keys > 1 else ["key 0"] * count
+    return [
+        Event(n, {f"x{k}": value for k, value in enumerate(row[:5])}, row[5], None, name)
+        for n, (row, name) in enumerate(zip(numbers, names, strict=True))
+    ]
+
+
+def _write(path: Path, events: list[Event]) -> None:
+    with path.open("w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(["key", *events[0].x, "y"])
+        writer.writerows([event.key, *event.x.values(), event.y] for event in events)
+
+
+def _columns(case: str, target: str | None = None) -> Columns:
+    return Columns(target, key="key") if KEYS[case] > 1 else Columns(target, drop=("key",))
+
+
+def _window(case: str) -> int:
+    return WINDOW if KEYS[case] == 1 else KEYED_WINDOW
+
+
+def _resident() -> int:
+    """Return the bytes that the process has in memory."""
+    pages = int(Path("/proc/self/statm").read_text().split()[1])
+    return pages * resource.getpagesize()
+
+
+def _peak() -> float:
+    """Return the most megabytes that it had."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024

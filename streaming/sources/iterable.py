@@ -1,0 +1,159 @@
+"""Records that a program has."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterable, Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from ..errors import StreamError
+from ..events import BadRecord, Event
+from .async_items import AsyncItems
+from .base import Columns, Source
+from .record_journal import RecordJournal, from_line, pair, to_line
+from .schema import RecordError, Schema, shown
+from .values import VALUES
+
+
+class IterableSource(Source):
+    """Items of any iterable, asynchronous or not: mappings, pairs (x, y) as of River, or Events.
+
+    With a journal every item is in that file before it is an event. A source that is made on the
+    same journal gives its items first, from where `resume` puts it, and then those of the iterable:
+    after a crash that has to go on behind the last item in the journal. An asynchronous iterable
+    is asked for some hundred items ahead; those are not in the journal yet.
+
+    Without a journal nothing can be given again: every item is delivered at most once, and
+    `resume` only goes on counting.
+
+    An asynchronous iterable runs on an event loop of its own in a thread. Another one is waited
+    for as long as it takes.
+
+    Parameters
+    ----------
+    iterable : iterable or async iterable
+        The items. What it raises is raised while reading.
+    columns : Columns
+        Which columns are what. The target must be named for mappings, and must not be for pairs;
+        Events are left as they are.
+    journal : Path, optional
+        File to keep the items in. With it an item may have numbers, true/false, datetimes and texts
+        only; another one is a record that cannot be read.
+    name : str
+        For people.
+
+    Examples
+    --------
+    >>> readings = [{"load": 0.5, "flow": 2}, {"load": 0.7, "flow": None}]
+    >>> [(event.x, event.y) for event in IterableSource(readings, Columns(target="flow"))]
+    [({'load': 0.5}, 2.0), ({'load': 0.7}, None)]
+    """
+
+    def __init__(
+        self,
+        iterable: Iterable[Any] | AsyncIterable[Any],
+        columns: Columns,
+        *,
+        journal: Path | None = None,
+        name: str = "iterable",
+    ) -> None:
+        self.name = name
+        columns.check_roles()
+        self._columns = columns
+        self._schema = Schema(columns, VALUES)
+        self._items: AsyncItems[Any] | Iterator[Any] = (
+            AsyncItems(iterable) if isinstance(iterable, AsyncIterable) else iter(iterable)
+        )
+        self._journal = None if journal is None else RecordJournal(journal)
+        self.replayable = journal is not None
+        self._bytes = self._number = 0
+
+    def __iter__(self) -> Iterator[Event | None]:
+        """Yield the events: those of the journal, then those of the iterable."""
+        try:
+            if self._journal is not None:
+                for line in self._journal.lines(self._bytes):
+                    yield from self._events_of_line(line)
+            for item in self._items:
+                if item is None:
+                    yield None
+                elif self._journal is None:
+                    yield from self._events(item)
+                else:
+                    line = to_line(item)
+                    self._journal.write(line)
+                    yield from self._events_of_line(line)
+        finally:
+            self.close()
+
+    def close(self) -> None:
+        """Close the journal, and the iterable if it can be."""
+        if self._journal is not None:
+            self._journal.close()
+        close = getattr(self._items, "close", None)  # generators have one, and AsyncItems
+        if close is not None:
+            close()
+
+    @property
+    def progress(self) -> None:
+        """None: nobody knows how much will come."""
+
+    @property
+    def offset(self) -> dict[str, Any]:
+        """Bytes of the journal, counts, and what the columns' types were found to be."""
+        return {
+            "bytes": self._bytes,
+            "events": self._number,
+            "skipped": self.skipped,
+            "types": self._schema.types,
+        }
+
+    def has_more(self, offset: dict[str, Any]) -> bool:
+        """Say that there may be more: only the iterable knows."""
+        del offset
+        return True
+
+    def sync(self) -> None:
+        """Bring the journal to the disk."""
+        if self._journal is not None:
+            self._journal.sync()
+
+    def resume(self, offset: dict[str, Any]) -> None:
+        """Go on at a byte of the journal, or go on counting."""
+        self._bytes, self._number = offset["bytes"], offset["events"]
+        self.skipped, self._schema.types = offset["skipped"], offset["types"]
+
+    def _events_of_line(self, line: bytes) -> Iterator[Event]:
+        self._bytes += len(line)
+        try:
+            item = from_line(line)
+        except RecordError as error:
+            self._refuse(error, line.decode().rstrip())
+        else:
+            yield from self._events(item)
+
+    def _events(self, item: Any) -> Iterator[Event]:
+        """Yield an item's event, or none if it cannot be read."""
+        try:
+            event = self._event(item)
+        except RecordError as error:
+            self._refuse(error, shown(item))
+        else:
+            self._number += 1
+            yield event
+
+    def _event(self, item: Any) -> Event:
+        if isinstance(item, Event):
+            return item
+        if isinstance(item, Mapping):
+            self._columns.check_target(self.name)
+            return self._schema.event(self._number, item)
+        x, y = pair(item)
+        if self._columns.target is not None:
+            raise StreamError(f"{self.name} has pairs, whose second is the target; name no target")
+        return self._schema.event(self._number, x, y)
+
+    def _refuse(self, error: RecordError, raw: str) -> None:
+        column = "" if error.column is None else f", column {error.column!r}"
+        place = f"record {self._number + self.skipped + 1}{column}"
+        self.refuse(BadRecord(self.name, place, str(error), raw))

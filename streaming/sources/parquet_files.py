@@ -1,0 +1,223 @@
+"""Parquet files, read batch by batch."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from ..errors import StreamError
+from ..events import BadRecord, Event
+from .base import WAIT, Columns, Source
+from .schema import RecordError, Schema
+from .values import VALUES
+
+BATCH = 1024
+"""Rows that are in memory as Python's values; PyArrow holds a few batches more."""
+
+
+class ParquetFiles(Source):
+    """Rows of a Parquet file, or of all in a folder, in the order of their names, as events.
+
+    Only the columns that are needed are read. A followed folder is watched for files with later
+    names; they should be renamed into it when they are complete, but the last one is also given
+    time to become so. Names that begin with a dot or an underscore are left out.
+
+    Parameters
+    ----------
+    path : str
+        A file, or a folder with ``*.parquet``.
+    columns : Columns
+        Which columns are what. The target must be named.
+    follow : bool
+        Wait for files with later names.
+
+    Raises
+    ------
+    StreamError
+        If there is no such file, PyArrow is not installed, or a column is not there.
+    """
+
+    def __init__(self, path: str, columns: Columns, *, follow: bool = False) -> None:
+        self.name = path
+        self._path = Path(path)
+        self._follow = follow
+        self._columns = columns
+        self._schema = Schema(columns, VALUES)
+        self._file = ""  # name of the one that is being read
+        self._row = self._rows = self._number = 0
+        self._open: Any = None
+        self._parquet = _parquet()
+        columns.check_target(path)
+        if follow and not self._path.is_dir():
+            raise StreamError(f"{path} is no folder; only folders of Parquet files are followed")
+        if not self._path.exists():
+            raise StreamError(f"cannot read {path}: No such file or directory")
+        if not self._names() and not follow:
+            raise StreamError(f"cannot read {path}: Is a directory without *.parquet files")
+
+    def __iter__(self) -> Iterator[Event | None]:
+        """Yield the rows."""
+        try:
+            name = self._file if self._file in self._names() else self._later()
+            while name is not None or self._follow:
+                if name is None or not self._begin(name):
+                    yield None
+                    time.sleep(WAIT)
+                else:
+                    yield from self._events()
+                name = self._later() if name is None or self._row == self._rows else name
+        finally:
+            self.close()
+        if self._number == 0 and not self.skipped:
+            raise StreamError(f"{self.name} has no rows")
+
+    def close(self) -> None:
+        """Close the file that is open."""
+        if self._open is not None:
+            self._open.close()
+            self._open = None
+
+    @property
+    def progress(self) -> float | None:
+        """Share of the files' bytes that has been read; None if more may come."""
+        if self._follow:
+            return None
+        sizes = {name: self._place(name).stat().st_size for name in self._names()}
+        before = sum(size for name, size in sizes.items() if name < self._file)
+        share = self._row / self._rows if self._rows else 0
+        total = sum(sizes.values())
+        return min((before + share * sizes.get(self._file, 0)) / total, 1.0) if total else None
+
+    @property
+    def offset(self) -> dict[str, Any]:
+        """The file, how many of its rows have been read, and the columns' types."""
+        return {
+            "file": self._file,
+            "row": self._row,
+            "rows": self._rows,
+            "events": self._number,
+            "skipped": self.skipped,
+            "types": self._schema.types,
+        }
+
+    def has_more(self, offset: dict[str, Any]) -> bool:
+        """Say whether there are files with later names, or may come."""
+        return self._follow or any(name > offset["file"] for name in self._names())
+
+    def resume(self, offset: dict[str, Any]) -> None:
+        """Go on at a row of a file; one that was read to its end may be gone."""
+        self._file, self._row, self._rows = offset["file"], offset["row"], offset["rows"]
+        self._number, self.skipped = offset["events"], offset["skipped"]
+        self._schema.types = offset["types"]
+        if self._file and self._file not in self._names() and self._row < self._rows:
+            raise StreamError(
+                f"{self._place(self._file)} is not there any more and had been read up to row "
+                f"{self._row:,} of {self._rows:,}; put it back, or begin anew"
+            )
+
+    def _names(self) -> list[str]:
+        if not self._path.is_dir():
+            return [self._path.name]
+        names = sorted(place.name for place in self._path.glob("*.parquet"))
+        return [name for name in names if name[0] not in "._"]
+
+    def _place(self, name: str) -> Path:
+        return self._path / name if self._path.is_dir() else self._path
+
+    def _later(self) -> str | None:
+        return next((name for name in self._names() if name > self._file), None)
+
+    def _begin(self, name: str) -> bool:
+        """Open a file, where it was read up to; return False if it is still being written."""
+        from pyarrow import ArrowInvalid
+
+        place = self._place(name)
+        try:
+            self._open = self._parquet.ParquetFile(place)
+        except (ArrowInvalid, OSError) as error:
+            if self._follow and name == self._names()[-1]:
+                return False
+            raise StreamError(f"cannot read {place}: {error}") from error
+        self._columns.check(str(place), self._open.schema_arrow.names)
+        rows = self._open.metadata.num_rows
+        if name != self._file:
+            self._file, self._row = name, 0
+        elif rows < self._row:
+            raise StreamError(
+                f"{place} has {rows:,} rows and had been read up to {self._row:,}; "
+                "put the file back, or begin anew"
+            )
+        self._rows = rows
+        return True
+
+    def _events(self) -> Iterator[Event]:
+        for record in self._records():
+            self._row += 1
+            try:
+                event = self._schema.event(self._number, record)
+            except RecordError as error:
+                column = "" if error.column is None else f", column {error.column!r}"
+                place = f"row {self._row}{column}"
+                name = str(self._place(self._file))
+                self.refuse(BadRecord(name, place, str(error), repr(record)))
+                continue
+            self._number += 1
+            yield event
+        self.close()
+
+    def _records(self) -> Iterator[dict[str, Any]]:
+        """Yield the open file's rows from `_row` on; whole groups before it are not read."""
+        sizes = [
+            self._open.metadata.row_group(n).num_rows for n in range(self._open.num_row_groups)
+        ]
+        first, skip = 0, self._row
+        while first < len(sizes) and sizes[first] <= skip:
+            skip -= sizes[first]
+            first += 1
+        if first == len(sizes):
+            return
+        names = self._needed()
+        groups = list(range(first, len(sizes)))
+        for batch in self._open.iter_batches(BATCH, row_groups=groups, columns=names):
+            begin = min(skip, batch.num_rows)
+            skip -= begin
+            columns = [_values(batch.column(name).slice(begin)) for name in names]
+            for row in zip(*columns, strict=True):
+                yield dict(zip(names, row, strict=True))
+
+    def _needed(self) -> list[str]:
+        """Return the columns that an event is made of."""
+        from pyarrow import types
+
+        named = (self._columns.target, self._columns.key, self._columns.id, self._columns.time)
+        schema = self._open.schema_arrow
+        moments = [field.name for field in schema if types.is_temporal(field.type)]
+        time = moments[:1] if self._columns.time is None else []
+        return [
+            name
+            for name in schema.names
+            if name in named or name in time or self._columns.is_feature(name)
+        ]
+
+
+def _values(column: Any) -> list[Any]:
+    """Return a column's values; nanoseconds, which Python does not have, are cut off."""
+    import pyarrow as pa
+
+    if pa.types.is_timestamp(column.type) and column.type.unit == "ns":
+        column = column.cast(pa.timestamp("us", column.type.tz), safe=False)
+    values: list[Any] = column.to_pylist()
+    return values
+
+
+def _parquet() -> ModuleType:
+    try:
+        from pyarrow import parquet
+    except ImportError:
+        raise StreamError(
+            "Parquet files need PyArrow; install it with: pip install 'lstmwidgets[parquet]'"
+        ) from None
+    return parquet

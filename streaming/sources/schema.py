@@ -1,0 +1,234 @@
+"""From a record to an event: which column is what, and of what type."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from ..errors import StreamError
+from ..events import Event
+from .base import Columns
+
+EXPECTED = {
+    "number": "a number",
+    "boolean": "true or false",
+    "datetime": "an ISO 8601 date and time",
+    "text": "text",
+    "verbatim": "text",
+}
+SHOWN = 80
+"""Characters of a value that an error shows."""
+
+
+class RecordError(Exception):
+    """A record that cannot be read: what was expected and what came, and the column if it is one.
+
+    Attributes
+    ----------
+    column : str or None
+    """
+
+    def __init__(self, problem: str, column: str | None = None) -> None:
+        super().__init__(problem)
+        self.column = column
+
+
+class Schema:
+    """Makes events of records, and finds out what type a column has by its first value.
+
+    A column is numbers (as floats), true/false, datetimes or text; later values must be the same.
+    No value, NaN, and a text that is empty or says NA, N/A, NaN, null or None are missing: the
+    feature is left out of the event. A column may come later than the first record. A record that
+    cannot be read decides no column's type.
+
+    Parameters
+    ----------
+    columns : Columns
+        Which columns are what.
+    parsers : mapping
+        `CELLS` for text, `VALUES` for typed values: by kind of column, what returns the value of
+        what a record has, None if it is missing, and raises ValueError if it is of another kind.
+
+    Examples
+    --------
+    >>> from lstmwidgets.streaming.sources.cells import CELLS
+    >>> schema = Schema(Columns(target="y", key="sensor"), CELLS)
+    >>> event = schema.event(0, {"sensor": "07", "a": "1.5", "on": "true", "y": ""})
+    >>> event.key, event.x, event.y
+    ('07', {'a': 1.5, 'on': True}, None)
+    """
+
+    def __init__(self, columns: Columns, parsers: Mapping[str, Callable[[Any], Any]]) -> None:
+        self._columns = columns
+        self._kinds = parsers
+        self._parsers: dict[str, Callable[[Any], Any]] = {}
+        self._moments: dict[str, bool] = {}  # columns of datetimes, and whether they are features
+        self._types: dict[str, str] = {}
+
+    @property
+    def types(self) -> dict[str, str]:
+        """Kind of each column that was seen, empty before its first value; can be set again."""
+        return self._types
+
+    @types.setter
+    def types(self, types: Mapping[str, str]) -> None:
+        self._types = dict(types)
+        used = {name: self._is_used(name) for name in types}
+        self._parsers = {
+            name: self._kinds[kind] if used[name] else _unused
+            for name, kind in types.items()
+            if kind
+        }
+        self._moments = {name: used[name] for name, kind in types.items() if kind == "datetime"}
+
+    def event(self, number: int, record: Mapping[str, Any], target: Any = None) -> Event:
+        """Return a record's event.
+
+        Parameters
+        ----------
+        number : int
+            Position in the stream: the event's id where no column is.
+        record : mapping
+            What stands in each column.
+        target : object, optional
+            The target, where it is not in the record.
+
+        Raises
+        ------
+        RecordError
+            If a column's type has changed, or the key or the id is missing.
+        """
+        columns, parsers = self._columns, self._parsers
+        x: dict[str, Any] = {}
+        found: dict[str, str] = {}
+        name, raw = "", None
+        try:
+            for name, raw in record.items():
+                parse = parsers.get(name)
+                value = self._first(name, raw, found) if parse is None else parse(raw)
+                if value is not None:
+                    x[name] = value
+        except (ValueError, OverflowError):
+            raise self._mismatch(name, raw) from None
+        y = self._given(target) if columns.target is None else x.pop(columns.target, None)
+        event_id = number if columns.id is None else _canonical(self._named(record, columns.id))
+        key = None
+        if columns.key is not None and (
+            x or y is None or columns.id is None or columns.key in record
+        ):
+            key = self._named(record, columns.key)
+        time = None if columns.time is None else self._time(x, columns.time)
+        if found and found.items() - self._types.items():
+            self.types = self._types | found
+        if self._moments and columns.time is None:
+            time = self._first_moment(x, record)
+        return Event(event_id, x, y, time, key)
+
+    def check_seen(self, source: str) -> None:
+        """Raise if no record had a column that was named as target, feature or time."""
+        columns = self._columns
+        for option, names in (
+            ("target", (columns.target,)),
+            ("features", columns.features),
+            ("time", (columns.time,)),
+        ):
+            for name in names:
+                if name is not None and name not in self._types:
+                    raise StreamError(
+                        f"no record of {source} has a column {name!r} (--{option}); "
+                        f"its columns are: {', '.join(self._types)}"
+                    )
+
+    def _is_used(self, name: str) -> bool:
+        columns = self._columns
+        return name in (columns.target, columns.time) or columns.is_feature(name)
+
+    def _possible(self, name: str) -> Collection[str]:
+        """Return the kinds that a column may be of."""
+        if name == self._columns.target:
+            return ("number",)
+        if name == self._columns.time:
+            return ("number", "datetime")
+        if name in self._columns.text:
+            return ("verbatim",)
+        return ("number", "boolean", "datetime", "text")
+
+    def _first(self, name: str, raw: Any, found: dict[str, str]) -> Any:
+        """Read the first value of a column, and find its kind by it."""
+        used = self._is_used(name)
+        for kind in self._possible(name):
+            try:
+                value = self._kinds[kind](raw)
+            except (ValueError, OverflowError):
+                continue
+            found[name] = "" if value is None else kind
+            return value if used else None
+        if used:
+            raise ValueError(raw)
+        found[name] = "verbatim"  # whatever it is, nobody asked for it
+        return None
+
+    def _mismatch(self, name: str, raw: Any) -> RecordError:
+        kind = self._types.get(name)
+        expected = [EXPECTED[each] for each in ([kind] if kind else self._possible(name))]
+        named = self._columns.target, self._columns.time
+        hint = (
+            "" if name in named or not isinstance(raw, str) else " (--text reads a column as text)"
+        )
+        return RecordError(f"expected {' or '.join(expected)}, got {shown(raw)}{hint}", name)
+
+    def _given(self, target: Any) -> float | None:
+        try:
+            value: float | None = self._kinds["number"](target)
+        except (ValueError, OverflowError):
+            raise RecordError(f"expected a number as target, got {shown(target)}") from None
+        return value
+
+    def _named(self, record: Mapping[str, Any], column: str) -> str:
+        raw = record.get(column)
+        try:
+            value: str | None = None if raw is None else self._kinds["verbatim"](raw)
+        except ValueError:
+            raise RecordError(f"expected a single value, got {shown(raw)}", column) from None
+        if value is None:
+            raise RecordError("expected a value in every record, got none", column)
+        return value
+
+    def _time(self, x: dict[str, Any], column: str) -> datetime | None:
+        value = x.get(column) if self._columns.is_feature(column) else x.pop(column, None)
+        if not isinstance(value, float):
+            return value
+        try:
+            return datetime.fromtimestamp(value, UTC)
+        except (ValueError, OverflowError, OSError):
+            raise RecordError(f"expected seconds since 1970, got {value:g}", column) from None
+
+    def _first_moment(self, x: dict[str, Any], record: Mapping[str, Any]) -> datetime | None:
+        for name, used in self._moments.items():
+            value = x.get(name)
+            if value is None and not used and name in record:
+                try:
+                    value = self._kinds["datetime"](record[name])
+                except ValueError:  # nobody asked for this column
+                    continue
+            if value is not None:
+                return value  # type: ignore[no-any-return]  # of a column of datetimes
+        return None
+
+
+def _unused(raw: Any) -> None:
+    """Read a column that is no feature."""
+
+
+def _canonical(name: str) -> int | str:
+    """Return an id that is a whole number, as Python would write it, as that number."""
+    if len(name) < 19 and name.removeprefix("-").isdecimal() and str(int(name)) == name:
+        return int(name)
+    return name
+
+
+def shown(raw: Any) -> str:
+    """Return a value for people, cut if it is long."""
+    text = repr(raw)
+    return text if len(text) <= SHOWN else f"{text[: SHOWN - 3]}..."

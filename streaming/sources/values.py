@@ -1,0 +1,90 @@
+"""What typed values say, as JSON, Parquet and Python's own records have them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Any
+
+import numpy as np
+
+from . import cells
+
+
+def plain(value: Any) -> Any:
+    """Return NumPy's scalars, decimals and dates as Python's plain values, others as they are."""
+    if isinstance(value, np.generic):
+        value = value.item()
+    if isinstance(value, Decimal):
+        return float(value)
+    if isinstance(value, date) and not isinstance(value, datetime):
+        return datetime(value.year, value.month, value.day)
+    return value
+
+
+def number(value: Any) -> float | None:
+    """Return a number as a float, None for a missing one."""
+    kind = type(value)
+    if kind is not float and kind is not int:
+        value = plain(value)
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            return missing(value)
+    value = float(value)
+    return None if value != value else value
+
+
+def boolean(value: Any) -> bool | None:
+    """Return true or false."""
+    value = plain(value)
+    return value if isinstance(value, bool) else missing(value)
+
+
+def moment(value: Any) -> datetime | None:
+    """Return a datetime, also that of an ISO 8601 text; but a text of digits is no date."""
+    if type(value) is str:
+        return missing(value) if value.isdigit() else cells.moment(value)
+    value = plain(value)
+    if isinstance(value, datetime):
+        return value if value == value else None  # pandas' NaT is a datetime, too
+    return missing(value)
+
+
+def words(value: Any) -> str | None:
+    """Return a text, None if it is a word for a missing value."""
+    if isinstance(value, str):
+        return value if cells.words(value) is not None else None
+    return missing(value)
+
+
+def verbatim(value: Any) -> str | None:
+    """Return any single value as the text that CSV would have for it."""
+    value = plain(value)
+    if isinstance(value, str):
+        return value or None
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, datetime):
+        return value.isoformat() if value == value else None
+    if isinstance(value, int | float):
+        return str(value) if value == value else None
+    return missing(value)
+
+
+def missing(value: Any) -> None:
+    """Return None for no value, for NaN and for a text that says so, else raise."""
+    if isinstance(value, str):
+        return cells.missing(value)
+    if value is None or (isinstance(value, float | datetime) and value != value):
+        return None
+    raise ValueError(value)
+
+
+VALUES: Mapping[str, Callable[[Any], Any]] = {
+    "number": number,
+    "boolean": boolean,
+    "datetime": moment,
+    "text": words,
+    "verbatim": verbatim,
+}
+"""By the kind of a column; the strictest come first."""
