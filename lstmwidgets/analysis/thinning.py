@@ -48,7 +48,7 @@ class Thinned(Generic[Item]):
     def copy(self) -> Self:
         """Return one with the same items, which stays as it is."""
         copied = type(self)(self.capacity)
-        copied.stride, copied._items = self.stride, self._items.copy()
+        vars(copied).update(stride=self.stride, _items=self._items.copy())
         return copied
 
     def wants(self, position: int) -> bool:
