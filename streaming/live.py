@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import socket
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future
@@ -108,6 +109,9 @@ class Live:
         self._thread.join()
 
     def _run(self) -> None:
+        log = logging.getLogger("bokeh.server")
+        level = log.level
+        log.setLevel(logging.ERROR)  # that a page was closed meanwhile is nothing to warn of
         try:
             asyncio.run(self._serve())
         except Exception as error:
@@ -115,6 +119,7 @@ class Live:
                 raise
             self._begun.set_exception(error)
         finally:
+            log.setLevel(level)
             self._socket.close()
 
     async def _serve(self) -> None:

@@ -77,6 +77,7 @@ class LivePage:
         self._record = record
         self._facts = facts
         self._speed = _Speed()
+        self._ended = False
         self._state = Div(name="state", stylesheets=[STYLE], sizing_mode="stretch_width")
         self._summary = Div(name="summary", stylesheets=[STYLE], sizing_mode="stretch_width")
         self._nothing = Div(name="nothing", stylesheets=[STYLE], sizing_mode="stretch_width")
@@ -105,7 +106,7 @@ class LivePage:
         children = [*above, *figures] if figures else [*above, self._nothing]
         if children != self._layout.children:
             self._layout.children = children
-        speed = self._speed.of(view.events)
+        speed = None if self._ended else self._speed.of(view.events)
         self._tell(*self._doing(view))
         empty = WAITING if not view.events else "No event has had a target: nothing to draw yet"
         _write(self._nothing, f'<div class="nothing">{empty}</div>')
@@ -127,7 +128,7 @@ class LivePage:
             await session.with_document_locked(self._end, how)
 
     def _end(self, how: str) -> None:
-        self._speed.stop()
+        self._ended = True
         self.draw()
         seed = self._facts().get("seed")
         told = f"The job {how} after {counted(self._record.view().events, 'event')}"
@@ -137,6 +138,8 @@ class LivePage:
     def _look(self) -> None:
         """Draw, if anybody sees it."""
         context = self._document.session_context
+        if self._ended:
+            return
         if context is not None and context.session.connection_count:  # type: ignore[attr-defined]
             self.draw()
 
@@ -267,12 +270,9 @@ class _Speed:
     def __init__(self) -> None:
         self._past: deque[tuple[float, int]] = deque()
         self._moved = 0.0
-        self._stopped = False
 
-    def of(self, events: int) -> str | None:
+    def of(self, events: int) -> str:
         """Take in how many events there are now, and return the speed for people."""
-        if self._stopped:
-            return None
         now = time.monotonic()
         if not self._past or events != self._past[-1][1]:
             self._moved = now
@@ -289,10 +289,6 @@ class _Speed:
     def quiet(self) -> bool:
         """Whether nothing has come for a while."""
         return time.monotonic() - self._moved > QUIET
-
-    def stop(self) -> None:
-        """Say no more."""
-        self._stopped = True
 
 
 def _ahead(count: float) -> float:
@@ -319,12 +315,13 @@ def _write(part: Div, html: str) -> None:
 LOST = f"""
     if (!state.tags.includes("ended"))
         state.text = '<div class="state gone" role="status">{GONE}</div>'
-    cb_obj.connection.deref()?.close()  // for good: nobody is there any more
+    cb_data.connection.deref()?.close()  // for good: nobody is there any more
 """
 
 STYLE = (
     f"""
-  :host {{ display: block; color: #333; {pictures.FONT} }}"""
+  :host {{ margin: 0; }}
+  .bk-clearfix {{ display: block; width: 100%; color: #333; {pictures.FONT} }}"""
     + pictures.SUMMARY_STYLE
     + """
   dl { min-width: 27em; }

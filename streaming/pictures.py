@@ -93,7 +93,9 @@ def summary_html(facts: Mapping[str, str], comparisons: Iterable[Comparison]) ->
         f"<div><dt>{escape(name)}</dt><dd>{escape(value)}</dd></div>"
         for name, value in facts.items()
     )
-    return SUMMARY.format(facts=listed, rows="".join(map(_row, comparisons)))
+    rows = "".join(map(_row, comparisons))
+    table = TABLE.format(rows=rows) if rows else ""
+    return f'<div class="summary">\n<dl>{listed}</dl>\n{table}</div>\n'
 
 
 def notes(points: Thinned[Point], snapshots: Thinned[Snapshot]) -> Iterator[str]:
@@ -142,15 +144,13 @@ SUMMARY_STYLE = """
   p { margin: 0 0 6px; color: #6b6b6b; }
 """
 
-SUMMARY = """<div class="summary">
-  <dl>{facts}</dl>
-  <table>
-    <caption hidden>Mean absolute errors</caption>
-    <thead><tr><th>mean absolute error against</th><th>events</th><th>model</th><th>baseline</th>
-    <th>ratio</th></tr></thead>
-    <tbody>{rows}</tbody>
-  </table>
-</div>"""
+TABLE = """<table>
+  <caption hidden>Mean absolute errors</caption>
+  <thead><tr><th>mean absolute error against</th><th>events</th><th>model</th><th>baseline</th>
+  <th>ratio</th></tr></thead>
+  <tbody>{rows}</tbody>
+</table>
+"""
 
 TEMPLATE = (
     """

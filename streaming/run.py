@@ -257,9 +257,10 @@ class Run:
         facts = {
             "events": f"{runner.events:,}",
             "model": f"{model.cell.replace('_', ' ')} LSTM, {layer}, window {model.window}",
-            "LSTM's share": f"{model.shares['lstm']:.0%} of the last prediction",
-            "seed": str(self.seed),
         }
+        if record.points.items:
+            facts["LSTM's share"] = f"{model.shares['lstm']:.0%} of the last prediction"
+        facts["seed"] = str(self.seed)
         if runner.keys is not None:
             facts["keys"] = f"{len(runner.keys):,}"
         drawn = []
