@@ -173,6 +173,21 @@ def stream(
             show_default=False,
         ),
     ] = None,
+    live: Annotated[
+        bool,
+        typer.Option(
+            "--live", help="Show the report's pictures while the job runs, in a browser here."
+        ),
+    ] = False,
+    live_port: Annotated[
+        int | None,
+        typer.Option(
+            min=0,
+            max=65535,
+            help="The same at this port of 127.0.0.1; by default a free one.",
+            show_default=False,
+        ),
+    ] = None,
     model: Annotated[
         Path | None,
         typer.Option(
@@ -264,6 +279,8 @@ def stream(
         report=report,
         recording=recording,
         summary=summary,
+        live=live,
+        live_port=live_port,
         model=model,
         learn=learn,
         wait_events=wait_events,

@@ -48,6 +48,10 @@ class Job:
         File for targets that come after their events.
     report, recording, summary : Path or None
         Files to write at the end.
+    live : bool
+        Serve pictures of the job on this machine while it runs.
+    live_port : int or None
+        Where; None takes a free port, a number implies `live`.
     model : Path or None
         A saved model to begin with.
     learn : bool
@@ -77,6 +81,8 @@ class Job:
     report: Path | None = None
     recording: Path | None = None
     summary: Path | None = None
+    live: bool = False
+    live_port: int | None = None
     model: Path | None = None
     learn: bool = True
     hidden_size: int = 32

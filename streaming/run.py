@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from contextlib import ExitStack, closing
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 from rich.console import Console
@@ -29,6 +29,9 @@ from .serving import Serving
 from .sinks import Sink, open_sink
 from .sources import Source, open_source
 from .waiting import WaitingEvents
+
+if TYPE_CHECKING:
+    from .live import Live
 
 
 class Run:
@@ -85,9 +88,12 @@ class Run:
                 runner.progress = before.progress
                 self.source.resume(before.offset)
                 self.notes.print(f"going on after {counted(runner.events, 'event')}")
-            record = RunRecord(runner)
-            self._play(runner, record if {"report", "recording"} & finals.keys() else None, pace)
+            record, live = self._recorded(runner, opened)
+            wanted = live is not None or {"report", "recording"} & finals.keys()
+            self._play(runner, record if wanted else None, pace)
             self._save(runner, finished=events.stopped_by is None)
+            if live is not None:
+                live.end(stopped=events.stopped_by is not None)
         # The predictions are safe from here on, whatever happens to what follows.
         self._finish(finals, runner, record, pace)
         show_results(runner, self.source, pace, self.seed)
@@ -99,6 +105,21 @@ class Run:
             told = "the files hold what was seen until then"
         self.notes.print(f"interrupted: {told}")
         return 128 + events.stopped_by
+
+    def _recorded(self, runner: StreamRunner, opened: ExitStack) -> tuple[RunRecord, Live | None]:
+        """Return what follows the runner, and what shows it meanwhile, if that is wanted."""
+        job = self.job
+        if not job.live and job.live_port is None:
+            return RunRecord(runner), None
+        from .live import Live  # which takes Bokeh a second to load
+        from .live_record import LiveRecord
+
+        record = LiveRecord(runner)
+        title = f"Predicting {self.source.name}"
+        live = Live(title, record, lambda: self._facts(runner, record), job.live_port or 0)
+        opened.enter_context(live)
+        self.notes.print(f"live at {live.address}", highlight=False, soft_wrap=True)
+        return record, live
 
     def _play(self, runner: StreamRunner, record: RunRecord | None, pace: Pace) -> None:
         """Let all events through, with a checkpoint whenever one is due."""
@@ -236,9 +257,10 @@ class Run:
         facts = {
             "events": f"{runner.events:,}",
             "model": f"{model.cell.replace('_', ' ')} LSTM, {layer}, window {model.window}",
-            "LSTM's share": f"{model.shares['lstm']:.0%} of the last prediction",
-            "seed": str(self.seed),
         }
+        if record.points.items:
+            facts["LSTM's share"] = f"{model.shares['lstm']:.0%} of the last prediction"
+        facts["seed"] = str(self.seed)
         if runner.keys is not None:
             facts["keys"] = f"{len(runner.keys):,}"
         drawn = []

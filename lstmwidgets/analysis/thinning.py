@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Generic, TypeVar
+from typing import Generic, Self, TypeVar
 
 Item = TypeVar("Item")
 
@@ -44,6 +44,12 @@ class Thinned(Generic[Item]):
     def items(self) -> Sequence[Item]:
         """The kept items, oldest first."""
         return self._items
+
+    def copy(self) -> Self:
+        """Return one with the same items, which stays as it is."""
+        copied = type(self)(self.capacity)
+        vars(copied).update(stride=self.stride, _items=self._items.copy())
+        return copied
 
     def wants(self, position: int) -> bool:
         """Say whether the item at a position is to be kept: whether to make and append it."""

@@ -22,7 +22,7 @@ from .style import BELOW, LEFT, RIGHT
 
 TICK = """
     const {event, label, clock} = source.data
-    const row = Math.round((tick - event[0]) / stride)
+    const row = Math.round((tick - event[0]) / ((event[1] - event[0]) || 1))
     if (words) return Math.abs(tick - (event[row] ?? NaN)) < 0.01 ? label[row] : ""
     const at = clock[row]
     if (clock.every(Number.isNaN)) return Number.isInteger(tick) ? tick.toLocaleString("en") : ""
@@ -50,8 +50,6 @@ class EventAxis:
         figures draw.
     x_range : Range1d or DataRange1d, optional
         What of it is seen; by default all there is now.
-    stride : int
-        How many events lie between rows.
     words : bool
         Whether every event is labelled by what stands in the column ``label``.
     """
@@ -61,7 +59,6 @@ class EventAxis:
         source: ColumnDataSource,
         x_range: Range1d | DataRange1d | None = None,
         *,
-        stride: int = 1,
         words: bool = False,
     ) -> None:
         if x_range is None:
@@ -71,13 +68,11 @@ class EventAxis:
             x_range = Range1d(start=start, end=end, bounds=(start, end))
         self.source = source
         self.range = x_range
-        self.stride = stride
         self.words = words
 
     def formatter(self) -> CustomJSTickFormatter:
         """Return what writes the labels of ticks."""
-        arguments = {"source": self.source, "stride": self.stride, "words": self.words}
-        return CustomJSTickFormatter(args=arguments, code=TICK)
+        return CustomJSTickFormatter(args={"source": self.source, "words": self.words}, code=TICK)
 
 
 def event_columns(

@@ -189,9 +189,10 @@ def unit_heatmap(
         code="return String(order.data.unit[Math.floor(special_vars.y)] ?? '')",
     )
     event_name = CustomJSHover(
-        args={"source": axis.source, "stride": max(1, axis.stride)},
+        args={"source": axis.source},
         code="""
             const {event, label} = source.data
+            const stride = (event[1] - event[0]) || 1
             return label[Math.round((special_vars.x - event[0]) / stride)] ?? ''
         """,
     )

@@ -84,4 +84,5 @@ def place_legend(plot: figure) -> None:
     plot.add_layout(plot.legend[0], "above")
     plot.legend.orientation = "horizontal"
     plot.legend.margin = 2
+    plot.legend.spacing = 14
     plot.legend.click_policy = "hide"
