@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 import sqlite3
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -208,18 +209,35 @@ def inspect(path: Path) -> tuple[dict[str, Any], Saved | None, int]:
     StreamError
         If it is no job's folder, or damaged.
     """
+    with look_into(path) as (options, _, last):
+        saved, model = last or (None, b"")
+        return options, saved, len(model)
+
+
+@contextmanager
+def look_into(
+    path: Path,
+) -> Iterator[tuple[dict[str, Any], sqlite3.Connection, tuple[Saved, bytes] | None]]:
+    """Give a folder's job, its database to read, and its last checkpoint, without the lock.
+
+    All of it is of one moment, whatever a running job writes meanwhile.
+
+    Raises
+    ------
+    StreamError
+        If it is no job's folder, or damaged.
+    """
     if not (path / DATABASE).is_file():
         raise StreamError(f"{path} holds no job: there is no {DATABASE} in it")
     with damage_told(path / DATABASE):
         database = sqlite3.connect(f"file:{path / DATABASE}?mode=ro", uri=True)
         try:
+            database.execute("BEGIN")
             _check_format(database, path)
             (options,) = database.execute("SELECT options FROM job").fetchone()
-            last = _last(database)
+            yield msgspec.json.decode(options), database, _last(database)
         finally:
             database.close()
-    saved, model = last or (None, b"")
-    return msgspec.json.decode(options), saved, len(model)
 
 
 def _opened(path: Path) -> sqlite3.Connection:

@@ -45,9 +45,9 @@ class ColdStore:
         self._all = f"SELECT value FROM {table} ORDER BY name"  # noqa: S608
         self._count = f"SELECT count(*) FROM {table}"  # noqa: S608
         with damage_told("the database"):
-            self._database.execute(
-                f"CREATE TABLE IF NOT EXISTS {table} (name PRIMARY KEY, value BLOB)"
-            )
+            known = "SELECT count(*) FROM sqlite_master WHERE name = ?"
+            if not self._database.execute(known, (table,)).fetchone()[0]:
+                self._database.execute(f"CREATE TABLE {table} (name PRIMARY KEY, value BLOB)")
 
     def get(self, name: str | int) -> bytes | None:
         """Return what is kept by a name; None if nothing is."""

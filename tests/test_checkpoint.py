@@ -176,16 +176,16 @@ def send(lines: list[str], url: str) -> None:
 
 
 def test_a_killed_job_goes_on_to_the_same_end(tmp_path: Path) -> None:
-    source = write_sensors(tmp_path / "sensors.csv", 12_000)
-    written = check_kills(source, tmp_path, kills=2, **SENSORS)
+    source = write_sensors(tmp_path / "sensors.csv", 6_000)
+    written = check_kills(source, tmp_path, kills=1, **SENSORS)
     labels = (tmp_path / "whole" / "labels.jsonl").read_bytes().count(b"\n")
-    assert written.count(b"\n") == 12_000 + labels
-    assert labels > 5000
+    assert written.count(b"\n") == 6_000 + labels
+    assert labels > 1500
 
 
 def test_a_killed_job_goes_on_with_a_redis_stream(tmp_path: Path) -> None:
     need_redis()
-    lines = write_sensors(tmp_path / "sensors.csv", 10_000).read_text().splitlines()
+    lines = write_sensors(tmp_path / "sensors.csv", 6_000).read_text().splitlines()
     with RedisServer(tmp_path) as server:
         send(lines, url := server.url("sensors"))
         check_kills(url, tmp_path, kills=1, **SENSORS)
@@ -394,7 +394,7 @@ def test_files_that_have_become_shorter_are_told(tmp_path: Path, file: str) -> N
     source = write_readings(tmp_path / "readings.csv", 10_000)
     assert kill_often(source, tmp_path, 1) == 1
     path = tmp_path / file
-    path.write_bytes(path.read_bytes()[:1000])
+    path.write_bytes(path.read_bytes()[:25])  # less than the first checkpoint knows of
     refused = run(options(source, tmp_path))
     assert refused.returncode == 2
     assert "put the file back" in refused.stderr

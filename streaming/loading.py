@@ -1,0 +1,50 @@
+"""What a job has learned, to be used elsewhere."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from lstmwidgets.online import LSTMRegressor
+from lstmwidgets.online.saving import from_bytes
+
+from .checkpoint import look_into
+from .cold import ColdStore
+from .errors import StreamError
+from .keyed import KeyedStreams
+
+
+def job_model(folder: str | Path, key: str | None = None) -> LSTMRegressor:
+    """Return a copy of the model in a job's folder, as of its last checkpoint.
+
+    The job may be running meanwhile; it is not touched.
+
+    Parameters
+    ----------
+    folder : path
+        What was given to ``lstmwidgets stream --checkpoint``.
+    key : str, optional
+        Go on with this key's state, in a job with keys. By default with the state of a job without
+        keys, and a stream's beginning in one with them.
+
+    Returns
+    -------
+    LSTMRegressor
+        It predicts and learns; `lstmwidgets.online.save` keeps it, widgets show it.
+
+    Raises
+    ------
+    StreamError
+        If there is no such job, no checkpoint yet, or no such key.
+    """
+    with look_into(Path(folder)) as (_, database, last):
+        if last is None:
+            raise StreamError(f"there is no checkpoint in {folder} yet")
+        model = from_bytes(last[1], f"the model in {folder}")
+        if not isinstance(model, LSTMRegressor):
+            raise StreamError(f"the model in {folder} is a {type(model).__name__}")
+        if key is not None:
+            cold = ColdStore(database, "streams")
+            if cold.get(key) is None:
+                raise StreamError(f"there is no key {key!r} in {folder}")
+            KeyedStreams(model, cold).enter(key)
+    return model
