@@ -10,7 +10,7 @@ from ..errors import StreamError
 from ..events import Event
 from .async_items import AsyncItems
 from .base import Columns, Source
-from .record_journal import RecordJournal, from_line, pair, to_line
+from .record_journal import FormlessError, RecordJournal, from_line, pair, to_line
 from .schema import RecordError, Schema
 from .values import VALUES
 
@@ -127,8 +127,8 @@ class IterableSource(Source):
         self._bytes += len(line)
         try:
             item = from_line(line)
-        except RecordError as error:
-            self._refuse(error, line.decode().rstrip())
+        except FormlessError as error:
+            self._refuse(error, error.raw)
         else:
             yield from self._events(item)
 

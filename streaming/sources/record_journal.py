@@ -17,6 +17,20 @@ from .schema import RecordError, shown
 from .values import plain
 
 
+class FormlessError(RecordError):
+    """A record that has no form in JSON.
+
+    Attributes
+    ----------
+    raw : str
+        The record as Python shows it.
+    """
+
+    def __init__(self, problem: str, column: str | None, raw: str) -> None:
+        super().__init__(problem, column)
+        self.raw = raw
+
+
 class RecordJournal:
     """Keeps records, and gives them again with the types that they had.
 
@@ -80,12 +94,12 @@ def from_line(line: bytes) -> Any:
 
     Raises
     ------
-    RecordError
+    FormlessError
         If it had no form in JSON.
     """
     kept = msgspec.json.decode(line)
     if "bad" in kept:
-        raise RecordError(*kept["bad"][:2])
+        raise FormlessError(*kept["bad"])
     if "record" in kept:
         return _values(kept["record"])
     x, y = _values(kept["x"]), _value(kept["y"])
