@@ -14,7 +14,7 @@ from typing import Any, Self
 import msgspec
 from filelock import FileLock, Timeout
 
-from .cold import ColdStore, damage_told
+from .cold import ColdStore, damage_told, has_table
 from .errors import StreamError
 
 FORMAT = 2
@@ -201,17 +201,20 @@ class Due:
         self._passed = 0
 
 
-def inspect(path: Path) -> tuple[dict[str, Any], Saved | None, int]:
-    """Return a folder's job, its last checkpoint and its model's size, without taking the lock.
+def inspect(path: Path) -> tuple[dict[str, Any], Saved | None, dict[str, int]]:
+    """Return a folder's job, its last checkpoint and the sizes of what it holds, without the lock.
 
     Raises
     ------
     StreamError
         If it is no job's folder, or damaged.
     """
-    with look_into(path) as (options, _, last):
+    with look_into(path) as (options, database, last):
         saved, model = last or (None, b"")
-        return options, saved, len(model)
+        sizes = {"bytes of the model": len(model)}
+        for what, table in (("keys", "streams"), ("recent ids", "waiting")):
+            sizes[what] = len(ColdStore(database, table)) if has_table(database, table) else 0
+        return options, saved, sizes
 
 
 @contextmanager

@@ -307,17 +307,18 @@ def inspect(
     """Show what is in a folder of checkpoints; a job may be running on it."""
     from .checkpoint import inspect as inspected
 
-    options, saved, size = inspected(folder)
-    for name, value in options.items():
-        typer.echo(f"{name.replace('_', ' '):14} {value if value not in ([], '') else '-'}")
+    options, saved, sizes = inspected(folder)
+    told = {name: value for name, value in options.items() if value not in ([], "", None)}
+    if saved is not None:
+        told["events"] = f"{saved.events:,}{', finished' if saved.finished else ''}"
+        told |= {name: f"{size:,}" for name, size in sizes.items() if size}
+        for name, place in saved.outputs.items():
+            at = (f"{number:,} {what}" for what, number in place.items())
+            told[name] = ", ".join(at) or "at least once"
+    for name, value in told.items():
+        typer.echo(f"{name.replace('_', ' '):18} {value}")
     if saved is None:
         typer.echo("no checkpoint yet")
-        return
-    typer.echo(f"{'events':14} {saved.events:,}{', finished' if saved.finished else ''}")
-    typer.echo(f"{'model':14} {size:,} bytes")
-    for name, place in saved.outputs.items():
-        at = ", ".join(f"{number:,} {what}" for what, number in place.items())
-        typer.echo(f"{name:14} {at}")
 
 
 def _labels_beside(predictions: str | None, id_: str | None) -> Path | None:

@@ -45,8 +45,7 @@ class ColdStore:
         self._all = f"SELECT value FROM {table} ORDER BY name"  # noqa: S608
         self._count = f"SELECT count(*) FROM {table}"  # noqa: S608
         with damage_told("the database"):
-            known = "SELECT count(*) FROM sqlite_master WHERE name = ?"
-            if not self._database.execute(known, (table,)).fetchone()[0]:
+            if not has_table(self._database, table):
                 self._database.execute(f"CREATE TABLE {table} (name PRIMARY KEY, value BLOB)")
 
     def get(self, name: str | int) -> bytes | None:
@@ -80,6 +79,12 @@ class ColdStore:
         """Let go of a database of its own."""
         if self._own:
             self._database.close()
+
+
+def has_table(database: sqlite3.Connection, table: str) -> bool:
+    """Say whether there is such a table."""
+    known = "SELECT count(*) FROM sqlite_master WHERE name = ?"
+    return bool(database.execute(known, (table,)).fetchone()[0])
 
 
 @contextmanager

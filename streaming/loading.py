@@ -8,7 +8,7 @@ from lstmwidgets.online import LSTMRegressor
 from lstmwidgets.online.saving import from_bytes
 
 from .checkpoint import look_into
-from .cold import ColdStore
+from .cold import ColdStore, has_table
 from .errors import StreamError
 from .keyed import KeyedStreams
 
@@ -43,8 +43,10 @@ def job_model(folder: str | Path, key: str | None = None) -> LSTMRegressor:
         if not isinstance(model, LSTMRegressor):
             raise StreamError(f"the model in {folder} is a {type(model).__name__}")
         if key is not None:
-            cold = ColdStore(database, "streams")
-            if cold.get(key) is None:
+            if (
+                not has_table(database, "streams")
+                or ColdStore(database, "streams").get(key) is None
+            ):
                 raise StreamError(f"there is no key {key!r} in {folder}")
-            KeyedStreams(model, cold).enter(key)
+            KeyedStreams(model, ColdStore(database, "streams")).enter(key)
     return model

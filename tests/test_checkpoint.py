@@ -11,6 +11,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 from typing import BinaryIO
@@ -18,9 +19,19 @@ from typing import BinaryIO
 import pytest
 
 from lstmwidgets.online import LSTMRegressor
-from lstmwidgets.streaming import Event, StreamError, StreamRunner
+from lstmwidgets.streaming import (
+    Columns,
+    Event,
+    Job,
+    Prediction,
+    StreamError,
+    StreamRunner,
+    job_model,
+)
 from lstmwidgets.streaming.checkpoint import Due, JobFolder, Saved, inspect
 from lstmwidgets.streaming.record import RunRecord
+from lstmwidgets.streaming.sinks import Callback
+from lstmwidgets.streaming.sources import IterableSource
 from lstmwidgets.streaming.sources.journal import Journal
 from tests.redis_server import RedisServer, need_redis
 
@@ -210,6 +221,65 @@ def test_fifty_kills_over_redis_leave_no_trace(tmp_path: Path, kind: str) -> Non
     with RedisServer(tmp_path) as server:
         send(lines, url := server.url("rows"))
         check_kills(url, tmp_path, kills=50, **changed)
+
+
+def test_a_full_disk_ends_a_job_that_goes_on_when_there_is_room(tmp_path: Path) -> None:
+    """No file may grow beyond a bound: first the predictions do not fit, then all goes on."""
+    source = write_sensors(tmp_path / "sensors.csv", 3000)
+    whole, broken = tmp_path / "whole", tmp_path / "broken"
+    assert run(options(source, whole, **SENSORS)).returncode == 0
+    command = options(source, broken, **SENSORS, checkpoint_events=100)
+    full = run(["bash", "-c", 'ulimit -f 150; exec "$@"', "bash", *command])
+    assert full.returncode == 2
+    assert "cannot write" in full.stderr
+    assert "Traceback" not in full.stderr
+    again = run(command)
+    assert again.returncode == 0, again.stderr
+    assert outcome(broken) == outcome(whole)
+
+
+def test_what_a_job_has_learned_can_be_looked_at(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    source = write_sensors(tmp_path / "sensors.csv", 400)
+    assert run(options(source, tmp_path, **SENSORS)).returncode == 0
+    job = tmp_path / "job"
+    north, south = job_model(job, "s1"), job_model(job, key="s2")
+    x = {"load": 0.5}
+    assert north.predict_one(x) != south.predict_one(x)
+    north.learn_one(x, 3.0)
+    assert job_model(job, "s1").predict_one(x) == job_model(job, "s1").predict_one(x)
+    with pytest.raises(StreamError, match="no key 'east'"):
+        job_model(job, "east")
+    _, saved, sizes = inspect(job)
+    assert saved is not None
+    assert sizes["keys"] == 40
+    assert sizes["recent ids"] <= 200
+    with pytest.raises(StreamError, match="no checkpoint"), JobFolder(tmp_path / "new", {}):
+        job_model(tmp_path / "new")
+
+
+def test_a_source_is_read_no_further_than_a_slow_sink_takes(tmp_path: Path) -> None:
+    read: list[int] = []
+    behind: list[int] = []
+
+    def events() -> Iterator[Event]:
+        for n in range(50):
+            read.append(n)
+            yield Event(n, {"a": n}, float(n))
+
+    def slow(prediction: Prediction) -> None:
+        time.sleep(0.002)
+        behind.append(len(read) - int(prediction.id))
+
+    job = Job(
+        IterableSource(events(), Columns(), journal=tmp_path / "journal"),
+        predictions=Callback(slow),
+        checkpoint=tmp_path / "job",
+        seed=1,
+    )
+    assert job.run() == 0
+    assert behind == [1] * 50
 
 
 def test_a_finished_job_says_so_and_does_nothing(tmp_path: Path) -> None:
