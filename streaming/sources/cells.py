@@ -16,17 +16,21 @@ def number(text: str) -> float | None:
     """Return a text's number, None for a missing one."""
     try:
         value = float(text)
+        if value == value and "_" not in text:  # Python's own digit separator, which no file means
+            return value
     except ValueError:
-        return missing(text)
-    if value != value or "_" in text:  # Python's own digit separator, which no file means
-        return missing(text)
-    return value
+        pass
+    check_missing(text)
+    return None
 
 
 def boolean(text: str) -> bool | None:
     """Return whether a text says true."""
     word = text.strip().lower()
-    return word == "true" if word in ("true", "false") else missing(word)
+    if word not in ("true", "false"):
+        check_missing(word)
+        return None
+    return word == "true"
 
 
 def moment(text: str) -> datetime | None:
@@ -34,7 +38,8 @@ def moment(text: str) -> datetime | None:
     try:
         return datetime.fromisoformat(text.strip())
     except ValueError:
-        return missing(text)
+        check_missing(text)
+        return None
 
 
 def words(text: str) -> str | None:
@@ -48,11 +53,10 @@ def verbatim(text: str) -> str | None:
     return text.strip() or None
 
 
-def missing(text: str) -> Any:
-    """Return None if a text is empty or a word for a missing value, else raise."""
-    if text.strip().lower() in MISSING:
-        return None
-    raise ValueError(text)
+def check_missing(text: str) -> None:
+    """Raise if a text is neither empty nor a word for a missing value."""
+    if text.strip().lower() not in MISSING:
+        raise ValueError(text)
 
 
 CELLS: Mapping[str, Callable[[Any], Any]] = {

@@ -197,8 +197,9 @@ class _Text:
 
     def done(self) -> int:
         """Begin a row; return how many bytes the last one had."""
-        size = sum(map(len, self.taken))
-        self.taken.clear()
+        taken = self.taken
+        size = len(taken[0]) if len(taken) == 1 else sum(map(len, taken))
+        taken.clear()
         self.not_utf8 = False
         return size
 

@@ -29,7 +29,8 @@ def number(value: Any) -> float | None:
     if kind is not float and kind is not int:
         value = plain(value)
         if isinstance(value, bool) or not isinstance(value, int | float):
-            return missing(value)
+            check_missing(value)
+            return None
     value = float(value)
     return None if value != value else value
 
@@ -37,24 +38,31 @@ def number(value: Any) -> float | None:
 def boolean(value: Any) -> bool | None:
     """Return true or false."""
     value = plain(value)
-    return value if isinstance(value, bool) else missing(value)
+    if isinstance(value, bool):
+        return value
+    check_missing(value)
+    return None
 
 
 def moment(value: Any) -> datetime | None:
     """Return a datetime, also that of an ISO 8601 text; but a text of digits is no date."""
     if type(value) is str:
-        return missing(value) if value.isdigit() else cells.moment(value)
+        if value.isdigit():
+            raise ValueError(value)
+        return cells.moment(value)
     value = plain(value)
     if isinstance(value, datetime):
         return value if value == value else None  # pandas' NaT is a datetime, too
-    return missing(value)
+    check_missing(value)
+    return None
 
 
 def words(value: Any) -> str | None:
     """Return a text, None if it is a word for a missing value."""
     if isinstance(value, str):
         return value if cells.words(value) is not None else None
-    return missing(value)
+    check_missing(value)
+    return None
 
 
 def verbatim(value: Any) -> str | None:
@@ -68,16 +76,16 @@ def verbatim(value: Any) -> str | None:
         return value.isoformat() if value == value else None
     if isinstance(value, int | float):
         return str(value) if value == value else None
-    return missing(value)
+    check_missing(value)
+    return None
 
 
-def missing(value: Any) -> Any:
-    """Return None for no value, for NaN and for a text that says so, else raise."""
+def check_missing(value: Any) -> None:
+    """Raise unless a value is None, NaN or a text for a missing one."""
     if isinstance(value, str):
-        return cells.missing(value)
-    if value is None or (isinstance(value, float | datetime) and value != value):
-        return None
-    raise ValueError(value)
+        cells.check_missing(value)
+    elif value is not None and not (isinstance(value, float | datetime) and value != value):
+        raise ValueError(value)
 
 
 VALUES: Mapping[str, Callable[[Any], Any]] = {
