@@ -22,15 +22,13 @@ from tornado.ioloop import IOLoop
 from tornado.iostream import IOStream
 
 from .errors import StreamError
-from .live_page import LivePage
+from .live_page import ENDED, FAILED, STOPPED, LivePage
 from .live_record import LiveRecord
 
 HOST = "127.0.0.1"
 
 PATIENCE = 2.0
 """Seconds that pages have at the end to take in how it ended."""
-
-ENDED, STOPPED, FAILED = "has ended", "was stopped", "ended with an error"
 
 
 class Live:
