@@ -43,10 +43,8 @@ def job_model(folder: str | Path, key: str | None = None) -> LSTMRegressor:
         if not isinstance(model, LSTMRegressor):
             raise StreamError(f"the model in {folder} is a {type(model).__name__}")
         if key is not None:
-            if (
-                not has_table(database, "streams")
-                or ColdStore(database, "streams").get(key) is None
-            ):
+            cold = ColdStore(database, "streams") if has_table(database, "streams") else None
+            if cold is None or cold.get(key) is None:
                 raise StreamError(f"there is no key {key!r} in {folder}")
-            KeyedStreams(model, ColdStore(database, "streams")).enter(key)
+            KeyedStreams(model, cold).enter(key)
     return model
