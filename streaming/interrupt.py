@@ -7,6 +7,8 @@ from collections.abc import Iterable, Iterator
 from types import FrameType
 from typing import Generic, TypeVar
 
+from .errors import StreamError
+
 Item = TypeVar("Item")
 
 
@@ -40,6 +42,9 @@ class Interruptible(Generic[Item]):
                 yield item
                 if self.stopped_by is not None:
                     break
+        except StreamError:  # a sender that was stopped by the same Ctrl-C has sent nothing
+            if self.stopped_by is None:
+                raise
         finally:
             for number, handler in before.items():
                 signal.signal(number, handler)

@@ -130,8 +130,8 @@ class Source(ABC):
             raise StreamError(
                 f"{record}; correct it, or pass --skip-bad-rows to leave such records out"
             )
-        self.skipped += 1
         self.on_bad(record)
+        self.skipped += 1
 
     @abstractmethod
     def close(self) -> None:

@@ -19,8 +19,8 @@ class CsvFile(LineSource):
     """Rows of a CSV file, or of standard input, as events.
 
     Columns are separated by commas, semicolons or tabs, whichever the header line has most of.
-    What a cell is, `Schema` says. When another file takes the place of a followed one, its first
-    line is left out if it is the same header.
+    What a cell is, `Schema` says. The header of standard input is waited for at once. When another
+    file takes the place of a followed one, its first line is left out if it is the same header.
 
     Parameters
     ----------
@@ -38,8 +38,8 @@ class CsvFile(LineSource):
     Raises
     ------
     StreamError
-        If the file cannot be opened or has no header, and on an unknown column; where the header
-        has to be waited for, while reading.
+        If the file cannot be opened or has no header, and on an unknown column; with a followed
+        file, while reading.
     """
 
     _nothing = "a header line and no rows under it"
@@ -51,7 +51,7 @@ class CsvFile(LineSource):
         self._header: list[str] = []
         self._delimiter = ","
         self._begun: _Text | None = None
-        if not self._lines.live:
+        if path == "-" or not follow:
             self._begun = _Text(iter(self._lines), "utf-8-sig")
             try:
                 list(self._read_header(self._begun))
@@ -83,10 +83,8 @@ class CsvFile(LineSource):
                 continue
             except (RecordError, csv.Error) as error:
                 bad = error if isinstance(error, RecordError) else RecordError(str(error))
-                self._line += len(text.taken)
-                self._refuse(bad, b"".join(text.taken))
-                self._bytes += text.done()
-                continue
+                self._refuse(bad, b"".join(text.taken), self._line + len(text.taken))
+                event = None
             self._line += len(text.taken)
             self._bytes += text.done()
             if event is not None:
@@ -102,7 +100,8 @@ class CsvFile(LineSource):
         """Go on at a byte."""
         super().resume(offset)
         self._header, self._delimiter = offset["header"], offset["delimiter"]
-        self._begun = None
+        if self.replayable:  # otherwise it was what comes next
+            self._begun = None
 
     def _read_header(self, text: _Text) -> Iterator[None]:
         """Read the header line, and yield None while it has to be waited for."""

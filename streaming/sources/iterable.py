@@ -21,7 +21,8 @@ class IterableSource(Source):
     With a journal every item is in that file before it is an event. A source that is made on the
     same journal gives its items first, from where `resume` puts it, and then those of the iterable:
     after a crash that has to go on behind the last item in the journal. An asynchronous iterable
-    is asked for some hundred items ahead; those are not in the journal yet.
+    is asked for some hundred items ahead; those are not in the journal yet. None is no item, but
+    says that nothing has come for a moment.
 
     Without a journal nothing can be given again: every item is delivered at most once, and
     `resume` only goes on counting.
@@ -71,18 +72,10 @@ class IterableSource(Source):
     def __iter__(self) -> Iterator[Event | None]:
         """Yield the events: those of the journal, then those of the iterable."""
         try:
-            if self._journal is not None:
-                for line in self._journal.lines(self._bytes):
-                    yield from self._events_of_line(line)
-            for item in self._items:
-                if item is None:
-                    yield None
-                elif self._journal is None:
-                    yield from self._events(item)
-                else:
-                    line = to_line(item)
-                    self._journal.write(line)
-                    yield from self._events_of_line(line)
+            for taken in self._taken():
+                event = None if taken is None else self._read(*taken)
+                if event is not None or taken is None:
+                    yield event
         finally:
             self.close()
 
@@ -123,24 +116,33 @@ class IterableSource(Source):
         self._bytes, self._number = offset["bytes"], offset["events"]
         self.skipped, self._schema.types = offset["skipped"], offset["types"]
 
-    def _events_of_line(self, line: bytes) -> Iterator[Event]:
-        self._bytes += len(line)
-        try:
-            item = from_line(line)
-        except FormlessError as error:
-            self._refuse(error, error.raw)
-        else:
-            yield from self._events(item)
+    def _taken(self) -> Iterator[tuple[bytes, Any] | None]:
+        """Yield the lines of the journal, and then those of what comes, with the item itself."""
+        if self._journal is not None:
+            for line in self._journal.lines(self._bytes):
+                yield line, None
+        for item in self._items:
+            if item is None:
+                yield None
+                continue
+            line = b"" if self._journal is None else to_line(item)
+            if self._journal is not None:
+                self._journal.write(line)
+            yield line, item
 
-    def _events(self, item: Any) -> Iterator[Event]:
-        """Yield an item's event, or none if it cannot be read."""
+    def _read(self, line: bytes, item: Any) -> Event | None:
+        """Return the event of an item, as the journal has it; None if it cannot be read."""
+        event = None
         try:
+            item = from_line(line) if line else item
             event = self._event(item)
         except RecordError as error:
-            self._refuse(error, repr(item))
-        else:
-            self._number += 1
-            yield event
+            raw = error.raw if isinstance(error, FormlessError) else repr(item)
+            place = f"record {self._number + self.skipped + 1}"
+            self.refuse(error.record(self.name, place, raw))
+        self._bytes += len(line)
+        self._number += event is not None
+        return event
 
     def _event(self, item: Any) -> Event:
         if isinstance(item, Event):
@@ -152,6 +154,3 @@ class IterableSource(Source):
         if self._columns.target is not None:
             raise StreamError(f"{self.name} has pairs, whose second is the target; name no target")
         return self._schema.event(self._number, x, y)
-
-    def _refuse(self, error: RecordError, raw: str) -> None:
-        self.refuse(error.record(self.name, f"record {self._number + self.skipped + 1}", raw))

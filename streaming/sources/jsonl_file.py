@@ -59,15 +59,14 @@ class JsonLinesFile(LineSource):
             try:
                 event = event_of(self._number, decode(line.removeprefix(codecs.BOM_UTF8)))
             except (RecordError, ValueError) as error:  # msgspec's errors are ValueErrors
-                self._line += 1
                 if not line.isspace():
-                    self._refuse(_in_our_words(error), line)
-                self._bytes += len(line)
-                continue
+                    self._refuse(_in_our_words(error), line, self._line + 1)
+                event = None
             self._line += 1
             self._bytes += len(line)
-            self._number += 1
-            yield event
+            if event is not None:
+                self._number += 1
+                yield event
 
 
 def _in_our_words(error: RecordError | ValueError) -> RecordError:

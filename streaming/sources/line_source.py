@@ -116,6 +116,6 @@ class LineSource(Source):
         self._number, self.skipped = offset["events"], offset["skipped"]
         self._schema.types = offset["types"]
 
-    def _refuse(self, error: RecordError, raw: bytes) -> None:
+    def _refuse(self, error: RecordError, raw: bytes, line: int) -> None:
         text = raw.decode(errors="replace").rstrip("\r\n")
-        self.refuse(error.record(self.name, f"line {self._line}", text))
+        self.refuse(error.record(self.name, f"line {line}", text))

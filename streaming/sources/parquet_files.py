@@ -153,15 +153,16 @@ class ParquetFiles(Source):
 
     def _events(self) -> Iterator[Event]:
         for record in self._records():
-            self._row += 1
+            event = None
             try:
                 event = self._schema.event(self._number, record)
             except RecordError as error:
                 name = str(self._place(self._file))
-                self.refuse(error.record(name, f"row {self._row}", repr(record)))
-                continue
-            self._number += 1
-            yield event
+                self.refuse(error.record(name, f"row {self._row + 1}", repr(record)))
+            self._row += 1
+            if event is not None:
+                self._number += 1
+                yield event
         self.close()
 
     def _records(self) -> Iterator[dict[str, Any]]:

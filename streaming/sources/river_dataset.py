@@ -44,14 +44,15 @@ class RiverDataset(Source):
         for number, (x, y) in enumerate(chain([first], samples)):
             if number < begin:
                 continue
-            self._samples = number + 1
+            event = None
             try:
                 event = self._schema.event(self._number, x, y)
             except RecordError as error:
                 self.refuse(error.record(self.name, f"sample {number + 1}", repr((x, y))))
-                continue
-            self._number += 1
-            yield event
+            self._samples = number + 1
+            if event is not None:
+                self._number += 1
+                yield event
 
     def close(self) -> None:
         """Do nothing: River opens its files by itself and keeps them until they are read."""
