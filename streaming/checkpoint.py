@@ -237,8 +237,10 @@ def look_into(
         try:
             database.execute("BEGIN")
             _check_format(database, path)
-            (options,) = database.execute("SELECT options FROM job").fetchone()
-            yield msgspec.json.decode(options), database, _last(database)
+            row = database.execute("SELECT options FROM job").fetchone()
+            if row is None:
+                raise StreamError(f"the job in {path} has only just begun")
+            yield msgspec.json.decode(row[0]), database, _last(database)
         finally:
             database.close()
 

@@ -23,6 +23,12 @@ from .results import counted
 PERIOD = 500
 """Milliseconds between looks at the job."""
 
+LONGEST = 2.0
+"""Seconds between them where much is new, so that the job is not held up."""
+
+SHARE = 0.05
+"""Most of the time that the server may take from the job, while that allows `LONGEST`."""
+
 QUIET = 3.0
 """Seconds without an event until the page says so."""
 
@@ -64,6 +70,7 @@ class LivePage:
         self._facts = facts
         self._speed = _Speed()
         self._ended = False
+        self._drawn = self._used = 0.0
         self._state = Div(name="state", stylesheets=[STYLE], sizing_mode="stretch_width")
         self._summary = Div(name="summary", stylesheets=[STYLE], sizing_mode="stretch_width")
         self._nothing = Div(name="nothing", stylesheets=[STYLE], sizing_mode="stretch_width")
@@ -121,11 +128,14 @@ class LivePage:
         self._tell(state, f"{told}, seed {seed}." if seed else f"{told}.")
 
     def _look(self) -> None:
-        """Draw, if anybody sees it."""
+        """Draw, if anybody sees it and it is time."""
         context = self._document.session_context
-        if self._ended:
+        now, used = time.monotonic(), time.thread_time()
+        past = now - self._drawn
+        if self._ended or (past < LONGEST and used - self._used > SHARE * past):
             return
         if context is not None and context.session.connection_count:  # type: ignore[attr-defined]
+            self._drawn, self._used = now, used
             self.draw()
 
     def _doing(self, view: View) -> tuple[str, str]:

@@ -161,7 +161,7 @@ TEMPLATE = (
          color: #333; """
     + FONT
     + """ }
-  h1 { margin: 0 0 14px; font-size: 24px; font-weight: 650; }
+  h1 { margin: 0 0 14px; font-size: 24px; font-weight: 650; overflow-wrap: anywhere; }
 """
     + SUMMARY_STYLE
     + """

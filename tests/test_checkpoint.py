@@ -162,10 +162,12 @@ def kill_often(
             stderr=subprocess.PIPE,
             text=True,
         )
-        wait_for_checkpoint(process, folder, before)
-        time.sleep(draw.random() * 0.25)
-        process.send_signal(signal.SIGKILL)
-        _, told = process.communicate()
+        try:
+            wait_for_checkpoint(process, folder, before)
+            time.sleep(draw.random() * 0.25)
+        finally:
+            process.send_signal(signal.SIGKILL)
+            _, told = process.communicate()
         if process.returncode == 0:
             break
         assert process.returncode == -signal.SIGKILL, told
@@ -470,6 +472,11 @@ def test_what_is_no_folder_of_a_job_is_told(tmp_path: Path) -> None:
         JobFolder(tmp_path / "file", {})
     with pytest.raises(StreamError, match="holds no job"):
         inspect(tmp_path)
+    with JobFolder(tmp_path / "job", {}) as folder:
+        folder._database.execute("DELETE FROM job")
+        folder._database.commit()
+        with pytest.raises(StreamError, match="only just begun"):
+            inspect(tmp_path / "job")
 
 
 @pytest.mark.parametrize("file", ["predictions.jsonl", "readings.csv"])

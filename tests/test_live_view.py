@@ -342,11 +342,12 @@ def test_the_command_names_the_page_once_and_ends(
 
 @pytest.mark.browser
 def test_a_browser_sees_figures_grow_and_the_end(readings: Path, tmp_path: Path) -> None:
-    command = [*COMMAND, "stream", str(readings), "--target", "flow", "--seed", "1", "--live"]
+    command = [*COMMAND, "stream", "readings.csv", "--target", "flow", "--seed", "1", "--live"]
     errors = tmp_path / "stderr"
     with browser_tab(width=1280, height=1900) as tab, errors.open("w") as told:
         job = subprocess.Popen(
             [*command, "--hidden-size", "8", "--follow"],
+            cwd=readings.parent,
             stdout=subprocess.DEVNULL,
             stderr=told,
             env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)},
