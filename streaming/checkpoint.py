@@ -223,7 +223,8 @@ def look_into(
 ) -> Iterator[tuple[dict[str, Any], sqlite3.Connection, tuple[Saved, bytes] | None]]:
     """Give a folder's job, its database to read, and its last checkpoint, without the lock.
 
-    All of it is of one moment, whatever a running job writes meanwhile.
+    The job is empty for a moment at its beginning, and the checkpoint None before the first. All
+    of it is of one moment, whatever a running job writes meanwhile.
 
     Raises
     ------
@@ -236,11 +237,14 @@ def look_into(
         database = sqlite3.connect(f"file:{path / DATABASE}?mode=ro", uri=True)
         try:
             database.execute("BEGIN")
-            _check_format(database, path)
-            row = database.execute("SELECT options FROM job").fetchone()
+            row = None
+            if has_table(database, "job"):  # a job that has only just begun may have none yet
+                _check_format(database, path)
+                row = database.execute("SELECT options FROM job").fetchone()
             if row is None:
-                raise StreamError(f"the job in {path} has only just begun")
-            yield msgspec.json.decode(row[0]), database, _last(database)
+                yield {}, database, None
+            else:
+                yield msgspec.json.decode(row[0]), database, _last(database)
         finally:
             database.close()
 
