@@ -272,13 +272,12 @@ def test_a_quiet_standard_input_says_so(
 ) -> None:
     out, into = os.pipe()
     monkeypatch.setattr(sys, "stdin", SimpleNamespace(buffer=os.fdopen(out, "rb")))
-    os.write(into, b"a,y\n")
     source = open_source("-", COLUMNS, journal=tmp_path / "journal" if kept else None)
     assert source.replayable == kept
     with Following(source) as following:
         before = time.monotonic()
         assert following.take(0) == following.take(0) == []
-        os.write(into, b"1,")
+        os.write(into, b"a,y\n1,")
         assert following.take(0) == []
         os.write(into, b"7\n1,8\n")
         assert following.take(2) == [7, 8]
@@ -291,7 +290,7 @@ def test_a_quiet_standard_input_says_so(
 
 def test_what_cannot_be_read_twice_goes_on_counting(monkeypatch: pytest.MonkeyPatch) -> None:
     out, into = os.pipe()
-    os.write(into, b"a,y\n3,4\n")
+    os.write(into, b"3,4\n")
     os.close(into)
     monkeypatch.setattr(sys, "stdin", SimpleNamespace(buffer=os.fdopen(out, "rb")))
     source = open_source("-", COLUMNS)

@@ -19,8 +19,8 @@ class CsvFile(LineSource):
     """Rows of a CSV file, or of standard input, as events.
 
     Columns are separated by commas, semicolons or tabs, whichever the header line has most of.
-    What a cell is, `Schema` says. The header of standard input is waited for at once. When another
-    file takes the place of a followed one, its first line is left out if it is the same header.
+    What a cell is, `Schema` says. When another file takes the place of a followed one, its first
+    line is left out if it is the same header.
 
     Parameters
     ----------
@@ -38,8 +38,8 @@ class CsvFile(LineSource):
     Raises
     ------
     StreamError
-        If the file cannot be opened or has no header, and on an unknown column; with a followed
-        file, while reading.
+        If the file cannot be opened or has no header, and on an unknown column; where the header
+        has to be waited for, while reading.
     """
 
     _nothing = "a header line and no rows under it"
@@ -51,7 +51,7 @@ class CsvFile(LineSource):
         self._header: list[str] = []
         self._delimiter = ","
         self._begun: _Text | None = None
-        if path == "-" or not follow:
+        if not self._lines.live:
             self._begun = _Text(iter(self._lines), "utf-8-sig")
             try:
                 list(self._read_header(self._begun))
@@ -100,8 +100,7 @@ class CsvFile(LineSource):
         """Go on at a byte."""
         super().resume(offset)
         self._header, self._delimiter = offset["header"], offset["delimiter"]
-        if self.replayable:  # otherwise it was what comes next
-            self._begun = None
+        self._begun = None
 
     def _read_header(self, text: _Text) -> Iterator[None]:
         """Read the header line, and yield None while it has to be waited for."""
