@@ -20,6 +20,7 @@ from .timing import RATIO, Figure, Targets
 BENCHMARKS = {
     "epochs": "Training epochs beside bare loops, and bucketing",
     "steps": "One step of one stream",
+    "footprint": "Memory and disk of a key, for 10,000 and for a million",
     "keyed": "One step of each of 10,000 streams",
     "learning": "Predicting and learning one event at a time",
     "playing": "Learning at full speed in a widget",

@@ -12,7 +12,6 @@ import contextlib
 import csv
 import io
 import json
-import resource
 import tempfile
 import time
 from collections.abc import Iterator
@@ -23,10 +22,8 @@ from typing import Any, ClassVar
 import numpy as np
 
 from lstmwidgets.online import LSTMRegressor, save
-from lstmwidgets.streaming import Event, StreamRunner
-from lstmwidgets.streaming.checkpoint import JobFolder, Saved
+from lstmwidgets.streaming import Event
 from lstmwidgets.streaming.job import KEYED_WINDOW, WINDOW, Job
-from lstmwidgets.streaming.keyed import KeyedStreams
 from lstmwidgets.streaming.sources import Columns, Source
 
 from .timing import RATIO, Figure, Target, Targets
@@ -47,7 +44,6 @@ def figures() -> Iterator[Figure]:
     with tempfile.TemporaryDirectory() as folder:
         for case in EVENTS:
             yield from _figures(Path(folder), case)
-    yield from _memory()
 
 
 def _figures(folder: Path, case: str) -> Iterator[Figure]:
@@ -164,37 +160,6 @@ def _latencies(folder: Path, case: str, events: list[Event], rate: float) -> Ite
         yield Figure(case, f"latency p{percent:g} at half load", "ms", (wait,))
 
 
-def _memory() -> Iterator[Figure]:
-    """Yield what a key takes in memory and in the database, at most 10,000 of them in memory."""
-    for keys in (10_000, 1_000_000):
-        case = f"{keys:,} keys"
-        with tempfile.TemporaryDirectory() as place:
-            path = Path(place)
-            model = LSTMRegressor(window=KEYED_WINDOW, seed=1)
-            with JobFolder(path, {"source": case}) as folder:
-                streams = KeyedStreams(model, folder.cold("streams"))
-                before = _resident()
-                runner = StreamRunner(model, _one_each(keys), keys=streams)
-                for n, _ in enumerate(runner.run(), start=1):
-                    if n % 10_000 == 0:
-                        streams.save()
-                        folder.save(Saved(events=n, offset={}, outputs={}, progress={}), None)
-                grown = (_resident() - before) / keys
-            size = sum(file.stat().st_size for file in path.iterdir()) / keys
-        yield Figure(case, "memory a key, two events each", "bytes", (grown,))
-        yield Figure(case, "database a key", "bytes", (size,))
-        yield Figure(case, "most memory so far", "MB", (_peak(),))
-
-
-def _one_each(keys: int) -> Iterator[Event]:
-    """Yield two events of each key, one key after another, and then again."""
-    draw = np.random.default_rng(0)
-    for n in range(2 * keys):
-        numbers = draw.standard_normal(6).tolist()
-        x = {f"x{k}": number for k, number in enumerate(numbers[:5])}
-        yield Event(n, x, numbers[5], None, f"key {n % keys}")
-
-
 def _events(count: int, keys: int) -> list[Event]:
     draw = np.random.default_rng(0)
     numbers = draw.standard_normal((count, 6)).round(4).tolist()
@@ -218,14 +183,3 @@ def _columns(case: str, target: str | None = None) -> Columns:
 
 def _window(case: str) -> int:
     return WINDOW if KEYS[case] == 1 else KEYED_WINDOW
-
-
-def _resident() -> int:
-    """Return the bytes that the process has in memory."""
-    pages = int(Path("/proc/self/statm").read_text().split()[1])
-    return pages * resource.getpagesize()
-
-
-def _peak() -> float:
-    """Return the most megabytes that it had."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
