@@ -40,7 +40,7 @@ class Saved(msgspec.Struct, frozen=True, kw_only=True):
     offset : dict
         Where the source goes on; its own affair.
     outputs : dict of str to dict
-        Where each sink goes on, by its name; its own affair.
+        Where each sink goes on, by what goes into it; its own affair.
     progress : dict
         What the runner has counted.
     finished : bool
@@ -66,10 +66,9 @@ class JobFolder:
     path : Path
         The folder; made if need be.
     options : mapping
-        What the job is, as JSON can hold it. A folder takes the same job again and no other; None
-        is whatever it was before.
+        What the job is, as JSON can hold it. A folder takes the same job again and no other.
     drawn : mapping
-        What a new job has where the options say None.
+        What a new job has where the options say None; None is then what it was before.
 
     Raises
     ------
@@ -160,7 +159,8 @@ class JobFolder:
         differences = [
             f"{name} was {before.get(name)!r} and is now {options.get(name)!r}"
             for name in {**before, **options}
-            if options.get(name) is not None and before.get(name) != options.get(name)
+            if before.get(name) != options.get(name)
+            and not (name in drawn and options.get(name) is None)
         ]
         if differences:
             raise StreamError(
@@ -212,8 +212,9 @@ def inspect(path: Path) -> tuple[dict[str, Any], Saved | None, dict[str, int]]:
     with look_into(path) as (options, database, last):
         saved, model = last or (None, b"")
         sizes = {"bytes of the model": len(model)}
-        for what, table in (("keys", "streams"), ("recent ids", "waiting")):
-            sizes[what] = len(ColdStore(database, table)) if has_table(database, table) else 0
+        for what, table, column in (("keys", "streams", "key"), ("recent ids", "waiting", "id")):
+            there = options.get(column) is not None and has_table(database, table)
+            sizes[what] = len(ColdStore(database, table)) if there else 0
         return options, saved, sizes
 
 

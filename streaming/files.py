@@ -6,6 +6,7 @@ import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from io import FileIO
 from pathlib import Path
 
 from lstmwidgets import files
@@ -37,6 +38,22 @@ def cannot_write(path: Path, error: OSError) -> StreamError:
     if error.errno is None:  # one of ours, which says it all
         return StreamError(str(error))
     return StreamError(f"cannot write {path}: {error.strerror}")
+
+
+def write_all(file: FileIO, data: bytes, path: Path) -> None:
+    """Write all of the data to an unbuffered file, which may take less at a time.
+
+    Raises
+    ------
+    StreamError
+        If it cannot be written, as on a full disk.
+    """
+    rest = memoryview(data)
+    try:
+        while rest:
+            rest = rest[file.write(rest) :]
+    except OSError as error:
+        raise cannot_write(path, error) from error
 
 
 def sync_folder(path: Path) -> None:

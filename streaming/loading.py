@@ -36,12 +36,16 @@ def job_model(folder: str | Path, key: str | None = None) -> LSTMRegressor:
     StreamError
         If there is no such job, no checkpoint yet, or no such key.
     """
-    with look_into(Path(folder)) as (_, database, last):
+    with look_into(Path(folder)) as (options, database, last):
         if last is None:
             raise StreamError(f"there is no checkpoint in {folder} yet")
         model = from_bytes(last[1], f"the model in {folder}")
         if not isinstance(model, LSTMRegressor):
             raise StreamError(f"the model in {folder} is a {type(model).__name__}")
+        if options["key"] is not None:
+            model.reset_state()  # the state of whichever key came last
+        if key is not None and not options["learn"]:
+            raise StreamError(f"the job in {folder} only predicts: its keys have no state to learn")
         if key is not None:
             cold = ColdStore(database, "streams") if has_table(database, "streams") else None
             if cold is None or cold.get(key) is None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import random
 from collections.abc import Mapping
 from contextlib import ExitStack, closing
-from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -64,6 +63,7 @@ class Run:
         self.source = self._open_source()
         self.sinks: dict[str, Sink] = {}
         self._kept = kept
+        self._saved: Saved | None = None
 
     def run(self) -> int:
         """Run it to the end of the source, or until it is stopped."""
@@ -91,11 +91,13 @@ class Run:
             record, live = self._recorded(runner, opened)
             wanted = live is not None or {"report", "recording"} & finals.keys()
             self._play(runner, record if wanted else None, pace)
-            self._save(runner, finished=events.stopped_by is None)
+            self._save(runner)
             if live is not None:
                 live.end(stopped=events.stopped_by is not None)
         # The predictions are safe from here on, whatever happens to what follows.
         self._finish(finals, runner, record, pace)
+        if self.folder is not None and self._saved is not None and events.stopped_by is None:
+            self.folder.save(msgspec.structs.replace(self._saved, finished=True), None)
         show_results(runner, self.source, pace, self.seed)
         if events.stopped_by is None:
             return 0
@@ -131,23 +133,22 @@ class Run:
                 self._save(runner)
                 due.done()
 
-    def _save(self, runner: StreamRunner, *, finished: bool = False) -> None:
+    def _save(self, runner: StreamRunner) -> None:
         """Make a checkpoint. What the outputs hold is on the disk before it counts."""
         self.source.sync()
-        outputs = {sink.name: dict(sink.flush()) for sink in self.sinks.values()}
+        outputs = {name: dict(sink.flush()) for name, sink in self.sinks.items()}
         if self.folder is None:
             return
         runner.save()
-        saved = Saved(
+        self._saved = Saved(
             events=runner.events,
             offset=self.source.offset,
             outputs=outputs,
             progress=runner.progress,
-            finished=finished,
         )
         new = self.job.learn or self._kept is None
         self._kept = to_bytes(runner.model) if new else self._kept  # type: ignore[arg-type]
-        self.folder.save(saved, self._kept if new else None)
+        self.folder.save(self._saved, self._kept if new else None)
         for sink in self.sinks.values():
             sink.committed()
 
@@ -189,7 +190,7 @@ class Run:
             place = str(path)
             at: Mapping[str, Any] | None = None if self.folder is None else {}
             if self.before is not None:
-                at = self.before.outputs.get(place, {})
+                at = self.before.outputs[name]
             sink = open_sink(
                 place,
                 at,
@@ -217,9 +218,10 @@ class Run:
         cold = None if folder is None else folder.cold("streams")
         waiting, serving, keys = None, None, None
         if job.columns.id is not None:
-            seconds = None if job.wait_seconds is None else timedelta(seconds=job.wait_seconds)
             store = None if folder is None else folder.cold("waiting")
-            waiting = WaitingEvents(store, job.wait_events, seconds)
+            waiting = WaitingEvents(
+                store, job.wait_events, job.wait_seconds, keyed=job.columns.key is not None
+            )
         if not job.learn:
             serving = Serving(model, cold, job.hot_keys if job.columns.key else 1)
         elif job.columns.key is not None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Iterator
 from time import perf_counter
 from typing import Any, Protocol
@@ -19,7 +18,7 @@ from .keyed import KeyedStream, KeyedStreams
 from .latency import Latency
 from .serving import Served, Serving, batches
 from .sinks import Sink
-from .waiting import WaitingEvents
+from .waiting import WaitingEvents, usable
 
 
 class Regressor(Protocol):
@@ -97,7 +96,7 @@ class StreamRunner:
         self.events = 0
         self.latency = Latency()
         self.at_rest = True
-        self._learned = 0
+        self._knows = bool(getattr(model, "has_learned", False))
         self._step_one = getattr(model, "step_one", None)
         self._last = LastValue()
         self._baselines: list[Baseline] = [self._last]
@@ -118,12 +117,12 @@ class StreamRunner:
                 yield None
                 continue
             came = perf_counter()
-            event = _usable(event)
             if self.waiting is not None and not self.waiting.is_new(event):
                 yield self._learn_late(self.waiting, event)
                 continue
+            event = _usable(event)
             entry = self._enter(event.key)
-            prediction = self.model.predict_one(event.x) if self._learned else None
+            prediction = self.model.predict_one(event.x) if self._knows else None
             outcome = self._emit(event, prediction, came)
             if self.waiting is not None:
                 self._remember(self.waiting, outcome)
@@ -136,14 +135,16 @@ class StreamRunner:
             self.at_rest = False
             outcomes: list[Outcome | None] = []
             new: list[tuple[Event, float]] = []
+            ids: set[int | str] = set()
             for event, came in batch:
-                event = _usable(event)
+                if self.waiting is not None and (event.id in ids or not event.x):
+                    outcomes += self._serve_new(serving, new)  # they are known from here on
+                    new, ids = [], set()
                 if self.waiting is None or self.waiting.is_new(event):
-                    new.append((event, came))
-                    continue
-                outcomes += self._serve_new(serving, new)
-                new = []
-                outcomes.append(self._learn_late(self.waiting, event))
+                    new.append((_usable(event), came))
+                    ids.add(event.id)
+                else:
+                    outcomes.append(self._learn_late(self.waiting, event))
             outcomes += self._serve_new(serving, new)
             yield from outcomes[:-1]
             self.at_rest = True
@@ -199,7 +200,7 @@ class StreamRunner:
                 self._step_one(event.x)
             return
         self.model.learn_one(event.x, event.y)
-        self._learned += 1
+        self._knows = True
         self._show(event, event.y, entry)
 
     def _show(self, event: Event, target: float, entry: Served | KeyedStream | None) -> None:
@@ -231,7 +232,7 @@ class StreamRunner:
             self.model.learn_late(x, event.y, before)
         else:
             self.model.learn_one(x, event.y)
-        self._learned += 1
+        self._knows = True
         past = Event(known.id, x, event.y, known.time, known.key)
         self._show(past, event.y, entry)
         if self.late_sink is not None:
@@ -252,7 +253,7 @@ class StreamRunner:
         """What was counted so far, in plain values; setting it goes on from there."""
         return {
             "events": self.events,
-            "learned": self._learned,
+            "knows": self._knows,
             "baselines": [baseline.state for baseline in self._baselines],
             "comparisons": [comparison.state for comparison in self.comparisons],
             "waiting": None if self.waiting is None else self.waiting.progress,
@@ -260,7 +261,7 @@ class StreamRunner:
 
     @progress.setter
     def progress(self, progress: dict[str, Any]) -> None:
-        self.events, self._learned = progress["events"], progress["learned"]
+        self.events, self._knows = progress["events"], progress["knows"]
         for baseline, state in zip(self._baselines, progress["baselines"], strict=True):
             baseline.state = state
         for comparison, state in zip(self.comparisons, progress["comparisons"], strict=True):
@@ -270,7 +271,7 @@ class StreamRunner:
 
 
 def _usable(event: Event) -> Event:
-    """Return an event whose target, if there is one, is finite."""
-    if event.y is None or math.isfinite(event.y):
+    """Return an event whose target, if there is one, can be learned."""
+    if event.y is None or usable(event.y):
         return event
     return msgspec.structs.replace(event, y=None)

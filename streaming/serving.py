@@ -74,7 +74,8 @@ class Serving:
     ) -> None:
         if hot < 1 or batch < 1:
             raise StreamError(f"expected at least one stream and event, got {hot} and {batch}")
-        self.batch = min(batch, hot)
+        self.batch = batch
+        self._room = hot
         self._model = model
         self._frozen: FrozenRegressor | None = None
         if isinstance(model, LSTMRegressor):
@@ -87,14 +88,17 @@ class Serving:
         self._free = list(range(hot))[::-1]
 
     def predict(self, events: Sequence[Event]) -> list[float]:
-        """Return a prediction for each event, and let it pass, target included; at most `batch`."""
-        if not events:
-            return []
+        """Return a prediction for each event, and let it pass, target included."""
         if self._frozen is None:
             return [self._model.predict_one(event.x) for event in events]
-        slots = [self.enter(event.key).slot for event in events]
-        xs, ys = [event.x for event in events], [event.y for event in events]
-        predictions: list[float] = self._frozen.predict_many(slots, xs, ys).tolist()
+        many = len({event.key for event in events}) > self._room
+        step = self._room if many else self.batch  # the keys of a step are in memory together
+        predictions: list[float] = []
+        for begin in range(0, len(events), step):
+            part = events[begin : begin + step]
+            slots = [self.enter(event.key).slot for event in part]
+            xs, ys = [event.x for event in part], [event.y for event in part]
+            predictions += self._frozen.predict_many(slots, xs, ys).tolist()
         return predictions
 
     def remember(self, key: str | None, target: float, prediction: float | None) -> None:

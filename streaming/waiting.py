@@ -9,12 +9,17 @@ from typing import Any
 
 import msgspec
 
+from lstmwidgets.kernels.scaling import LARGEST
+
 from .cold import ColdStore, damage_told
 from .errors import StreamError
 from .events import Event, Outcome
 from .plain import from_plain, to_plain
 
 MOST_EVENTS = 10_000
+
+LONGEST = 10**10
+"""Seconds; some centuries."""
 
 
 class Waiting(msgspec.Struct, array_like=True):
@@ -68,8 +73,10 @@ class WaitingEvents:
         Where they are kept for the next checkpoint.
     most_events : int
         How many events an event waits, and how long its id is remembered.
-    most_time : timedelta, optional
+    most_seconds : float, optional
         How long it waits by the time of the events; by default that does not matter.
+    keyed : bool
+        Whether events have keys: what has neither features nor a key is then a target.
 
     Attributes
     ----------
@@ -84,13 +91,18 @@ class WaitingEvents:
         self,
         cold: ColdStore | None = None,
         most_events: int = MOST_EVENTS,
-        most_time: timedelta | None = None,
+        most_seconds: float | None = None,
+        *,
+        keyed: bool = False,
     ) -> None:
         if most_events < 1:
             raise StreamError(f"an event must wait for at least one other, got {most_events}")
+        if most_seconds is not None and not 0 <= most_seconds <= LONGEST:
+            raise StreamError(f"an event can wait for 0 to {LONGEST:,} seconds, got {most_seconds}")
         self._cold = cold
         self._most_events = most_events
-        self._most_time = most_time
+        self._most_time = None if most_seconds is None else timedelta(seconds=most_seconds)
+        self._keyed = keyed
         self._latest: datetime | None = None
         self._recent: OrderedDict[int | str, Waiting] = OrderedDict()
         self._changed: dict[int, Waiting | None] = {}
@@ -115,7 +127,9 @@ class WaitingEvents:
         known = self._recent.get(event.id)
         if known is None:
             self._has_features = self._has_features or bool(event.x)
-            if event.x or event.y is None or not self._has_features:
+            is_target = event.y is not None and self._has_features
+            keyless = self._keyed and event.key is None
+            if event.x or not (is_target or keyless):
                 return True
             self.unknown += 1
         elif known.labelled or event.y is None:
@@ -127,7 +141,7 @@ class WaitingEvents:
         known = self._recent.get(event.id)
         if known is None or known.labelled or event.y is None:
             return None
-        if self._too_late(known):
+        if self._too_late(known) or not usable(event.y):
             self.unknown += 1
             return None
         self.labelled += 1
@@ -206,7 +220,8 @@ class WaitingEvents:
 
     def _keep(self, event: Waiting) -> None:
         self._recent[event.id] = event
-        self._changed[event.number] = event
+        if self._cold is not None:
+            self._changed[event.number] = event
 
     def _forget(self, number: int) -> None:
         """Forget what came too many events ago."""
@@ -216,9 +231,20 @@ class WaitingEvents:
                 break
             self.expired += not oldest.labelled
             del self._recent[id_]
-            self._changed[oldest.number] = None
+            if self._cold is not None:
+                self._changed[oldest.number] = None
 
 
 def in_utc(time: datetime) -> datetime:
     """Take times without a zone for UTC, so that a stream with both kinds can be ordered."""
-    return time.replace(tzinfo=UTC) if time.tzinfo is None else time.astimezone(UTC)
+    if time.tzinfo is None:
+        return time.replace(tzinfo=UTC)
+    try:
+        return time.astimezone(UTC)
+    except OverflowError:  # the first or the last hours that there are
+        return time.replace(tzinfo=UTC)
+
+
+def usable(target: float) -> bool:
+    """Say whether a target is one that models learn: finite, and not beyond 1e30."""
+    return abs(target) <= LARGEST

@@ -261,6 +261,7 @@ def test_what_a_job_has_learned_can_be_looked_at(
     job = tmp_path / "job"
     north, south = job_model(job, "s1"), job_model(job, key="s2")
     x = {"load": 0.5}
+    assert not job_model(job).state.c.any()
     assert north.predict_one(x) != south.predict_one(x)
     north.learn_one(x, 3.0)
     assert job_model(job, "s1").predict_one(x) == job_model(job, "s1").predict_one(x)
@@ -416,6 +417,31 @@ def test_another_job_is_refused_with_the_difference(tmp_path: Path) -> None:
     assert refused.returncode == 2
     assert "hidden_size was 6 and is now 7" in refused.stderr
     assert "drop was [] and is now ['load']" in refused.stderr
+    without = run(options(source, tmp_path, predictions=None))
+    assert without.returncode == 2
+    assert "predictions was" in without.stderr
+
+
+def test_a_path_may_be_written_in_any_way(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    source = write_readings(tmp_path / "readings.csv", 200)
+    lines = source.read_text().splitlines(keepends=True)
+    source.write_text("".join(lines[:101]))
+    changed = {"predictions": ".//out/./p.jsonl"}
+    assert run(options(source, tmp_path, **changed)).returncode == 0
+    source.write_text("".join(lines))
+    assert run(options(source, tmp_path, **changed)).returncode == 0
+    written = (tmp_path / "out" / "p.jsonl").read_text().splitlines()
+    assert [json.loads(line)["id"] for line in written] == list(range(200))
+
+
+def test_standard_input_that_has_ended_goes_on(tmp_path: Path) -> None:
+    lines = write_readings(tmp_path / "rows.csv", 300).read_text().splitlines(keepends=True)
+    whole, broken = tmp_path / "whole", tmp_path / "broken"
+    assert run(options("-", whole), input="".join(lines)).returncode == 0
+    assert run(options("-", broken), input="".join(lines[:151])).returncode == 0
+    assert run(options("-", broken), input="".join(lines[151:])).returncode == 0
+    assert outcome(broken)[:2] == outcome(whole)[:2]
 
 
 def test_a_second_runner_is_told_who_holds_the_folder(tmp_path: Path) -> None:
@@ -434,7 +460,7 @@ def test_a_checkpoint_is_whole_or_the_one_before(tmp_path: Path) -> None:
         with pytest.raises(TypeError):
             folder.save(Saved(events=4, offset={"no": object()}, outputs={}, progress={}), b"")
         assert folder.load() == (SAVED, b"model")
-    with JobFolder(tmp_path, {"source": "a", "seed": None}) as folder:
+    with JobFolder(tmp_path, {"source": "a", "seed": None}, {"seed": 6}) as folder:
         assert folder.options["seed"] == 5
         assert folder.load() == (SAVED, b"model")
 
@@ -462,7 +488,7 @@ def test_a_damaged_database_is_told(tmp_path: Path, damage: str) -> None:
         with sqlite3.connect(path) as database:
             database.execute('UPDATE checkpoint SET saved = \'{"events": "many"}\'')
         database.close()
-    with pytest.raises(StreamError, match="is damaged"), JobFolder(tmp_path, {}) as folder:
+    with pytest.raises(StreamError, match="is damaged"), JobFolder(tmp_path, {"source": "a"}) as folder:
         folder.load()
 
 

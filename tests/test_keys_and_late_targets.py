@@ -146,7 +146,7 @@ def test_targets_out_of_order_and_out_of_bounds() -> None:
         Event(100, {"a": 1}, None, start + timedelta(days=1)),  # the clock jumps
         target(8), target(100),
     ]  # fmt: skip
-    waiting = WaitingEvents(most_events=8, most_time=timedelta(hours=2))
+    waiting = WaitingEvents(most_events=8, most_seconds=7200)
     runner = StreamRunner(LSTMRegressor(4, seed=1), source, waiting=waiting)
     late = [outcome.event.id for outcome in ran(runner) if outcome.late]
     assert late == [3, 1, 100]
@@ -198,6 +198,60 @@ def test_what_is_served_does_not_depend_on_batches_or_room(late: bool) -> None:
     expected = serve(1, 100)
     for batch, hot in [(7, 100), (64, 100), (1000, 100), (7, 1), (64, 3), (1000, 5)]:
         assert serve(batch, hot) == expected
+
+
+def test_what_comes_twice_in_a_batch_is_seen_as_if_it_came_alone() -> None:
+    model = trained()
+    events = []
+    for n in range(60):
+        x = {"load": n / 10, "shift": "day"}
+        events.append(Event(n, x, None, None, KEYS[n % 3]))
+        events.append(Event(n, x if n % 2 else {}, float(n), None, KEYS[n % 3]))  # its target
+        events.append(Event(n, x, None, None, KEYS[n % 3]))  # once more
+        events.append(Event(1000 + n, {}, 1.0))  # the target of nothing
+    expected = None
+    for batch, hot in [(1, 100), (7, 100), (1000, 100), (1000, 2)]:
+        waiting = WaitingEvents(keyed=True)
+        serving = Serving(model, hot=hot, batch=batch)
+        outcomes = ran(StreamRunner(model, events, serving=serving, waiting=waiting))
+        seen = [(o.event.id, o.prediction, o.late) for o in outcomes], waiting.counts
+        assert seen == (expected or seen)
+        expected = seen
+    assert expected is not None
+    assert expected[1] == {"labelled": 60, "expired": 0, "unknown": 60, "repeated": 60}
+
+
+def test_unusable_targets_teach_nothing_however_late() -> None:
+    model = trained()
+    events = [Event(0, {"load": 0.1}, None), Event(0, {}, 1e60), Event(1, {"load": 0.1}, 1e60)]
+    waiting = WaitingEvents()
+    runner = StreamRunner(model, events, serving=Serving(model), waiting=waiting)
+    assert all(abs(outcome.prediction or 0.0) < 1e3 for outcome in ran(runner))
+    assert waiting.unknown == 1
+    learning = StreamRunner(model, events, waiting=WaitingEvents())
+    assert all(abs(outcome.prediction or 0.0) < 1e3 for outcome in ran(learning))
+    assert learning.comparisons[0].events == 0
+
+
+def test_a_model_that_has_learned_predicts_from_the_first_event_on() -> None:
+    outcomes = ran(StreamRunner(trained(), [Event(0, {"load": 0.5}, 3.0)]))
+    assert outcomes[0].prediction is not None
+
+
+def test_what_is_kept_for_a_checkpoint_is_kept_for_one_only() -> None:
+    waiting = WaitingEvents(most_events=5)
+    model = LSTMRegressor(4, seed=1)
+    ran(StreamRunner(model, [Event(n, {"a": n}, 1.0) for n in range(50)], waiting=waiting))
+    assert not waiting._changed
+
+
+def test_the_edges_of_time_are_times() -> None:
+    first = datetime.fromisoformat("0001-01-01T00:00:00+01:00")
+    events = [Event(0, {"a": 1}, None, first), Event(0, {}, 1.0)]
+    runner = StreamRunner(LSTMRegressor(4, seed=1), events, waiting=WaitingEvents(None, 9, 60.0))
+    assert [outcome.late for outcome in ran(runner)] == [False, True]
+    with pytest.raises(StreamError, match="an event can wait for"):
+        WaitingEvents(most_seconds=float("inf"))
 
 
 def test_serving_observes_every_key_and_changes_no_model() -> None:

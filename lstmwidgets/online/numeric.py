@@ -84,6 +84,11 @@ class NumericEstimator(LSTMEstimator):
         base = self._base()
         return self._mixed(self._own(base), base)
 
+    @property
+    def has_learned(self) -> bool:
+        """Whether a target has been learned: before, a prediction stands for nothing."""
+        return self._target.has_learned
+
     def stream_to_bytes(self, stream: OpenStream) -> bytes:
         """Return a stream that `swap_stream` has taken out, in bytes, to be kept somewhere."""
         return stream_to_bytes(stream, self._blocks)

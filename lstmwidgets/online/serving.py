@@ -163,13 +163,14 @@ class FrozenRegressor:
         slot : int
             The stream.
         y : float
-            The target, finite.
+            The target; nothing happens if it is NaN, infinite or beyond 1e30.
         base : float
             What was to be expected of it, such as the prediction.
         """
         (which,) = check_slots([slot], self.streams)
-        if self._past.shape[1]:
-            kernels.remember(self._past[which], float(y), float(base))
+        target = target_in(y)
+        if self._past.shape[1] and target is not None:
+            kernels.remember(self._past[which], target, float(base))
 
     def reset(self, slots: ArrayLike | None = None) -> None:
         """Let streams begin anew: those of the given slots, or all."""

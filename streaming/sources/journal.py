@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from ..errors import StreamError
+from ..files import write_all
 from .lines import BLOCK, Lines, waiting_for
 
 
@@ -84,7 +85,7 @@ class Journal(Lines):
         with _signals_held():
             block = self._stream.read1(BLOCK)  # type: ignore[attr-defined]  # of buffered files
             ended = not block
-            self._writer.write(self._new(block) if self._comparing else block)
+            write_all(self._writer, self._new(block) if self._comparing else block, self._path)
         return not ended
 
     def _new(self, block: bytes) -> bytes:

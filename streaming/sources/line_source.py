@@ -100,9 +100,9 @@ class LineSource(Source):
         }
 
     def has_more(self, offset: dict[str, Any]) -> bool:
-        """Say whether the file has grown, or is followed."""
+        """Say whether the file has grown; what is followed or standard input may have more."""
         if self._lines.size is None:
-            return isinstance(self._lines, FileLines)
+            return True
         return self._lines.size > int(offset["bytes"])
 
     def sync(self) -> None:

@@ -13,6 +13,7 @@ import msgspec
 
 from ..errors import StreamError
 from ..events import Event
+from ..files import write_all
 from .schema import RecordError, shown
 from .values import plain
 
@@ -63,7 +64,7 @@ class RecordJournal:
 
     def write(self, line: bytes) -> None:
         """Keep a line."""
-        self._writer.write(line)
+        write_all(self._writer, line, self._path)
 
     def sync(self) -> None:
         """Bring the journal to the disk; closed, it is there."""
