@@ -488,7 +488,10 @@ def test_a_damaged_database_is_told(tmp_path: Path, damage: str) -> None:
         with sqlite3.connect(path) as database:
             database.execute('UPDATE checkpoint SET saved = \'{"events": "many"}\'')
         database.close()
-    with pytest.raises(StreamError, match="is damaged"), JobFolder(tmp_path, {"source": "a"}) as folder:
+    with (
+        pytest.raises(StreamError, match="is damaged"),
+        JobFolder(tmp_path, {"source": "a"}) as folder,
+    ):
         folder.load()
 
 
