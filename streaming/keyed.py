@@ -88,6 +88,7 @@ class KeyedStreams:
         self._hot: OrderedDict[str, KeyedStream] = OrderedDict()
         self._key: str | None = None
         self._known = len(self._cold)
+        self._all_hot = not self._known  # then a key that is not in memory is a new one
         self._new: set[str] = set()
 
     def __len__(self) -> int:
@@ -135,7 +136,7 @@ class KeyedStreams:
 
     def _fetched(self, key: str) -> KeyedStream:
         """Return a stream from the store, or a new one."""
-        data = self._cold.get(key) if key not in self._new else None
+        data = None if self._all_hot else self._cold.get(key)
         if data is None:
             self._new.add(key)
             return KeyedStream()
@@ -153,6 +154,7 @@ class KeyedStreams:
     def _evict(self) -> None:
         """Bring the stream that was used least recently to the store."""
         key, entry = self._hot.popitem(last=False)
+        self._all_hot = False
         if entry.changed:
             self._cold.put([(key, self._to_bytes(entry))])
             if key in self._new:

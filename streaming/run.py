@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import random
 from collections.abc import Mapping
 from contextlib import ExitStack, closing
@@ -126,6 +127,9 @@ class Run:
     def _play(self, runner: StreamRunner, record: RunRecord | None, pace: Pace) -> None:
         """Let all events through, with a checkpoint whenever one is due."""
         due = Due(self.job.checkpoint_seconds, self.job.checkpoint_events)
+        gc.collect()
+        gc.freeze()  # what is there now stays: a collector need not look at it again and again
+        self.opened.callback(gc.unfreeze)
         for outcome in shown(runner.run(), runner, self.source, pace, self.notes):
             if outcome is not None and record is not None:
                 record.add(outcome)

@@ -252,10 +252,10 @@ class LSTMEstimator(base.Estimator):
             if stream is not None:
                 raise ValueError("the model has not seen an event yet; it has no room for a stream")
             return None
-        before = self.open_stream
-        self._learner.swap(None if stream is None else stream.window)
+        recent = self._recent()
+        before = self._learner.swap(None if stream is None else stream.window)
         self._put_recent(() if stream is None else stream.recent)
-        return before
+        return OpenStream(before, recent)
 
     @property
     def open_stream(self) -> OpenStream | None:
