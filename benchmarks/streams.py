@@ -28,7 +28,7 @@ from lstmwidgets.streaming.sources import Columns, Source
 
 from .timing import RATIO, Figure, Target, Targets
 
-EVENTS = {"1 key": 20_000, "10,000 keys": 60_000}
+EVENTS = {"1 key": 20_000, "10,000 keys": 120_000}
 KEYS = {"1 key": 1, "10,000 keys": 10_000}
 ROUNDS = 3
 SECONDS = 8.0
