@@ -35,7 +35,6 @@ class ColdStore:
 
     def __init__(self, database: sqlite3.Connection | None = None, table: str = "cold") -> None:
         self._database = sqlite3.connect("") if database is None else database
-        self._own = database is None
         self._get = f"SELECT value FROM {table} WHERE name = ?"  # noqa: S608  # a name of ours
         self._put = (
             f"INSERT INTO {table} VALUES (?, ?) "  # noqa: S608
@@ -74,11 +73,6 @@ class ColdStore:
         with damage_told("the database"):
             (count,) = self._database.execute(self._count).fetchone()
         return int(count)
-
-    def close(self) -> None:
-        """Let go of a database of its own."""
-        if self._own:
-            self._database.close()
 
 
 def has_table(database: sqlite3.Connection, table: str) -> bool:
