@@ -14,7 +14,8 @@ from typing import Any, Self
 import msgspec
 from filelock import FileLock, Timeout
 
-from .cold import ColdStore, damage_told, has_table
+from .cold import ColdStore
+from .database import Database, damage_told, has_table
 from .errors import StreamError
 
 FORMAT = 2
@@ -109,10 +110,13 @@ class JobFolder:
         self.close()
 
     def close(self) -> None:
-        """Let go of the folder."""
-        self._database.close()
-        (self.path / HOLDER).unlink(missing_ok=True)
-        self._lock.release()
+        """Let go of the folder, when all that was saved is on the disk."""
+        try:
+            with damage_told(self.path / DATABASE):
+                self._database.close()
+        finally:
+            (self.path / HOLDER).unlink(missing_ok=True)
+            self._lock.release()
 
     def cold(self, table: str) -> ColdStore:
         """Return a store in the job's database; what is put there counts from the next `save`."""
@@ -126,6 +130,8 @@ class JobFolder:
     def save(self, saved: Saved, model: bytes | None) -> None:
         """Put a checkpoint in the place of the last one, with all that `cold` stores have got.
 
+        It is written meanwhile; `settle` says when it counts.
+
         Parameters
         ----------
         saved : Saved
@@ -136,24 +142,38 @@ class JobFolder:
         Raises
         ------
         StreamError
-            If the disk is full, or the database cannot be written: the last checkpoint then holds.
+            If the one before failed, see `settle`.
         """
         text = msgspec.json.encode(saved).decode()
-        with damage_told(self.path / DATABASE), self._database:
-            self._database.execute("DELETE FROM checkpoint")
-            self._database.execute("INSERT INTO checkpoint VALUES (?)", (text,))
+        with damage_told(self.path / DATABASE):
+            self._database.later("DELETE FROM checkpoint")
+            self._database.later("INSERT INTO checkpoint VALUES (?)", (text,))
             if model is not None:
-                self._database.execute("DELETE FROM model")
-                self._database.execute("INSERT INTO model VALUES (?)", (model,))
+                self._database.later("DELETE FROM model")
+                self._database.later("INSERT INTO model VALUES (?)", (model,))
+            self._database.commit()
+
+    def settle(self) -> None:
+        """Wait until what was saved last is on the disk.
+
+        Raises
+        ------
+        StreamError
+            If the disk is full, or the database cannot be written: the checkpoint before holds.
+        """
+        with damage_told(self.path / DATABASE):
+            self._database.settle()
 
     def _agreed(self, options: dict[str, Any], drawn: dict[str, Any]) -> dict[str, Any]:
         """Return the job's options as they were first given, if they are still the same."""
-        with damage_told(self.path / DATABASE), self._database:
+        with damage_told(self.path / DATABASE):
             row = self._database.execute("SELECT format, options FROM job").fetchone()
             if row is None:
                 new = {k: drawn.get(k) if v is None else v for k, v in options.items()}
                 text = msgspec.json.encode(new).decode()
-                self._database.execute("INSERT INTO job VALUES (?, ?)", (FORMAT, text))
+                self._database.later("INSERT INTO job VALUES (?, ?)", (FORMAT, text))
+                self._database.commit()
+                self._database.settle()
                 return new
         before: dict[str, Any] = msgspec.json.decode(row[1])
         differences = [
@@ -221,7 +241,7 @@ def inspect(path: Path) -> tuple[dict[str, Any], Saved | None, dict[str, int]]:
 @contextmanager
 def look_into(
     path: Path,
-) -> Iterator[tuple[dict[str, Any], sqlite3.Connection, tuple[Saved, bytes] | None]]:
+) -> Iterator[tuple[dict[str, Any], Database, tuple[Saved, bytes] | None]]:
     """Give a folder's job, its database to read, and its last checkpoint, without the lock.
 
     The job is empty for a moment at its beginning, and the checkpoint None before the first. All
@@ -235,7 +255,7 @@ def look_into(
     if not (path / DATABASE).is_file():
         raise StreamError(f"{path} holds no job: there is no {DATABASE} in it")
     with damage_told(path / DATABASE):
-        database = sqlite3.connect(f"file:{path / DATABASE}?mode=ro", uri=True)
+        database = Database(f"file:{path / DATABASE}?mode=ro", uri=True)
         try:
             database.execute("BEGIN")
             row = None
@@ -250,9 +270,9 @@ def look_into(
             database.close()
 
 
-def _opened(path: Path) -> sqlite3.Connection:
+def _opened(path: Path) -> Database:
     with damage_told(path):
-        database = sqlite3.connect(path, isolation_level="IMMEDIATE")
+        database = Database(path, isolation_level="IMMEDIATE")
         database.execute(f"PRAGMA cache_size = -{CACHE // 1024}")
         database.execute("PRAGMA journal_mode = WAL")
         database.execute("PRAGMA synchronous = FULL")
@@ -266,7 +286,7 @@ def _opened(path: Path) -> sqlite3.Connection:
     return database
 
 
-def _check_format(database: sqlite3.Connection, path: Path) -> None:
+def _check_format(database: Database, path: Path) -> None:
     row = database.execute("SELECT format FROM job").fetchone()
     if row is not None and row[0] != FORMAT:
         raise StreamError(
@@ -274,7 +294,7 @@ def _check_format(database: sqlite3.Connection, path: Path) -> None:
         )
 
 
-def _last(database: sqlite3.Connection) -> tuple[Saved, bytes] | None:
+def _last(database: Database) -> tuple[Saved, bytes] | None:
     row = database.execute("SELECT saved, data FROM checkpoint, model").fetchone()
     return None if row is None else (msgspec.json.decode(row[0], type=Saved), bytes(row[1]))
 

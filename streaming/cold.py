@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
-from pathlib import Path
 
 import msgspec
 
-from .errors import StreamError
+from .database import Database, damage_told, has_table
+
+PORTION = 1 << 26
+"""Bytes that are put in with one statement."""
 
 
 class ColdStore:
@@ -20,7 +20,7 @@ class ColdStore:
 
     Parameters
     ----------
-    database : sqlite3.Connection, optional
+    database : Database, optional
         The job's; by default one on the disk that goes with the process.
     table : str
         Name of the table.
@@ -28,19 +28,22 @@ class ColdStore:
     Examples
     --------
     >>> cold = ColdStore()
-    >>> cold.put([("north", b"1"), ("south", b"2")])
+    >>> cold.put("north", b"1")
+    >>> cold.put_many([("south", b"2"), ("west", b"345")])
     >>> cold.get("south"), cold.get("east"), len(cold)
-    (b'2', None, 2)
+    (b'2', None, 3)
     """
 
-    def __init__(self, database: sqlite3.Connection | None = None, table: str = "cold") -> None:
-        self._database = sqlite3.connect("") if database is None else database
+    def __init__(self, database: Database | None = None, table: str = "cold") -> None:
+        self._database = Database("") if database is None else database
         self._get = f"SELECT value FROM {table} WHERE name = ?"  # noqa: S608  # a name of ours
-        self._put = (
-            f"INSERT INTO {table} VALUES (?, ?) "  # noqa: S608
-            "ON CONFLICT (name) DO UPDATE SET value = excluded.value"
+        replace = "ON CONFLICT (name) DO UPDATE SET value = excluded.value"
+        self._put = f"INSERT INTO {table} VALUES (?, ?) {replace}"  # noqa: S608
+        self._put_many = (
+            f"INSERT INTO {table} SELECT value ->> 0, "  # noqa: S608
+            f"substr(?, value ->> 1, value ->> 2) FROM json_each(?) WHERE true {replace}"
         )
-        self._remove = f"DELETE FROM {table} WHERE name = ?"  # noqa: S608
+        self._remove = f"DELETE FROM {table} WHERE name IN (SELECT value FROM json_each(?))"  # noqa: S608
         self._all = f"SELECT value FROM {table} ORDER BY name"  # noqa: S608
         self._count = f"SELECT count(*) FROM {table}"  # noqa: S608
         with damage_told("the database"):
@@ -53,15 +56,33 @@ class ColdStore:
             row = self._database.execute(self._get, (name,)).fetchone()
         return None if row is None else bytes(row[0])
 
-    def put(self, items: Iterable[tuple[str | int, bytes]]) -> None:
-        """Keep bytes by their names, in the place of what was there."""
+    def put(self, name: str | int, value: bytes) -> None:
+        """Keep bytes by a name, in the place of what was there."""
         with damage_told("the database"):
-            self._database.executemany(self._put, items)
+            self._database.execute(self._put, (name, value))
+
+    def put_many(self, items: Iterable[tuple[str | int, bytes | memoryview]]) -> None:
+        """Do the same with many at once, by the time of the next commit."""
+        names: list[tuple[str | int, int, int]] = []
+        values: list[bytes | memoryview] = []
+        end = 0
+        for name, value in items:
+            if isinstance(name, str) and "\0" in name:  # SQLite's JSON ends there
+                self.put(name, bytes(value))
+                continue
+            size = len(value)
+            names.append((name, end + 1, size))
+            values.append(value)
+            end += size
+            if end >= PORTION:
+                self._put_later(names, values)
+                names, values, end = [], [], 0
+        if names:
+            self._put_later(names, values)
 
     def remove(self, names: Iterable[str | int]) -> None:
-        """Forget what is kept by these names, if anything is."""
-        with damage_told("the database"):
-            self._database.executemany(self._remove, ((name,) for name in names))
+        """Forget what is kept by these names, if anything is, by the time of the next commit."""
+        self._database.later(self._remove, (msgspec.json.encode(list(names)).decode(),))
 
     def values(self) -> Iterator[bytes]:
         """Yield all of it, in the order of the names."""
@@ -69,27 +90,13 @@ class ColdStore:
             for (value,) in self._database.execute(self._all):
                 yield bytes(value)
 
+    def _put_later(
+        self, names: list[tuple[str | int, int, int]], values: list[bytes | memoryview]
+    ) -> None:
+        text = msgspec.json.encode(names).decode()
+        self._database.later(self._put_many, (b"".join(values), text))
+
     def __len__(self) -> int:
         with damage_told("the database"):
             (count,) = self._database.execute(self._count).fetchone()
         return int(count)
-
-
-def has_table(database: sqlite3.Connection, table: str) -> bool:
-    """Say whether there is such a table."""
-    known = "SELECT count(*) FROM sqlite_master WHERE name = ?"
-    return bool(database.execute(known, (table,)).fetchone()[0])
-
-
-@contextmanager
-def damage_told(place: Path | str) -> Iterator[None]:
-    """Turn a database's errors into what they mean."""
-    try:
-        yield
-    except sqlite3.OperationalError as error:
-        raise StreamError(f"cannot write to {place}: {error}") from error
-    except (sqlite3.DatabaseError, msgspec.MsgspecError) as error:
-        raise StreamError(
-            f"{place} is damaged ({error}); restore it from a copy, or begin anew with "
-            "another folder"
-        ) from error

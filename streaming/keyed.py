@@ -4,60 +4,174 @@ from __future__ import annotations
 
 import struct
 from collections import OrderedDict
+from collections.abc import Sequence
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
 
 from lstmwidgets.online.numeric import NumericEstimator
-from lstmwidgets.online.streams import OpenStream
+from lstmwidgets.online.streams import StreamSlots
 
 from .cold import ColdStore
 from .errors import StreamError
 
 HOT = 10_000
-"""Streams in memory at most, by default; one of 32 units and a window of 16 takes 14 kB."""
+"""Streams in memory at most, by default; one of 32 units and a window of 16 takes 6 kB."""
 
 LAST = struct.Struct("<d")
 """The last target, in front of a stream's bytes; NaN if there was none."""
 
 
-class KeyedStream:
-    """What is known of one key.
+class Slots(Protocol):
+    """Where the states of streams are that are in memory."""
+
+    def states(self, slots: Sequence[int]) -> NDArray[np.uint8]:
+        """Return the states in N slots, (N, bytes)."""
+
+    def put_state(self, slot: int, state: bytes) -> None:
+        """Put a state into a slot."""
+
+    def reset(self, slot: int) -> None:
+        """Put a beginning into a slot."""
+
+
+class Hot:
+    """What is known of a key whose stream is in memory.
 
     Attributes
     ----------
-    stream : OpenStream or None
-        Its state; None at its beginning, or while the model has it.
+    slot : int
+        Where its state is.
     last : float or None
         Its last target.
     changed : bool
         Whether it differs from what the store has.
     """
 
-    __slots__ = ("changed", "last", "stream")
+    __slots__ = ("changed", "last", "slot")
 
-    def __init__(self, stream: OpenStream | None = None, last: float | None = None) -> None:
-        self.stream = stream
+    def __init__(self, slot: int, last: float | None = None) -> None:
+        self.slot = slot
         self.last = last
         self.changed = False
 
 
-class KeyedStreams:
-    """Lets keys take turns in a model, each with its own state; the weights are everybody's.
+class KeyedSlots:
+    """Gives keys slots. The streams that were used last are in memory, the others in a store.
 
-    The streams that were used last stay in memory, the others go to a store and come back bit for
-    bit.
+    They come back bit for bit.
+
+    Parameters
+    ----------
+    slots : Slots or None
+        At least `hot` of them. None if there is no state but the last target.
+    cold : ColdStore, optional
+        Where the others are kept, and all of them for checkpoints; by default a database that goes
+        with the process.
+    hot : int
+        How many are in memory.
+
+    Raises
+    ------
+    StreamError
+        If no stream fits into memory.
+    """
+
+    def __init__(self, slots: Slots | None, cold: ColdStore | None = None, hot: int = HOT) -> None:
+        check_room(hot)
+        self._slots = slots
+        self._cold = ColdStore() if cold is None else cold
+        self._room = hot
+        self._hot: OrderedDict[str, Hot] = OrderedDict()
+        self._known = len(self._cold)
+        self._all_hot = not self._known  # then a key that is not in memory is a new one
+        self._new: set[str] = set()
+
+    def __len__(self) -> int:
+        """How many keys have come."""
+        return self._known + len(self._new)
+
+    @property
+    def in_memory(self) -> int:
+        """How many of them are in memory."""
+        return len(self._hot)
+
+    def enter(self, key: str) -> Hot:
+        """Bring a key's stream into memory, and return what is known of it."""
+        entry = self._hot.get(key)
+        if entry is None:
+            entry = self._hot[key] = self._fetched(key)
+        else:
+            self._hot.move_to_end(key)
+        entry.changed = True
+        return entry
+
+    def save(self) -> None:
+        """Bring all that has changed to the store: the next checkpoint then holds it."""
+        changed = [(key, entry) for key, entry in self._hot.items() if entry.changed]
+        if changed:
+            rows = self._rows([entry for _, entry in changed])
+            self._cold.put_many((key, rows[n].tobytes()) for n, (key, _) in enumerate(changed))
+        for _, entry in changed:
+            entry.changed = False
+        self._known += len(self._new)
+        self._new.clear()
+
+    def _fetched(self, key: str) -> Hot:
+        """Return a stream from the store, or a new one, in a slot of its own."""
+        slot = len(self._hot) if len(self._hot) < self._room else self._evicted()
+        data = None if self._all_hot else self._cold.get(key)
+        if data is None:
+            self._new.add(key)
+            if self._slots is not None:
+                self._slots.reset(slot)
+            return Hot(slot)
+        try:
+            (last,) = LAST.unpack_from(data)
+            if self._slots is not None:
+                self._slots.put_state(slot, data[LAST.size :])
+        except (ValueError, struct.error) as error:
+            raise StreamError(
+                f"the state of key {key!r} is damaged: {error}; restore the database from a copy, "
+                "or begin anew with another folder"
+            ) from error
+        return Hot(slot, None if last != last else last)
+
+    def _evicted(self) -> int:
+        """Bring the stream that was used least recently to the store; return its slot."""
+        key, entry = self._hot.popitem(last=False)
+        self._all_hot = False
+        if entry.changed:
+            self._cold.put(key, self._rows([entry]).tobytes())
+            if key in self._new:
+                self._new.remove(key)
+                self._known += 1
+        return entry.slot
+
+    def _rows(self, entries: list[Hot]) -> NDArray[np.uint8]:
+        """Return what is to be kept of N keys, (N, bytes)."""
+        lasts = np.array([np.nan if entry.last is None else entry.last for entry in entries])
+        rows = lasts.reshape(-1, 1).view(np.uint8)
+        if self._slots is None or not entries:
+            return rows
+        return np.hstack([rows, self._slots.states([entry.slot for entry in entries])])
+
+
+class KeyedStreams(KeyedSlots):
+    """Lets keys take turns in a model, each with its own state; the weights are everybody's.
 
     Parameters
     ----------
     model : NumericEstimator
         Such as `lstmwidgets.online.LSTMRegressor`.
-    cold : ColdStore, optional
-        Where the others are kept; by default a database that goes with the process.
-    hot : int
-        How many stay in memory.
+    cold, hot
+        As of `KeyedSlots`.
 
     Raises
     ------
     StreamError
-        If the model has no streams to swap, or no stream fits into memory.
+        If the model has no streams that could take turns, or none fits into memory.
 
     Examples
     --------
@@ -80,87 +194,18 @@ class KeyedStreams:
                 f"keys need a model with a state for each, such as LSTMRegressor; "
                 f"{type(model).__name__} has none"
             )
-        if hot < 1:
-            raise StreamError(f"at least one stream must be in memory, got {hot}")
-        self._model = model
-        self._cold = ColdStore() if cold is None else cold
-        self._room = hot
-        self._hot: OrderedDict[str, KeyedStream] = OrderedDict()
-        self._key: str | None = None
-        self._known = len(self._cold)
-        self._all_hot = not self._known  # then a key that is not in memory is a new one
-        self._new: set[str] = set()
+        check_room(hot)
+        self._streams = StreamSlots(model, hot)
+        super().__init__(self._streams, cold, hot)
 
-    def __len__(self) -> int:
-        """How many keys have come."""
-        return self._known + len(self._new)
-
-    @property
-    def in_memory(self) -> int:
-        """How many of them are in memory."""
-        return len(self._hot)
-
-    def enter(self, key: str) -> KeyedStream:
+    def enter(self, key: str) -> Hot:
         """Let the model go on with a key's stream, and return what else is known of it."""
-        if key == self._key:
-            entry = self._hot[key]
-        else:
-            entry = self._hot.get(key) or self._fetched(key)
-            before = self._model.swap_stream(entry.stream)
-            if self._key is not None:
-                self._hot[self._key].stream = before
-            entry.stream = None
-            self._hot[key] = entry
-            self._hot.move_to_end(key)
-            self._key = key
-            if len(self._hot) > self._room:
-                self._evict()
-        entry.changed = True
+        entry = super().enter(key)
+        self._streams.enter(entry.slot)
         return entry
 
-    def leave(self) -> None:
-        """Take the stream that is in the model out of it."""
-        if self._key is not None:
-            self._hot[self._key].stream = self._model.open_stream
-            self._key = None
 
-    def save(self) -> None:
-        """Bring all that has changed to the store: the next checkpoint then holds it."""
-        self.leave()
-        changed = [(key, entry) for key, entry in self._hot.items() if entry.changed]
-        self._cold.put((key, self._to_bytes(entry)) for key, entry in changed)
-        for _, entry in changed:
-            entry.changed = False
-        self._known += len(self._new)
-        self._new.clear()
-
-    def _fetched(self, key: str) -> KeyedStream:
-        """Return a stream from the store, or a new one."""
-        data = None if self._all_hot else self._cold.get(key)
-        if data is None:
-            self._new.add(key)
-            return KeyedStream()
-        try:
-            (last,) = LAST.unpack_from(data)
-            rest = data[LAST.size :]
-            stream = self._model.stream_from_bytes(rest) if rest else None
-        except (ValueError, struct.error) as error:
-            raise StreamError(
-                f"the state of key {key!r} is damaged: {error}; restore the database from a copy, "
-                "or begin anew with another folder"
-            ) from error
-        return KeyedStream(stream, None if last != last else last)
-
-    def _evict(self) -> None:
-        """Bring the stream that was used least recently to the store."""
-        key, entry = self._hot.popitem(last=False)
-        self._all_hot = False
-        if entry.changed:
-            self._cold.put([(key, self._to_bytes(entry))])
-            if key in self._new:
-                self._new.remove(key)
-                self._known += 1
-
-    def _to_bytes(self, entry: KeyedStream) -> bytes:
-        last = LAST.pack(float("nan") if entry.last is None else entry.last)
-        return last + (b"" if entry.stream is None else self._model.stream_to_bytes(entry.stream))
+def check_room(hot: int) -> None:
+    """Raise unless at least one stream fits into memory."""
+    if hot < 1:
+        raise StreamError(f"at least one stream must be in memory, got {hot}")

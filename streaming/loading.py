@@ -8,7 +8,8 @@ from lstmwidgets.online import LSTMRegressor
 from lstmwidgets.online.saving import from_bytes
 
 from .checkpoint import look_into
-from .cold import ColdStore, has_table
+from .cold import ColdStore
+from .database import has_table
 from .errors import StreamError
 from .keyed import KeyedStreams
 

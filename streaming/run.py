@@ -93,6 +93,7 @@ class Run:
             wanted = live is not None or {"report", "recording"} & finals.keys()
             self._play(runner, record if wanted else None, pace)
             self._save(runner)
+            self._settle()
             if live is not None:
                 live.end(stopped=events.stopped_by is not None)
         # The predictions are safe from here on, whatever happens to what follows.
@@ -139,6 +140,7 @@ class Run:
 
     def _save(self, runner: StreamRunner) -> None:
         """Make a checkpoint. What the outputs hold is on the disk before it counts."""
+        self._settle()
         self.source.sync()
         outputs = {name: dict(sink.flush()) for name, sink in self.sinks.items()}
         if self.folder is None:
@@ -153,8 +155,13 @@ class Run:
         new = self.job.learn or self._kept is None
         self._kept = to_bytes(runner.model) if new else self._kept  # type: ignore[arg-type]
         self.folder.save(self._saved, self._kept if new else None)
-        for sink in self.sinks.values():
-            sink.committed()
+
+    def _settle(self) -> None:
+        """Wait until the last checkpoint, if there is one, is on the disk."""
+        if self.folder is not None and self._saved is not None:
+            self.folder.settle()
+            for sink in self.sinks.values():
+                sink.committed()
 
     def _open_source(self) -> Source:
         job, folder = self.job, self.folder

@@ -14,9 +14,9 @@ from lstmwidgets.online.numeric import NumericEstimator
 from .baselines import Baseline, Comparison, LastValue, SameTimeYesterday
 from .errors import StreamError
 from .events import Event, LateTarget, Outcome, Prediction
-from .keyed import KeyedStream, KeyedStreams
+from .keyed import Hot, KeyedStreams
 from .latency import Latency
-from .serving import Served, Serving, batches
+from .serving import Serving, batches
 from .sinks import Sink
 from .waiting import WaitingEvents, usable
 
@@ -180,9 +180,8 @@ class StreamRunner:
         for comparison in self.comparisons:
             comparison.add(outcome)
 
-    def _enter(self, key: str | None) -> Served | KeyedStream | None:
+    def _enter(self, key: str | None) -> Hot | None:
         """Go on with a key's stream, and what the baselines know of it."""
-        entry: Served | KeyedStream
         if self.serving is not None:
             entry = self.serving.enter(key)
         elif self.keys is None:
@@ -194,7 +193,7 @@ class StreamRunner:
         self._last.state = entry.last
         return entry
 
-    def _learn(self, event: Event, entry: Served | KeyedStream | None) -> None:
+    def _learn(self, event: Event, entry: Hot | None) -> None:
         if event.y is None:
             if self._step_one is not None:
                 self._step_one(event.x)
@@ -203,7 +202,7 @@ class StreamRunner:
         self._knows = True
         self._show(event, event.y, entry)
 
-    def _show(self, event: Event, target: float, entry: Served | KeyedStream | None) -> None:
+    def _show(self, event: Event, target: float, entry: Hot | None) -> None:
         """Show a target to the baselines."""
         for baseline in self._baselines:
             baseline.learn(event, target)
@@ -214,9 +213,8 @@ class StreamRunner:
         """Let an event wait for its target, with the state that it starts with."""
         state = b""
         if outcome.event.y is None and self.serving is None:
-            stream = getattr(self.model, "open_stream", None)
-            if stream is not None and isinstance(self.model, NumericEstimator):
-                state = self.model.stream_to_bytes(stream)
+            if isinstance(self.model, NumericEstimator):
+                state = self.model.stream_to_bytes()
         waiting.add(outcome, state)
 
     def _learn_late(self, waiting: WaitingEvents, event: Event) -> Outcome | None:
@@ -228,8 +226,7 @@ class StreamRunner:
         if self.serving is not None:
             self.serving.remember(known.key, event.y, known.prediction)
         elif isinstance(self.model, NumericEstimator):
-            before = self.model.stream_from_bytes(known.stream) if known.stream else None
-            self.model.learn_late(x, event.y, before)
+            self.model.learn_late(x, event.y, known.stream)
         else:
             self.model.learn_one(x, event.y)
         self._knows = True

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import struct
-from collections import OrderedDict
 from collections.abc import Iterable, Iterator, Sequence
 from time import perf_counter
 from typing import Any
@@ -13,34 +11,13 @@ from lstmwidgets.online import FrozenRegressor, LSTMRegressor
 from .cold import ColdStore
 from .errors import StreamError
 from .events import Event
-from .keyed import HOT, LAST
+from .keyed import HOT, Hot, KeyedSlots, check_room
 
 BATCH = 1000
 """Events that are predicted together at most."""
 
 ALONE = ""
 """Stands for the key where there are none."""
-
-
-class Served:
-    """What is known of one key.
-
-    Attributes
-    ----------
-    slot : int
-        Where its state is.
-    last : float or None
-        Its last target.
-    changed : bool
-        Whether it differs from what the store has.
-    """
-
-    __slots__ = ("changed", "last", "slot")
-
-    def __init__(self, slot: int, last: float | None = None) -> None:
-        self.slot = slot
-        self.last = last
-        self.changed = True
 
 
 class Serving:
@@ -72,8 +49,9 @@ class Serving:
     def __init__(
         self, model: Any, cold: ColdStore | None = None, hot: int = HOT, batch: int = BATCH
     ) -> None:
-        if hot < 1 or batch < 1:
-            raise StreamError(f"expected at least one stream and event, got {hot} and {batch}")
+        check_room(hot)
+        if batch < 1:
+            raise StreamError(f"expected at least one event a batch, got {batch}")
         self.batch = batch
         self._room = hot
         self._model = model
@@ -83,9 +61,7 @@ class Serving:
                 self._frozen = FrozenRegressor(model, hot)
             except ValueError as error:
                 raise StreamError(f"there is nothing to predict with: {error}") from error
-        self._cold = ColdStore() if cold is None else cold
-        self._hot: OrderedDict[str, Served] = OrderedDict()
-        self._free = list(range(hot))[::-1]
+        self._keys = KeyedSlots(self._frozen, cold, hot)
 
     def predict(self, events: Sequence[Event]) -> list[float]:
         """Return a prediction for each event, and let it pass, target included."""
@@ -107,50 +83,13 @@ class Serving:
             base = target if prediction is None else prediction
             self._frozen.remember(self.enter(key).slot, target, base)
 
-    def enter(self, key: str | None) -> Served:
+    def enter(self, key: str | None) -> Hot:
         """Bring a key's stream into memory, and return what is known of it."""
-        name = ALONE if key is None else key
-        entry = self._hot.get(name)
-        if entry is None:
-            entry = self._hot[name] = self._fetched(name)
-        self._hot.move_to_end(name)
-        entry.changed = True
-        return entry
+        return self._keys.enter(ALONE if key is None else key)
 
     def save(self) -> None:
         """Bring all that has changed to the store: the next checkpoint then holds it."""
-        changed = [(key, entry) for key, entry in self._hot.items() if entry.changed]
-        self._cold.put((key, self._to_bytes(entry)) for key, entry in changed)
-        for _, entry in changed:
-            entry.changed = False
-
-    def _fetched(self, key: str) -> Served:
-        """Return a stream from the store, or a new one, in a slot of its own."""
-        if not self._free:
-            oldest, entry = self._hot.popitem(last=False)
-            if entry.changed:
-                self._cold.put([(oldest, self._to_bytes(entry))])
-            self._free.append(entry.slot)
-        slot = self._free.pop()
-        data = self._cold.get(key)
-        if data is None:
-            if self._frozen is not None:
-                self._frozen.reset([slot])
-            return Served(slot)
-        try:
-            (last,) = LAST.unpack_from(data)
-            if self._frozen is not None:
-                self._frozen.put_state(slot, data[LAST.size :])
-        except (ValueError, struct.error) as error:
-            raise StreamError(
-                f"the state of key {key!r} is damaged: {error}; restore the database from a copy, "
-                "or begin anew with another folder"
-            ) from error
-        return Served(slot, None if last != last else last)
-
-    def _to_bytes(self, entry: Served) -> bytes:
-        last = LAST.pack(float("nan") if entry.last is None else entry.last)
-        return last + (b"" if self._frozen is None else self._frozen.state(entry.slot))
+        self._keys.save()
 
 
 def batches(source: Iterable[Event | None], size: int) -> Iterator[list[tuple[Event, float]]]:

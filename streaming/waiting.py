@@ -11,7 +11,8 @@ import msgspec
 
 from lstmwidgets.kernels.scaling import LARGEST
 
-from .cold import ColdStore, damage_told
+from .cold import ColdStore
+from .database import damage_told
 from .errors import StreamError
 from .events import Event, Outcome
 from .plain import from_plain, to_plain
@@ -184,7 +185,7 @@ class WaitingEvents:
         """Bring what has changed to the store: the next checkpoint then holds it."""
         if self._cold is not None:
             encode = msgspec.msgpack.encode
-            self._cold.put((n, encode(event)) for n, event in self._changed.items() if event)
+            self._cold.put_many((n, encode(event)) for n, event in self._changed.items() if event)
             self._cold.remove(n for n, event in self._changed.items() if event is None)
         self._changed.clear()
 

@@ -313,7 +313,7 @@ def test_a_quiet_source_is_told_and_rest_is_where_a_batch_ends() -> None:
 @pytest.mark.parametrize("damage", [b"", b"\x00" * 8 + b"nonsense", b"x"])
 def test_damaged_states_are_told(damage: bytes) -> None:
     model, cold = trained(), ColdStore()
-    cold.put([("a", damage)])
+    cold.put("a", damage)
     if damage != b"\x00" * 8:
         with pytest.raises(StreamError, match="state of key 'a' is damaged"):
             KeyedStreams(model, cold).enter("a")

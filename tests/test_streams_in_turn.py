@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from lstmwidgets.online import LSTMClassifier, LSTMRegressor
 from lstmwidgets.online.learner import TRACED_CELLS
+from lstmwidgets.online.streams import StreamSlots
 
 CELLS = ("standard", "peephole", "full_gate_recurrence", "coupled", "layer_norm")
 RULES = [(c, "tbptt") for c in CELLS] + [(c, "eligibility") for c in TRACED_CELLS]
@@ -37,33 +38,34 @@ def run(
 ) -> list[float]:
     """Play the events, each key with a state of its own, and return the predictions."""
     states: dict[str, Any] = dict.fromkeys(KEYS)
+    kept: dict[str, bytes] = dict.fromkeys(KEYS, b"")
+    slots = StreamSlots(model, len(KEYS))
     predictions = []
     for key, x, y in stream:
         if how == "copied":
             model.set_state(states[key])
-        elif how == "swapped":
-            model.swap_stream(states[key])
+        elif how == "in slots":
+            slots.enter(KEYS.index(key))
         else:
-            kept = states[key]
-            model.swap_stream(kept and model.stream_from_bytes(kept))
+            model.put_stream(kept[key])
         predictions.append(model.predict_one(x))
         model.learn_one(x, y)
         if how == "copied":
             states[key] = model.get_state()
-        else:
-            stream_out = model.swap_stream(None)
-            assert stream_out is not None
-            states[key] = stream_out if how == "swapped" else model.stream_to_bytes(stream_out)
+        elif how == "in bytes":
+            kept[key] = model.stream_to_bytes()
     return predictions
 
 
 @pytest.mark.parametrize(("cell", "gradient"), RULES)
 @pytest.mark.parametrize("layers", [1, 2])
-def test_swapped_kept_and_copied_states_are_the_same(cell: str, gradient: str, layers: int) -> None:
+def test_states_in_slots_in_bytes_and_copied_are_the_same(
+    cell: str, gradient: str, layers: int
+) -> None:
     model = LSTMRegressor(5, layers, cell=cell, gradient=gradient, window=3, seed=1)
     stream = events(60, seed=layers)
     copied = run(copy.deepcopy(model), stream, "copied")
-    assert run(copy.deepcopy(model), stream, "swapped") == copied
+    assert run(copy.deepcopy(model), stream, "in slots") == copied
     assert run(copy.deepcopy(model), stream, "in bytes") == copied
 
 
@@ -75,9 +77,12 @@ def test_a_stream_in_bytes_goes_on_bit_for_bit(seed: int, window: int, cut: int)
     for _, x, y in stream[:cut]:
         model.learn_one(x, y)
     other = copy.deepcopy(model)
-    taken = model.swap_stream(None)
-    if taken is not None:
-        model.swap_stream(model.stream_from_bytes(model.stream_to_bytes(taken)))
+    taken = model.stream_to_bytes()
+    model.reset_state()
+    model.put_stream(taken)
+    assert model.stream_to_bytes() == taken
+    assert bool(taken) == (cut > 0)
+    if cut:
         assert np.array_equal(model.activations, other.activations)
     for _, x, y in stream[cut:]:
         assert model.predict_one(x) == other.predict_one(x)
@@ -88,36 +93,58 @@ def test_a_stream_in_bytes_goes_on_bit_for_bit(seed: int, window: int, cut: int)
 
 def test_a_new_stream_is_a_beginning() -> None:
     model = LSTMRegressor(4, seed=1)
-    assert model.swap_stream(None) is None
+    assert model.stream_to_bytes() == b""
+    model.put_stream(b"")
+    streams = StreamSlots(model, 2)
+    streams.enter(0)
     for n in range(10):
         model.learn_one({"a": n}, n)
     reset = copy.deepcopy(model)
     reset.reset_state()
-    assert model.swap_stream(None) is not None
+    streams.enter(1)
     assert model.predict_one({"a": 3}) == reset.predict_one({"a": 3})
+    assert streams.state(1) == reset.stream_to_bytes()
 
 
-@pytest.mark.parametrize("damage", ["", "cut", "other", "longer"])
+def test_a_slot_that_begins_anew_is_a_beginning_even_while_it_is_in_the_model() -> None:
+    model = LSTMRegressor(4, window=2, seed=1)
+    streams = StreamSlots(model, 2)
+    streams.enter(1)
+    beginning = []
+    for _ in range(2):
+        for n in range(10):
+            model.learn_one({"a": n}, n)
+        streams.reset(1)
+        beginning.append(streams.state(1))
+        streams.enter(1)
+        assert model.stream_to_bytes() == beginning[0] == beginning[-1]
+    streams.put_state(1, b"")
+    streams.enter(1)
+    assert model.stream_to_bytes() == beginning[0]
+
+
+@pytest.mark.parametrize("damage", ["cut", "longer", "short", "events", "other"])
 def test_what_is_no_stream_is_refused(damage: str) -> None:
     model, other = LSTMRegressor(4, window=3, seed=1), LSTMRegressor(5, window=9, seed=1)
     for n in range(10):
         model.learn_one({"a": n}, n)
         other.learn_one({"a": n}, n)
-    kept = model.stream_to_bytes(model.swap_stream(None))
-    if damage == "other":
-        model.learn_one({"a": 1}, 1)
-        with pytest.raises(ValueError, match="another kind or size"):
-            model.swap_stream(other.swap_stream(None))
-        assert np.isfinite(model.predict_one({"a": 1}))
-        return
-    if damage == "longer":
-        kept = other.stream_to_bytes(other.swap_stream(None))
-    data = {"": b"", "cut": kept[:-3], "longer": kept}[damage]
-    with pytest.raises(ValueError, match="not the numbers of a stream"):
-        model.stream_from_bytes(data)
+    kept = model.stream_to_bytes()
+    past = len(np.zeros(6, np.int64).tobytes())
+    events = kept[:past] + np.array([99.0]).tobytes() + kept[past + 8 :]
+    data, why = {
+        "cut": (kept[:9], "they end too early"),
+        "longer": (kept + bytes(4), "too few or too many"),
+        "short": (kept[:-3], "too few or too many"),
+        "events": (events, "99.0 events in a window"),
+        "other": (other.stream_to_bytes(), "of another kind or size"),
+    }[damage]
+    with pytest.raises(ValueError, match=why):
+        model.put_stream(data)
+    assert model.stream_to_bytes() == kept
     fresh = LSTMRegressor(4, window=3, seed=1)
     with pytest.raises(ValueError, match="not seen an event"):
-        fresh.swap_stream(model.stream_from_bytes(model.stream_to_bytes(model.swap_stream(None))))
+        fresh.put_stream(kept)
 
 
 def test_a_late_target_is_learned_from_the_state_that_its_event_started_with() -> None:
@@ -126,9 +153,7 @@ def test_a_late_target_is_learned_from_the_state_that_its_event_started_with() -
     for n in range(30):
         model.learn_one({"a": n % 7}, n % 7)
     prompt = copy.deepcopy(model)
-    before = model.stream_to_bytes(model.swap_stream(None))
-    model.swap_stream(model.stream_from_bytes(before))
-    prompt.swap_stream(prompt.stream_from_bytes(before))
+    before = model.stream_to_bytes()
     prompt.learn_one({"a": 2}, 2.5)
 
     model.step_one({"a": 2})
@@ -136,7 +161,7 @@ def test_a_late_target_is_learned_from_the_state_that_its_event_started_with() -
     for x in ({"a": 3}, {"a": 4}):
         model.step_one(x)
     state = model.activations.copy()
-    model.learn_late({"a": 2}, 2.5, model.stream_from_bytes(before))
+    model.learn_late({"a": 2}, 2.5, before)
     assert np.array_equal(model.activations, state)
     assert model._target.recent.last == 2.5
     assert model._experts._scalars.tolist() == prompt._experts._scalars.tolist()
@@ -151,13 +176,11 @@ def test_late_targets_alone_teach_a_model() -> None:
     misses = []
     for n in range(400):
         x, y = {"a": n % 5}, float((n % 5) ** 2)
-        taken = model.swap_stream(None)
-        waiting.append((x, y, taken and model.stream_to_bytes(taken)))
-        model.swap_stream(taken and model.stream_from_bytes(waiting[-1][2]))
+        waiting.append((x, y, model.stream_to_bytes()))
         misses.append(abs(model.step_one(x) - y))
         if len(waiting) > 3:
             x, y, kept = waiting.pop(0)
-            model.learn_late(x, y, kept and model.stream_from_bytes(kept))
+            model.learn_late(x, y, kept)
     assert np.mean(misses[-50:]) < 0.2 * np.mean(misses[:50])
 
 

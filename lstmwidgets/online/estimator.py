@@ -19,7 +19,6 @@ from .features import FeatureEncoder, check_features
 from .learner import GRADIENTS, TRACED_CELLS, Carry, OnlineLearner
 from .optimizers import OptimizerFactory, check_optimizer
 from .scaling import OnlineScaler
-from .streams import OpenStream
 
 Features = Mapping[Hashable, Any]
 
@@ -218,51 +217,6 @@ class LSTMEstimator(base.Estimator):
             except (TypeError, ValueError):
                 self._put_recent(before)
                 raise
-
-    def swap_stream(self, stream: OpenStream | None) -> OpenStream | None:
-        """Go on with another stream, and return the one before, to be put back in its turn.
-
-        What `set_state` and `get_state` do, without a copy: for many streams in one model, which
-        they all teach. What was returned belongs to the model again once it is put back.
-
-        Parameters
-        ----------
-        stream : OpenStream or None
-            What an earlier call has returned for that stream; None begins one.
-
-        Returns
-        -------
-        OpenStream or None
-            None before the first event.
-
-        Examples
-        --------
-        >>> from lstmwidgets.online import LSTMRegressor
-        >>> model, streams = LSTMRegressor(4, seed=1), {"north": None, "south": None}
-        >>> for n in range(20):
-        ...     for key in streams:
-        ...         _ = model.swap_stream(streams[key])
-        ...         model.learn_one({"n": n}, n if key == "north" else -n)
-        ...         streams[key] = model.swap_stream(None)
-        >>> _ = model.swap_stream(streams["south"])
-        >>> model.predict_one({"n": 20}) < -18
-        True
-        """
-        if self._learner is None:
-            if stream is not None:
-                raise ValueError("the model has not seen an event yet; it has no room for a stream")
-            return None
-        recent = self._recent()
-        before = self._learner.swap(None if stream is None else stream.window)
-        self._put_recent(() if stream is None else stream.recent)
-        return OpenStream(before, recent)
-
-    @property
-    def open_stream(self) -> OpenStream | None:
-        """The stream that is in, by reference; None before the first event."""
-        if self._learner is None:
-            return None
-        return OpenStream(self._learner.window, self._recent())
 
     def _recent(self) -> tuple[Any, ...]:
         """Return what is remembered of the stream besides the LSTM's state."""

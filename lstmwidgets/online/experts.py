@@ -159,6 +159,11 @@ class Experts:
             self._scalars[kernels.SEEN], self._lags[:] = state[0], state[1:]
 
     @property
+    def recent(self) -> tuple[Array, Array]:
+        """The recent past by reference: lags, and scalars of which one counts them."""
+        return self._lags, self._scalars
+
+    @property
     def memory(self) -> int:
         """How many targets are looked back on."""
         return len(self._lags)

@@ -21,7 +21,6 @@ from ..kernels.step import KINDS
 from ..lstm import LSTM
 from ..state import Gates, State
 from .optimizers import CompiledOptimizer, OptimizerFactory, TorchOptimizer, find_optimizer
-from .streams import Window
 from .weights import draw_weights, grown_moments, input_row, transplant
 
 Array = NDArray[Any]
@@ -354,55 +353,14 @@ class OnlineLearner:
             transplant(carry.sizes, carry.traces, self._sizes, self._traces)
 
     @property
-    def window(self) -> Window:
-        """What the stream has here, by reference."""
-        filled = int(self._clock[kernels.FILLED])
-        return Window(filled, self._tape, self._inputs, self._traces, self._sizes)
+    def sizes(self) -> Array:
+        """What the kernels know of its sizes, (6,); another array once it has grown."""
+        return self._sizes
 
-    def swap(self, window: Window | None) -> Window:
-        """Go on with another stream, and return what the one before has left; nothing is copied.
-
-        Parameters
-        ----------
-        window : Window or None
-            What `swap` has returned for that stream; None begins one.
-
-        Raises
-        ------
-        ValueError
-            If it comes from a learner of another kind or size.
-        """
-        before = self.window
-        if window is None:
-            window = self._new_window()
-        elif window.sizes is not self._sizes:
-            window = self._fitted(window)
-        self._clock[kernels.FILLED] = window.filled
-        self._tape, self._inputs, self._traces = window.tape, window.inputs, window.traces
-        return before
-
-    def _new_window(self) -> Window:
-        """Return the window of a stream's beginning."""
-        return Window(  # np.zeros_like takes six times as long
-            0,
-            np.zeros(self._tape.shape, np.float32),
-            np.zeros(self._inputs.shape, np.float32),
-            np.zeros(self._traces.shape, np.float32),
-            self._sizes,
-        )
-
-    def _fitted(self, window: Window) -> Window:
-        """Return a window in this learner's sizes: it may have grown since."""
-        filled, tape, inputs, traces, sizes = window
-        if np.array_equal(sizes, self._sizes) and traces.size == self._traces.size:
-            return window._replace(sizes=self._sizes)
-        fitted = self._new_window()
-        before = self.swap(fitted)
-        try:
-            self.put_back(Carry(tape[: filled + 1], inputs[:filled, 0], traces, sizes))
-        finally:
-            self.swap(before)
-        return fitted._replace(filled=filled)
+    @property
+    def stream(self) -> tuple[Array, Array, Array, Array]:
+        """What the stream has here, by reference: clock, tape, inputs and traces."""
+        return self._clock, self._tape, self._inputs, self._traces
 
     def grow_inputs(self, new_names: Iterable[str]) -> None:
         """Add inputs. Predictions stay as they are until a new input differs from zero."""

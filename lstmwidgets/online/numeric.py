@@ -12,7 +12,7 @@ from .estimator import Features, LSTMEstimator
 from .experts import Experts
 from .features import NUMBER, is_missing, number_in
 from .learner import OnlineLearner
-from .streams import OpenStream, stream_from_bytes, stream_to_bytes
+from .streams import StreamSlots
 from .target import Recent, TargetScaler
 
 LOSSES = ("absolute", "huber", "squared", "quantile")
@@ -89,28 +89,28 @@ class NumericEstimator(LSTMEstimator):
         """Whether a target has been learned: before, a prediction stands for nothing."""
         return self._target.has_learned
 
-    def stream_to_bytes(self, stream: OpenStream) -> bytes:
-        """Return a stream that `swap_stream` has taken out, in bytes, to be kept somewhere."""
-        return stream_to_bytes(stream, self._blocks)
+    def stream_to_bytes(self) -> bytes:
+        """Return what the stream has left behind, for `put_stream`; empty before the first event.
 
-    def stream_from_bytes(self, data: bytes) -> OpenStream:
-        """Return the stream that `stream_to_bytes` wrote, to go on bit for bit.
+        For keeping it somewhere; `get_state` returns the same as arrays.
+        """
+        streams = StreamSlots(self, 1)
+        streams.adopt(0)
+        return streams.state(0)
+
+    def put_stream(self, data: bytes) -> None:
+        """Go on from what `stream_to_bytes` returned, bit for bit.
 
         Raises
         ------
         ValueError
-            If the data is no stream of such a model.
+            If that is no stream of such a model, or the model has not seen an event yet.
         """
-        length = 1 if self.gradient == "eligibility" else self.window
-        window, recent, targets = stream_from_bytes(data, length, self._blocks)
-        return OpenStream(window, (Recent(*recent), targets))
+        streams = StreamSlots(self, 1)
+        streams.put_state(0, data)
+        streams.enter(0)
 
-    @property
-    def _blocks(self) -> int:
-        """How many blocks of a memory a step reads: h and c, or the gates as well."""
-        return 6 if self.cell == "full_gate_recurrence" else 2
-
-    def learn_late(self, x: Features, y: float, stream: OpenStream | None) -> None:
+    def learn_late(self, x: Features, y: float, stream: bytes) -> None:
         """Learn a target that comes after later events, from the state that its own started with.
 
         The event itself has been seen before, by `step_one`, and the state has gone on; it stays as
@@ -122,19 +122,19 @@ class NumericEstimator(LSTMEstimator):
             The event's features.
         y : float
             Its target.
-        stream : OpenStream or None
-            The stream as it was before the event, such as `stream_from_bytes` makes of what
-            `stream_to_bytes` wrote then; it is used up. None if the event was the first.
+        stream : bytes
+            What `stream_to_bytes` returned before the event.
         """
         if self._learner is None:
             raise ValueError("the model has not seen an event yet; step_one comes first")
-        now = self.swap_stream(stream)
+        now = self.stream_to_bytes()
+        self.put_stream(stream)
         try:
             self._read(self._encoder.encode(x))
             target = target_in(y)
             base = self._learn_read(target)
         finally:
-            self.swap_stream(now)
+            self.put_stream(now)
         if target is not None:
             self._remember(target, base)
 

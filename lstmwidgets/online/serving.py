@@ -183,9 +183,13 @@ class FrozenRegressor:
 
         The memory as little-endian float32, what is remembered of the targets as float64.
         """
-        at = self._place(slot)
-        memory, past = self._memory[at].astype("<f4"), self._past[at].astype("<f8")
-        return bytes(memory.tobytes() + past.tobytes())
+        return self.states([self._place(slot)]).tobytes()
+
+    def states(self, slots: ArrayLike) -> NDArray[np.uint8]:
+        """Return the bytes of `state` for each of N slots, (N, bytes)."""
+        which = check_slots(slots, self.streams)
+        memory = self._memory[which].reshape(len(which), -1).astype("<f4")
+        return np.hstack([memory.view(np.uint8), self._past[which].astype("<f8").view(np.uint8)])
 
     def put_state(self, slot: int, state: bytes) -> None:
         """Let the stream in a slot go on from what `state` returned.

@@ -8,10 +8,9 @@ from pathlib import Path
 from typing import Any, Self
 
 from ..errors import StreamError
-from ..events import Event
 from .base import Columns
 from .cells import CELLS
-from .line_source import LineSource
+from .line_source import LineSource, Record, Refused
 from .schema import RecordError
 
 
@@ -59,7 +58,7 @@ class CsvFile(LineSource):
                 self.close()
                 raise
 
-    def _events(self) -> Iterator[Event | None]:
+    def _records(self, number: int) -> Iterator[Record | Refused | None]:
         new = self._bytes == 0
         text = self._begun or _Text(iter(self._lines), "utf-8-sig" if new else "utf-8")
         self._begun = None
@@ -75,7 +74,7 @@ class CsvFile(LineSource):
                     row = self._checked(row, text, new=new)
                     new = False
                 record = dict(zip(header, row))  # noqa: B905  # as long as each other, or empty
-                event = event_of(self._number, record) if row else None
+                event = event_of(number, record) if row else None
             except StopIteration:
                 return
             except _WaitingError:
@@ -83,13 +82,13 @@ class CsvFile(LineSource):
                 continue
             except (RecordError, csv.Error) as error:
                 bad = error if isinstance(error, RecordError) else RecordError(str(error))
-                self._refuse(bad, b"".join(text.taken), self._line + len(text.taken))
-                event = None
-            self._line += len(text.taken)
-            self._bytes += text.done()
-            if event is not None:
-                self._number += 1
-                yield event
+                refused = Refused(bad, text.taken.copy())
+                text.done()
+                yield refused
+                continue
+            lines = len(text.taken)
+            yield event, lines, text.done()
+            number += event is not None
 
     @property
     def offset(self) -> dict[str, Any]:

@@ -9,9 +9,8 @@ from typing import Any
 
 import msgspec
 
-from ..events import Event
 from .base import Columns
-from .line_source import LineSource
+from .line_source import LineSource, Record, Refused
 from .schema import RecordError
 from .values import VALUES
 
@@ -49,7 +48,7 @@ class JsonLinesFile(LineSource):
         columns.check_target("standard input" if path == "-" else path)
         super().__init__(path, columns, VALUES, follow=follow, journal=journal)
 
-    def _events(self) -> Iterator[Event | None]:
+    def _records(self, number: int) -> Iterator[Record | Refused | None]:
         decode = msgspec.json.Decoder(dict[str, Any]).decode
         event_of = self._schema.event
         for line in self._lines:
@@ -57,16 +56,13 @@ class JsonLinesFile(LineSource):
                 yield None
                 continue
             try:
-                event = event_of(self._number, decode(line.removeprefix(codecs.BOM_UTF8)))
+                event = event_of(number, decode(line.removeprefix(codecs.BOM_UTF8)))
             except (RecordError, ValueError) as error:  # msgspec's errors are ValueErrors
-                if not line.isspace():
-                    self._refuse(_in_our_words(error), line, self._line + 1)
-                event = None
-            self._line += 1
-            self._bytes += len(line)
-            if event is not None:
-                self._number += 1
-                yield event
+                blank = line.isspace()
+                yield (None, 1, len(line)) if blank else Refused(_in_our_words(error), [line])
+                continue
+            number += 1
+            yield event, 1, len(line)
 
 
 def _in_our_words(error: RecordError | ValueError) -> RecordError:

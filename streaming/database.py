@@ -1,0 +1,115 @@
+"""A SQLite database whose commits do not hold up the events."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from .errors import StreamError
+
+Values = tuple[Any, ...]
+
+
+class Database:
+    """A SQLite database that a thread of its own commits.
+
+    SQLite works without Python's lock, but takes it anew for every statement. So what can wait for
+    a commit should be few statements with much in each: see `later`.
+
+    Parameters
+    ----------
+    path : path or str
+        As `sqlite3.connect` takes it; an empty one is a database that goes with the process.
+    options
+        Of `sqlite3.connect`.
+
+    Examples
+    --------
+    >>> database = Database("")
+    >>> _ = database.execute("CREATE TABLE seen (name TEXT)")
+    >>> database.later("INSERT INTO seen VALUES (?)", ("north",))
+    >>> database.commit()  # which goes on by itself
+    >>> database.execute("SELECT name FROM seen").fetchall()
+    [('north',)]
+    >>> database.close()
+    """
+
+    def __init__(self, path: Path | str, **options: Any) -> None:
+        self._connection = sqlite3.connect(path, check_same_thread=False, **options)
+        self._queue: list[tuple[str, Values]] = []
+        self._thread: ThreadPoolExecutor | None = None
+        self._committing: Future[None] | None = None
+
+    def execute(self, statement: str, values: Values = ()) -> sqlite3.Cursor:
+        """Execute a statement after all that wait."""
+        self._catch_up()
+        cursor: sqlite3.Cursor = self._connection.execute(statement, values)
+        return cursor
+
+    def executescript(self, statements: str) -> None:
+        """Execute statements that take no values; they are committed."""
+        self._catch_up()
+        self._connection.executescript(statements)
+
+    def later(self, statement: str, values: Values = ()) -> None:
+        """Execute a statement with the next commit, or before the next other statement."""
+        self._queue.append((statement, values))
+
+    def commit(self) -> None:
+        """Commit all of it in the background. The next call of any kind waits for the end."""
+        self.settle()
+        self._thread = self._thread or ThreadPoolExecutor(1, "commit")
+        queue, self._queue = self._queue, []
+        self._committing = self._thread.submit(self._commit, queue)
+
+    def settle(self) -> None:
+        """Wait until the last commit is on the disk; if it failed, nothing of it is, and raise."""
+        if self._committing is not None:
+            committing, self._committing = self._committing, None
+            committing.result()
+
+    def close(self) -> None:
+        """Close it, after the last commit; what was not committed is lost."""
+        try:
+            self.settle()
+        finally:
+            if self._thread is not None:
+                self._thread.shutdown()
+            self._connection.close()
+
+    def _catch_up(self) -> None:
+        self.settle()
+        queue, self._queue = self._queue, []
+        for statement, values in queue:
+            self._connection.execute(statement, values)
+
+    def _commit(self, queue: list[tuple[str, Values]]) -> None:
+        with self._connection:
+            for statement, values in queue:
+                self._connection.execute(statement, values)
+
+
+def has_table(database: Database, table: str) -> bool:
+    """Say whether there is such a table."""
+    known = "SELECT count(*) FROM sqlite_master WHERE name = ?"
+    return bool(database.execute(known, (table,)).fetchone()[0])
+
+
+@contextmanager
+def damage_told(place: Path | str) -> Iterator[None]:
+    """Turn a database's errors into what they mean."""
+    try:
+        yield
+    except sqlite3.OperationalError as error:
+        raise StreamError(f"cannot write to {place}: {error}") from error
+    except (sqlite3.DatabaseError, msgspec.MsgspecError) as error:
+        raise StreamError(
+            f"{place} is damaged ({error}); restore it from a copy, or begin anew with "
+            "another folder"
+        ) from error
