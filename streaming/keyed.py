@@ -47,20 +47,24 @@ class Hot:
         Its last target.
     changed : bool
         Whether it differs from what the store has.
+    used : bool
+        Whether it was used lately.
     """
 
-    __slots__ = ("changed", "last", "slot")
+    __slots__ = ("changed", "last", "slot", "used")
 
     def __init__(self, slot: int, last: float | None = None) -> None:
         self.slot = slot
         self.last = last
         self.changed = False
+        self.used = False
 
 
 class KeyedSlots:
-    """Gives keys slots. The streams that were used last are in memory, the others in a store.
+    """Gives keys slots. The streams that were used lately are in memory, the others in a store.
 
-    They come back bit for bit.
+    They come back bit for bit. Which ones leave is decided by the clock algorithm (Corbató 1968,
+    "A paging experiment with the Multics system"), which costs those that stay nothing.
 
     Parameters
     ----------
@@ -102,9 +106,7 @@ class KeyedSlots:
         entry = self._hot.get(key)
         if entry is None:
             entry = self._hot[key] = self._fetched(key)
-        else:
-            self._hot.move_to_end(key)
-        entry.changed = True
+        entry.changed = entry.used = True
         return entry
 
     def save(self) -> None:
@@ -139,8 +141,12 @@ class KeyedSlots:
         return Hot(slot, None if last != last else last)
 
     def _evicted(self) -> int:
-        """Bring the stream that was used least recently to the store; return its slot."""
+        """Bring a stream that was not used lately to the store; return its slot."""
         key, entry = self._hot.popitem(last=False)
+        while entry.used:  # since it was looked at here: it has a second chance
+            entry.used = False
+            self._hot[key] = entry
+            key, entry = self._hot.popitem(last=False)
         self._all_hot = False
         if entry.changed:
             self._cold.put(key, self._rows([entry]).tobytes())

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import math
-from itertools import accumulate
+import numpy as np
 
 PER_DOUBLING = 64
 """Classes of durations from one to twice as long: they are known to half a percent."""
@@ -13,6 +12,9 @@ SHORTEST = 1e-7
 
 CLASSES = 40 * PER_DOUBLING
 """Up to 30 hours."""
+
+AT_ONCE = 1000
+"""How many durations are sorted into their classes together."""
 
 
 class Latency:
@@ -28,23 +30,34 @@ class Latency:
     """
 
     def __init__(self) -> None:
-        self.count = 0
-        self._counts = [0] * CLASSES
+        self._counts = np.zeros(CLASSES, np.int64)
+        self._new: list[float] = []
 
     def add(self, seconds: float) -> None:
         """Count a duration."""
-        place = int(PER_DOUBLING * math.log2(seconds / SHORTEST)) if seconds > SHORTEST else 0
-        self._counts[min(place, CLASSES - 1)] += 1
-        self.count += 1
+        self._new.append(seconds)
+        if len(self._new) == AT_ONCE:
+            self._sort()
+
+    @property
+    def count(self) -> int:
+        """How many were counted."""
+        return int(self._counts.sum()) + len(self._new)
 
     def percentile(self, percent: float) -> float | None:
         """Return the duration, in seconds, that so many percent are no longer than; None if none.
 
         It is the middle of its class, and so known to half a percent.
         """
+        self._sort()
         if not self.count:
             return None
-        passed = accumulate(self._counts)
         wanted = max(percent / 100 * self.count, 1)
-        place = next(place for place, count in enumerate(passed) if count >= wanted)
+        place = int(np.searchsorted(self._counts.cumsum(), wanted))
         return float(SHORTEST * 2 ** ((place + 0.5) / PER_DOUBLING))
+
+    def _sort(self) -> None:
+        sizes = np.maximum(self._new, SHORTEST) / SHORTEST
+        places = (PER_DOUBLING * np.log2(sizes)).astype(np.int64)
+        np.add.at(self._counts, np.minimum(places, CLASSES - 1), 1)
+        self._new.clear()

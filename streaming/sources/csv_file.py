@@ -11,6 +11,7 @@ from ..errors import StreamError
 from .base import Columns
 from .cells import CELLS
 from .line_source import LineSource, Record, Refused
+from .number_rows import number_rows
 from .schema import RecordError
 
 
@@ -65,7 +66,8 @@ class CsvFile(LineSource):
         if not self._header:
             yield from self._read_header(text)
             new = False
-        header, width, event_of = self._header, len(self._header), self._schema.event
+        header, width, schema = self._header, len(self._header), self._schema
+        types, plain = None, None
         reader = csv.reader(text, delimiter=self._delimiter)
         while True:
             try:
@@ -73,8 +75,12 @@ class CsvFile(LineSource):
                 if len(row) != width or width == 1 or text.not_utf8 or new:
                     row = self._checked(row, text, new=new)
                     new = False
-                record = dict(zip(header, row))  # noqa: B905  # as long as each other, or empty
-                event = event_of(number, record) if row else None
+                if types is not schema.types:
+                    types = schema.types
+                    plain = number_rows(header, self._columns, types)
+                event = plain(number, row) if plain is not None and row else None
+                if event is None and row:
+                    event = schema.event(number, dict(zip(header, row, strict=True)))
             except StopIteration:
                 return
             except _WaitingError:

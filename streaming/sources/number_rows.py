@@ -1,0 +1,69 @@
+"""Rows of a table in which all that is read is a number, as most are: read in one go."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from operator import itemgetter
+
+from ..events import Event
+from .base import Columns
+
+Reader = Callable[[int, Sequence[str]], Event | None]
+
+
+def number_rows(
+    header: Sequence[str], columns: Columns, types: Mapping[str, str]
+) -> Reader | None:
+    """Return what makes events of rows as `Schema.event` does, several times faster.
+
+    It returns None for a row that `Schema` has to look at: with a missing value, with what is not
+    finite, or with what is no number.
+
+    Parameters
+    ----------
+    header : sequence of str
+        Name of each cell.
+    columns : Columns
+        Which columns are what.
+    types : mapping
+        Kind of each column, as `Schema.types` has it.
+
+    Returns
+    -------
+    callable or None
+        None if the columns are others: events have ids or times, or something else is read.
+
+    Examples
+    --------
+    >>> columns = Columns(target="y", key="site")
+    >>> kinds = {"site": "verbatim", "a": "number", "b": "number", "y": "number"}
+    >>> read = number_rows(["site", "a", "b", "y"], columns, kinds)
+    >>> event = read(7, ["north", "1.5", "-2", "3e2"])
+    >>> event.id, event.key, event.x, event.y
+    (7, 'north', {'a': 1.5, 'b': -2.0}, 300.0)
+    >>> read(8, ["north", "1.5", "", "3e2"]) is None
+    True
+    """
+    features = [name for name in header if columns.is_feature(name)]
+    used = [columns.target, *features]
+    kinds = [types.get(name, "") for name in header]
+    if not features or columns.id is not None or columns.time is not None:
+        return None
+    if any(types.get(name or "") != "number" for name in used) or {"", "datetime"} & {*kinds}:
+        return None
+    pick = itemgetter(*(header.index(name) for name in used if name is not None))
+    place = None if columns.key is None else header.index(columns.key)
+
+    def read(number: int, row: Sequence[str]) -> Event | None:
+        cells = pick(row)
+        try:
+            y, *values = map(float, cells)
+        except ValueError:
+            return None
+        total = sum(values, y)
+        if total - total != 0 or "_" in "".join(cells):  # Python's own digit separator
+            return None
+        key = None if place is None else row[place].strip()
+        return None if key == "" else Event(number, dict(zip(features, values)), y, None, key)  # noqa: B905
+
+    return read
