@@ -121,7 +121,8 @@ class Paced(Source):
             due = begin + n / self._rate
             while (left := due - time.perf_counter()) > 0:
                 if left > 1e-3:
-                    time.sleep(left - 1e-3)
+                    yield None
+                    time.sleep(1e-3)
             self._due = due
             yield event
 

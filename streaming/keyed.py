@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import struct
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Protocol
 
 import numpy as np
@@ -15,6 +15,7 @@ from lstmwidgets.online.streams import StreamSlots
 
 from .cold import ColdStore
 from .errors import StreamError
+from .events import Event
 
 HOT = 10_000
 """Streams in memory at most, by default; one of 32 units and a window of 16 takes 6 kB."""
@@ -47,24 +48,20 @@ class Hot:
         Its last target.
     changed : bool
         Whether it differs from what the store has.
-    used : bool
-        Whether it was used lately.
     """
 
-    __slots__ = ("changed", "last", "slot", "used")
+    __slots__ = ("changed", "last", "slot")
 
     def __init__(self, slot: int, last: float | None = None) -> None:
         self.slot = slot
         self.last = last
         self.changed = False
-        self.used = False
 
 
 class KeyedSlots:
-    """Gives keys slots. The streams that were used lately are in memory, the others in a store.
+    """Gives keys slots. The streams that were used last are in memory, the others in a store.
 
-    They come back bit for bit. Which ones leave is decided by the clock algorithm (Corbató 1968,
-    "A paging experiment with the Multics system"), which costs those that stay nothing.
+    They come back bit for bit.
 
     Parameters
     ----------
@@ -101,12 +98,14 @@ class KeyedSlots:
         """How many of them are in memory."""
         return len(self._hot)
 
-    def enter(self, key: str) -> Hot:
+    def bring(self, key: str) -> Hot:
         """Bring a key's stream into memory, and return what is known of it."""
         entry = self._hot.get(key)
         if entry is None:
             entry = self._hot[key] = self._fetched(key)
-        entry.changed = entry.used = True
+        else:
+            self._hot.move_to_end(key)
+        entry.changed = True
         return entry
 
     def save(self) -> None:
@@ -141,12 +140,8 @@ class KeyedSlots:
         return Hot(slot, None if last != last else last)
 
     def _evicted(self) -> int:
-        """Bring a stream that was not used lately to the store; return its slot."""
+        """Bring the stream that was used least recently to the store; return its slot."""
         key, entry = self._hot.popitem(last=False)
-        while entry.used:  # since it was looked at here: it has a second chance
-            entry.used = False
-            self._hot[key] = entry
-            key, entry = self._hot.popitem(last=False)
         self._all_hot = False
         if entry.changed:
             self._cold.put(key, self._rows([entry]).tobytes())
@@ -206,9 +201,33 @@ class KeyedStreams(KeyedSlots):
 
     def enter(self, key: str) -> Hot:
         """Let the model go on with a key's stream, and return what else is known of it."""
-        entry = super().enter(key)
+        entry = self.bring(key)
         self._streams.enter(entry.slot)
         return entry
+
+    def learn_many(self, events: Sequence[Event]) -> Iterator[float]:
+        """Predict events and learn them, one after the other; see `StreamSlots.learn_many`.
+
+        The keys of what was yielded last are in memory.
+        """
+        for part in portions(events, self._room):
+            slots = [self.bring(_key(event)).slot for event in part]
+            xs, ys = [event.x for event in part], [event.y for event in part]
+            yield from self._streams.learn_many(slots, xs, ys)
+
+
+def portions(events: Sequence[Event], room: int) -> Iterator[Sequence[Event]]:
+    """Yield events in portions whose keys are in memory together."""
+    many = len({event.key for event in events}) > room
+    step = room if many else max(len(events), 1)
+    for begin in range(0, len(events), step):
+        yield events[begin : begin + step]
+
+
+def _key(event: Event) -> str:
+    if event.key is None:
+        raise StreamError("an event has no key; every one needs it where there are keys")
+    return event.key
 
 
 def check_room(hot: int) -> None:

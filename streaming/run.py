@@ -25,6 +25,7 @@ from .progress import Pace, shown
 from .record import RunRecord
 from .results import counted, show_results, summary
 from .runner import StreamRunner
+from .serving import BATCH as AT_ONCE
 from .serving import Serving
 from .sinks import Sink, open_sink
 from .sources import Source, open_source
@@ -32,6 +33,9 @@ from .waiting import WaitingEvents
 
 if TYPE_CHECKING:
     from .live import Live
+
+BATCH = 64
+"""How many events are learned in one call at most: a millisecond or two."""
 
 
 class Run:
@@ -90,8 +94,12 @@ class Run:
                 self.source.resume(before.offset)
                 self.notes.print(f"going on after {counted(runner.events, 'event')}")
             record, live = self._recorded(runner, opened)
-            wanted = live is not None or {"report", "recording"} & finals.keys()
-            self._play(runner, record if wanted else None, pace)
+            if live is None and not {"report", "recording"} & finals.keys():
+                if self.source.tells_waiting:
+                    runner.batch = BATCH  # nobody looks at the model between two events
+                self._play(runner, None, pace)
+            else:
+                self._play(runner, record, pace)
             self._save(runner)
             self._settle()
             if live is not None:
@@ -234,7 +242,9 @@ class Run:
                 store, job.wait_events, job.wait_seconds, keyed=job.columns.key is not None
             )
         if not job.learn:
-            serving = Serving(model, cold, job.hot_keys if job.columns.key else 1)
+            room = job.hot_keys if job.columns.key else 1
+            batch = AT_ONCE if self.source.tells_waiting else 1
+            serving = Serving(model, cold, room, batch)
         elif job.columns.key is not None:
             keys = KeyedStreams(model, cold, job.hot_keys)
         return StreamRunner(

@@ -9,7 +9,9 @@ from typing import Any, Protocol
 import msgspec
 from msgspec import UNSET
 
+from lstmwidgets.online import LSTMRegressor
 from lstmwidgets.online.numeric import NumericEstimator
+from lstmwidgets.online.streams import StreamSlots
 
 from .baselines import Baseline, Comparison, LastValue, SameTimeYesterday
 from .errors import StreamError
@@ -52,6 +54,10 @@ class StreamRunner:
         Where targets go that come late.
     serving : Serving, optional
         Predicts, and nothing is learned; then events are predicted many at a time.
+    batch : int
+        How many events an `LSTMRegressor` learns in one call at most, as far as they are at hand
+        and no target is waited for. The numbers do not depend on it, but the model is ahead of the
+        outcomes that `run` yields.
 
     Attributes
     ----------
@@ -85,6 +91,7 @@ class StreamRunner:
         waiting: WaitingEvents | None = None,
         late_sink: Sink | None = None,
         serving: Serving | None = None,
+        batch: int = 1,
     ) -> None:
         self.model = model
         self.source = source
@@ -93,6 +100,7 @@ class StreamRunner:
         self.waiting = waiting
         self.late_sink = late_sink
         self.serving = serving
+        self.batch = batch
         self.events = 0
         self.latency = Latency()
         self.at_rest = True
@@ -111,7 +119,13 @@ class StreamRunner:
         """
         if self.serving is not None:
             yield from self._serve(self.serving)
-            return
+        elif self.batch > 1 and self.waiting is None and isinstance(self.model, LSTMRegressor):
+            yield from self._learn_batches(self.model)
+        else:
+            yield from self._learn_each()
+
+    def _learn_each(self) -> Iterator[Outcome | None]:
+        """Predict, emit and learn, one event after the other."""
         for event in self.source:
             if event is None:
                 yield None
@@ -128,6 +142,32 @@ class StreamRunner:
                 self._remember(self.waiting, outcome)
             self._learn(event, entry)
             yield outcome
+
+    def _learn_batches(self, model: LSTMRegressor) -> Iterator[Outcome | None]:
+        """Do the same with many events in one call."""
+        alone = StreamSlots(model, 1)
+        alone.adopt(0)
+        for batch in batches(self.source, self.batch):
+            if not batch:
+                yield None
+                continue
+            self.at_rest = False
+            events = [_usable(event) for event, _ in batch]
+            if self.keys is not None:
+                predictions = self.keys.learn_many(events)
+            else:
+                xs, ys = [event.x for event in events], [event.y for event in events]
+                predictions = alone.learn_many([0] * len(events), xs, ys)
+            left = len(batch)
+            for event, (_, came), prediction in zip(events, batch, predictions, strict=True):
+                entry = None if self.keys is None else self._note(self.keys.bring(event.key or ""))
+                outcome = self._emit(event, prediction if self._knows else None, came)
+                if event.y is not None:
+                    self._knows = True
+                    self._show(event, event.y, entry)
+                left -= 1
+                self.at_rest = not left
+                yield outcome
 
     def _serve(self, serving: Serving) -> Iterator[Outcome | None]:
         """Predict in batches; what is predicted does not depend on where they are cut."""
@@ -190,6 +230,10 @@ class StreamRunner:
             raise StreamError("an event has no key; every one needs it where there are keys")
         else:
             entry = self.keys.enter(key)
+        return self._note(entry)
+
+    def _note(self, entry: Hot) -> Hot:
+        """Let the baselines know a key's last target."""
         self._last.state = entry.last
         return entry
 

@@ -11,7 +11,7 @@ from lstmwidgets.online import FrozenRegressor, LSTMRegressor
 from .cold import ColdStore
 from .errors import StreamError
 from .events import Event
-from .keyed import HOT, Hot, KeyedSlots, check_room
+from .keyed import HOT, Hot, KeyedSlots, check_room, portions
 
 BATCH = 1000
 """Events that are predicted together at most."""
@@ -67,11 +67,8 @@ class Serving:
         """Return a prediction for each event, and let it pass, target included."""
         if self._frozen is None:
             return [self._model.predict_one(event.x) for event in events]
-        many = len({event.key for event in events}) > self._room
-        step = self._room if many else self.batch  # the keys of a step are in memory together
         predictions: list[float] = []
-        for begin in range(0, len(events), step):
-            part = events[begin : begin + step]
+        for part in portions(events, self._room):
             slots = [self.enter(event.key).slot for event in part]
             xs, ys = [event.x for event in part], [event.y for event in part]
             predictions += self._frozen.predict_many(slots, xs, ys).tolist()
@@ -85,7 +82,7 @@ class Serving:
 
     def enter(self, key: str | None) -> Hot:
         """Bring a key's stream into memory, and return what is known of it."""
-        return self._keys.enter(ALONE if key is None else key)
+        return self._keys.bring(ALONE if key is None else key)
 
     def save(self) -> None:
         """Bring all that has changed to the store: the next checkpoint then holds it."""

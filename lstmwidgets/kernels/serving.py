@@ -101,12 +101,12 @@ def serve(
             base = expect(features, season, lags, scalars, linear, mixture, expert_scratch)
         elif recent.shape[0] > 0:
             base = recent[LAST]
-        _tell(recent, base, units, inputs)
+        tell(recent, base, units, inputs)
         _copy(own, work, own.shape[1])
         advance(sizes[KIND], rows, vectors, inputs, work, scratch)
         read_out(head, bias, work, inputs, offset, output)
         _copy(work, own, own.shape[1])
-        prediction = _unscaled(output[0], base, units)
+        prediction = unscaled(output[0], base, units)
         predictions[n] = mix(prediction, base, lags, scalars, mixture) if mixed else prediction
         if recent.shape[0] > 0 and abs(targets[n]) <= LARGEST:
             remember(recent, targets[n], base)
@@ -123,7 +123,7 @@ def _copy(memory: Array, to: Array, width: int) -> None:
 
 
 @compiled_strictly
-def _tell(recent: Array, base: float, units: Array, inputs: Array) -> None:
+def tell(recent: Array, base: float, units: Array, inputs: Array) -> None:
     """Write what the network reads of the past targets, if it does."""
     if recent.shape[0] == 0:
         return
@@ -132,14 +132,14 @@ def _tell(recent: Array, base: float, units: Array, inputs: Array) -> None:
         return
     last, unit, bound = recent[LAST], units[UNIT], units[BOUND]
     apart = last - units[MEAN]
-    inputs[0] = _cut(apart / units[DEVIATION], bound) if units[DEVIATION] > 0 else 0.0
-    inputs[1] = _cut(recent[CHANGE] / unit, bound)
-    inputs[2] = _cut((base - last) / unit, bound)
-    inputs[3] = _cut(recent[SURPRISE] / unit, bound)
+    inputs[0] = cut(apart / units[DEVIATION], bound) if units[DEVIATION] > 0 else 0.0
+    inputs[1] = cut(recent[CHANGE] / unit, bound)
+    inputs[2] = cut((base - last) / unit, bound)
+    inputs[3] = cut(recent[SURPRISE] / unit, bound)
 
 
 @compiled_strictly
-def _unscaled(output: Any, base: float, units: Array) -> float:
+def unscaled(output: Any, base: float, units: Array) -> float:
     """Return the prediction that a network output stands for."""
     prediction: float = base + np.float64(output) * units[UNIT]
     return prediction
@@ -158,7 +158,8 @@ def remember(recent: Array, y: float, base: float) -> None:
 
 
 @compiled_strictly
-def _cut(value: float, bound: float) -> float:
+def cut(value: float, bound: float) -> float:
+    """Return a value that is no larger than the bound, in either direction."""
     if -bound <= value <= bound:
         return value
     return math.copysign(bound, value)

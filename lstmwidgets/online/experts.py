@@ -12,6 +12,11 @@ from ..kernels.mixture import PRIOR, WEIGHT
 
 Array = NDArray[np.float64]
 
+Advice = tuple[int, Array, Array, Array, Array]
+
+NO_EXPERTS: Advice = (0, np.zeros(6), np.zeros((0, 0, 0)), np.zeros((4, 0)), np.zeros(0))
+"""What kernels are handed without experts: no weights, and nothing else that is read."""
+
 LARGEST_LINEAR = 64
 """How many features the linear experts read: their cost grows with the square of it."""
 
@@ -159,18 +164,33 @@ class Experts:
             self._scalars[kernels.SEEN], self._lags[:] = state[0], state[1:]
 
     @property
-    def recent(self) -> tuple[Array, Array]:
-        """The recent past by reference: lags, and scalars of which one counts them."""
-        return self._lags, self._scalars
+    def lags(self) -> Array:
+        """The targets that are looked back on, by reference: a ring."""
+        return self._lags
+
+    @property
+    def seen(self) -> float:
+        """How many targets have come in this stream."""
+        return float(self._scalars[kernels.SEEN])
+
+    def recall(self, seen: float, lags: Array) -> None:
+        """Put back a recent past."""
+        self._scalars[kernels.SEEN], self._lags[:] = seen, lags
+
+    @property
+    def arrays(self) -> Advice:
+        """What kernels take beside the lags, by reference: season, scalars and so on."""
+        season, _, *arrays = self._bundle
+        return (season, *arrays)  # type: ignore[return-value]
 
     @property
     def memory(self) -> int:
         """How many targets are looked back on."""
         return len(self._lags)
 
-    def packed(self) -> tuple[int, Array, Array, Array, Array]:
+    def packed(self) -> Advice:
         """Return copies of what kernels take beside the lags: season, scalars and so on."""
-        season, _, *arrays = self._bundle
+        season, *arrays = self.arrays
         scalars, linear, mixture, scratch = (array.copy() for array in arrays)
         return season, scalars, linear, mixture, scratch
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Hashable, Mapping, Sequence
 from datetime import date, datetime
 from decimal import Decimal
 from functools import cache
-from itertools import chain
+from itertools import chain, takewhile
 from numbers import Real
 from operator import itemgetter
 from typing import Any
@@ -122,6 +122,33 @@ class FeatureEncoder:
         for row, x in zip(encoded, xs, strict=True):
             row[:] = self.encode(x)
         return encoded
+
+    def learn_known(self, xs: Sequence[Mapping[Hashable, Any]]) -> NDArray[np.float64]:
+        """Do what `learn` does with the events before the first that has something new.
+
+        Returns
+        -------
+        ndarray
+            The numbers of these events, (n, columns).
+        """
+        plain = self._encode_plain_rows(xs)
+        if plain is not None:
+            self.imputed += unusable(plain.ravel())
+            return plain
+        rows = [self.learn(x) for x in takewhile(self._knows, xs)]
+        return np.array(rows).reshape(len(rows), len(self.columns))
+
+    def _knows(self, x: Any) -> bool:
+        """Say whether all of an event has its columns already."""
+        if not isinstance(x, Mapping):
+            return False
+        if self._encode_plain(x) is not None:
+            return True
+        kinds = ((key, value, _kind(value)) for key, value in x.items())
+        return all(
+            kind is None or _signature(key, kind, value) in self._places
+            for key, value, kind in kinds
+        )
 
     def _register(self, key: Hashable, value: Any) -> None:
         """Give a feature's value its columns, and remember where they are."""

@@ -358,6 +358,37 @@ class OnlineLearner:
         return self._sizes
 
     @property
+    def is_compiled(self) -> bool:
+        """Whether its optimizer is, so that all of an event's learning is."""
+        return isinstance(self._optimizer, CompiledOptimizer)
+
+    def arrays(self, lr: float, clip: float) -> tuple[Any, ...]:
+        """Return what `lstmwidgets.kernels.streams.learn_many` takes of a compiled learner."""
+        assert isinstance(self._optimizer, CompiledOptimizer)
+        rule, settings = self._optimizer
+        settings[LR] = lr
+        return (
+            *self.stream,
+            self._rule,
+            self._sizes,
+            self._parameters,
+            self._gradient,
+            self._loss,
+            self._levels,
+            rule,
+            settings,
+            clip,
+            self._moments,
+            self.offset,
+            self.output,
+            self._memory,
+            self._dz,
+            self._back,
+            self.input_errors,
+            self._scratch,
+        )
+
+    @property
     def stream(self) -> tuple[Array, Array, Array, Array]:
         """What the stream has here, by reference: clock, tape, inputs and traces."""
         return self._clock, self._tape, self._inputs, self._traces

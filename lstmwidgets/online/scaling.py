@@ -40,6 +40,11 @@ class OnlineScaler:
         """Take in one event's numbers, (columns,); NaN is skipped."""
         take_in(values, self._statistics)
 
+    @property
+    def arrays(self) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+        """What kernels take, by reference: statistics and places."""
+        return self._statistics, self._places
+
     def packed(self) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
         """Return copies of what `kernels.scaling.standardise` takes: statistics and places."""
         return self._statistics.copy(), self._places.copy()

@@ -13,6 +13,7 @@ from ..checks import check_size, check_slots
 from ..kernels import serving as kernels
 from ..kernels.step import FULL_GATE_RECURRENCE
 from .estimator import Features
+from .experts import NO_EXPERTS, Advice
 from .features import PLAIN
 from .numeric import target_in
 from .regressor import LSTMRegressor
@@ -21,11 +22,6 @@ Array = NDArray[Any]
 
 SIMPLE = PLAIN | {type(None)}
 """Types of targets that NumPy turns into floats as they are, None into NaN."""
-
-Advice = tuple[int, Array, Array, Array, Array]
-
-NO_EXPERTS: Advice = (0, np.zeros(0), np.zeros((0, 0, 0)), np.zeros((4, 0)), np.zeros(0))
-"""What the kernel is handed without experts; the arrays are empty."""
 
 
 class FrozenRegressor:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from itertools import takewhile
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -10,7 +11,14 @@ from numpy.typing import NDArray
 
 from ..kernels import parameters as layout
 from ..kernels import streams as kernels
+from ..kernels.learn import FILLED
+from ..kernels.scaling import LARGEST
+from ..kernels.serving import LAGS
 from ..kernels.step import FULL_GATE_RECURRENCE
+from .estimator import Features
+from .experts import NO_EXPERTS
+from .features import PLAIN
+from .learner import OnlineLearner
 from .target import Recent
 from .weights import transplant
 
@@ -20,6 +28,11 @@ if TYPE_CHECKING:
 Array = NDArray[Any]
 
 SIZES = len((layout.KIND, layout.INPUTS, layout.HIDDEN, layout.LAYERS, layout.OUTPUTS, layout.READ))
+
+NOWHERE = -1
+"""Stands for the slot of the model's own stream, before any was entered."""
+
+NOTHING = np.zeros((0, 0))
 
 FIXED = [layout.KIND, layout.HIDDEN, layout.LAYERS, layout.OUTPUTS]
 """Sizes that a learner has for good; the others grow with new features."""
@@ -34,7 +47,7 @@ class StreamSlots:
     Parameters
     ----------
     model : NumericEstimator
-        Such as `lstmwidgets.online.LSTMRegressor`.
+        Such as `lstmwidgets.online.LSTMRegressor`; `learn_many` takes no other.
     slots : int
         How many there are, S. Each is a stream at its beginning, as after `reset_state`. Memory is
         taken as slots are used.
@@ -54,32 +67,66 @@ class StreamSlots:
     """
 
     def __init__(self, model: NumericEstimator, slots: int) -> None:
-        self._model = model
+        self._model: Any = model
         self._slots = slots
-        self._inside = -1
+        self._inside = NOWHERE
         self._used = 0
         self._sizes: Array | None = None
         self._numbers = np.zeros((0, 0), np.float32)
-        self._past = np.zeros((0, 0))
 
     def enter(self, slot: int) -> None:
         """Let the model go on with the stream in a slot."""
         if slot != self._inside:
-            self._exchange(self._inside, slot)
-            self._used = max(self._used, slot + 1)
-            self._inside = slot
+            self._take_out()
+            self._note(slot)
+            self._put_in()
 
     def adopt(self, slot: int) -> None:
         """Let a slot have the stream that is in the model."""
-        self._exchange(self._inside, -1)
-        self._used = max(self._used, slot + 1)
-        self._inside = slot
+        self._take_out()
+        self._note(slot)
+
+    def learn_many(
+        self, slots: Sequence[int], xs: Sequence[Features], ys: Sequence[float | None]
+    ) -> Iterator[float]:
+        """Predict events and learn them, one after the other, each on the stream of its slot.
+
+        Every event goes through the model's `predict_one` and then through its `learn_one` or,
+        without a target, its `step_one`; most go through all of it in one compiled call for many.
+        The numbers do not depend on which events are handed over together.
+
+        Parameters
+        ----------
+        slots : sequence of int
+            Which stream each event belongs to, N of them.
+        xs : sequence of dict
+            Features of each event.
+        ys : sequence of float
+            Targets, None where there is none.
+
+        Yields
+        ------
+        float
+            The prediction of each event. What comes before an event that cannot be learned, such
+            as one with a text as target, is yielded before the error is raised.
+        """
+        at = 0
+        while at < len(xs):
+            end = at + sum(1 for _ in takewhile(_is_usual, ys[at:]))
+            values = self._known(xs[at:end]) if self._is_ready() else NOTHING
+            end = at + len(values)
+            if end == at:  # something new, for which the model may have to grow, or unusable
+                yield self._learn_one(slots[at], xs[at], ys[at])
+                at += 1
+            else:
+                yield from self._learn_known(slots[at:end], values, ys[at:end])
+                at = end
 
     def state(self, slot: int) -> bytes:
         """Return what a stream has left behind, for `put_state`; empty before the first event.
 
-        The learner's sizes, what is remembered of the targets and the numbers of its window, in the
-        machine's order.
+        The learner's sizes and the events in its window, what is remembered of the targets and the
+        numbers of its window, in the machine's order.
         """
         return self.states([slot]).tobytes()
 
@@ -87,9 +134,11 @@ class StreamSlots:
         """Return the bytes of `state` for N slots, (N, bytes)."""
         if not self._is_ready():
             return np.zeros((len(slots), 0), np.uint8)
-        assert self._sizes is not None
-        self._exchange(self._inside, -1)
-        parts = (np.tile(self._sizes, (len(slots), 1)), self._past[slots], self._numbers[slots])
+        self._take_out()
+        heads = np.empty((len(slots), SIZES + 1), np.int64)
+        heads[:, :SIZES] = self._learner.sizes
+        heads[:, SIZES] = self._filled[slots]
+        parts = (heads, self._past[slots], self._numbers[slots])
         return np.hstack([part.view(np.uint8) for part in parts])
 
     def put_state(self, slot: int, state: bytes) -> None:
@@ -105,29 +154,110 @@ class StreamSlots:
             return
         if not self._is_ready():
             raise ValueError("the model has not seen an event yet; it has no room for a stream")
-        sizes, past, numbers = self._read(state)
-        self._past[slot] = past
+        sizes, self._filled[slot], self._past[slot], numbers = self._read(state)
         self._numbers[slot] = self._fitted(numbers[None], sizes)[0]
 
     def reset(self, slot: int) -> None:
         """Let the stream in a slot begin anew."""
         if slot == self._inside:
-            self._inside = -1
+            self._inside = NOWHERE
         if self._is_ready():
-            self._numbers[slot] = 0
-            self._past[slot] = 0
-            self._past[slot, kernels.LAST] = np.nan
+            self._numbers[slot] = self._filled[slot] = self._past[slot] = 0
         self._used = max(self._used, slot + 1)
 
-    def _exchange(self, before: int, after: int) -> None:
-        if not self._is_ready():  # nothing has come: all streams are at their beginning
-            return
-        target = self._target
-        last, change, surprise = target.recent
-        last, change, surprise = kernels.exchange(
-            before, after, np.nan if last is None else last, change, surprise, *self._bundle
+    def _learn_one(self, slot: int, x: Features, y: float | None) -> float:
+        """Do with one event what `learn_many` does, in the model's own methods."""
+        self.enter(slot)
+        prediction: float = self._model.predict_one(x)
+        if y is None:
+            self._model.step_one(x)
+        else:
+            self._model.learn_one(x, y)
+        return prediction
+
+    def _known(self, xs: Sequence[Features]) -> Array:
+        """Return the rows of events up to the first one that the kernel cannot deal with."""
+        parts = vars(self._model)
+        if not parts["_learner"].is_compiled:
+            return NOTHING
+        rows: Array = parts["_encoder"].learn_known(xs)
+        return rows if rows.shape[1] == parts["_scaler"].columns else NOTHING
+
+    def _learn_known(
+        self, slots: Sequence[int], values: Array, ys: Sequence[float | None]
+    ) -> list[float]:
+        if self._inside == NOWHERE:
+            self.enter(slots[0])
+        self._take_out()
+        parts = vars(self._model)
+        scaler, target, experts = parts["_scaler"], parts["_target"], parts["_experts"]
+        learned = target.learned()
+        advice = NO_EXPERTS if experts is None else experts.arrays
+        predictions = np.empty(len(values))
+        kernels.learn_many(  # type: ignore[call-arg]  # which takes the stars for one each
+            np.array(slots, np.int64),
+            values,
+            np.array(ys, np.float64),
+            self._inside,
+            *self._rows,
+            *self._learner.arrays(self._model.lr, self._model.clip),
+            *scaler.arrays,
+            parts["_features"],
+            parts["_inputs"],
+            target.scale,
+            learned,
+            target.packed(),
+            parts["_goal"],
+            *advice,
+            predictions,
         )
-        target.recent = Recent(None if last != last else last, change, surprise)
+        target.put_learned(learned)
+        for slot in slots:
+            self._used = max(self._used, slot + 1)
+        self._inside = slots[-1]
+        self._recall()
+        result: list[float] = predictions.tolist()
+        return result
+
+    def _note(self, slot: int) -> None:
+        self._inside = slot
+        self._used = max(self._used, slot + 1)
+
+    def _take_out(self) -> None:
+        """Copy the stream that is in the model into its slot."""
+        slot = self._inside
+        if slot == NOWHERE or not self._is_ready():  # nothing has come: all are at their beginning
+            return
+        clock, *arrays = self._learner.stream
+        kernels.take_out(self._numbers[slot], self._block, clock, *arrays)
+        self._filled[slot] = clock[FILLED]
+        if self._past.shape[1]:
+            parts = vars(self._model)
+            last, change, surprise = parts["_target"].recent
+            experts = parts["_experts"]
+            seen = float(last is not None) if experts is None else experts.seen
+            self._past[slot, :LAGS] = seen, 0.0 if last is None else last, change, surprise
+            if experts is not None:
+                self._past[slot, LAGS:] = experts.lags
+
+    def _put_in(self) -> None:
+        """Copy the stream in the slot that the model is in now into the model."""
+        if not self._is_ready():
+            return
+        slot = self._inside
+        clock, *arrays = self._learner.stream
+        kernels.put_in(self._numbers[slot], self._filled[slot], self._block, clock, *arrays)
+        self._recall()
+
+    def _recall(self) -> None:
+        """Let the model know what is remembered of the targets of the stream that is in it."""
+        parts = vars(self._model)
+        if not self._past.shape[1]:
+            return
+        seen, last, change, surprise = self._past[self._inside, :LAGS].tolist()
+        parts["_target"].recent = Recent(last if seen else None, change, surprise)
+        if parts["_experts"] is not None:
+            parts["_experts"].recall(seen, self._past[self._inside, LAGS:])
 
     def _is_ready(self) -> bool:
         """Say whether the model has room for streams, and make as much here."""
@@ -138,26 +268,24 @@ class StreamSlots:
             self._make_room(learner)
         return True
 
-    def _make_room(self, learner: Any) -> None:
+    def _make_room(self, learner: OnlineLearner) -> None:
         """Take on the sizes of the learner, which may have grown."""
-        parts = vars(self._model)
-        self._target = parts["_target"]
-        experts = parts["_experts"]
-        lags, scalars = (np.zeros(0), np.zeros(1)) if experts is None else experts.recent
-        clock, tape, inputs, traces = learner.stream
         kind, _, hidden, *_ = learner.sizes.tolist()
-        block = (6 if kind == FULL_GATE_RECURRENCE else 2) * hidden
-        self._block, self._steps = block, len(inputs)
-        numbers, sizes, used = self._numbers, self._sizes, self._used
-        self._sizes = learner.sizes
-        self._numbers = np.zeros((self._slots, self._widths(learner.sizes)[2]), np.float32)
-        if sizes is None:
-            self._past = np.zeros((self._slots, kernels.LAGS + len(lags)))
-            self._past[:, kernels.LAST] = np.nan
+        _, _, inputs, _ = learner.stream
+        self._block = (6 if kind == FULL_GATE_RECURRENCE else 2) * hidden
+        self._steps = len(inputs)
+        before, self._learner, self._sizes = self._sizes, learner, learner.sizes
+        rows: Array = np.zeros((self._slots, self._widths(learner.sizes)[2]), np.float32)
+        if before is None:
+            experts = vars(self._model)["_experts"]
+            recent = LAGS if self._model.target_lag else 0
+            lags = 0 if experts is None else experts.memory
+            self._past = np.zeros((self._slots, recent + lags))
+            self._filled = np.zeros(self._slots, np.int64)
         else:
-            self._numbers[:used] = self._fitted(numbers[:used], sizes)
-        arrays = (self._numbers, self._past, clock, tape, inputs, traces, lags, scalars)
-        self._bundle = (block, *arrays)
+            rows[: self._used] = self._fitted(self._numbers[: self._used], before)
+        self._numbers = rows
+        self._rows = (self._block, self._numbers, self._filled, self._past)
 
     def _widths(self, sizes: Array) -> tuple[int, int, int]:
         """Return how many numbers there are up to the inputs, the traces, and the end."""
@@ -185,19 +313,25 @@ class StreamSlots:
                 transplant(sizes, before[window:], self._sizes, row[second:])
         return rows
 
-    def _read(self, state: bytes) -> tuple[Array, Array, Array]:
-        """Return sizes, past and numbers, if they are those of such a model."""
+    def _read(self, state: bytes) -> tuple[Array, int, Array, Array]:
+        """Return sizes, events in the window, past and numbers, if they are such a model's."""
         assert self._sizes is not None
-        header, middle = SIZES * 8, SIZES * 8 + self._past[0].nbytes
+        header, middle = (SIZES + 1) * 8, (SIZES + 1) * 8 + self._past[0].nbytes
         if len(state) < middle:
             raise ValueError("these are not the numbers of a stream: they end too early")
-        sizes = np.frombuffer(state[:header], np.int64)
-        past = np.frombuffer(state[header:middle])
-        more = self._sizes - sizes
+        *sizes, filled = np.frombuffer(state[:header], np.int64)
+        before = np.array(sizes)
+        more = self._sizes - before
         if more[FIXED].any() or (more < 0).any():
             raise ValueError("these are the numbers of a stream of a model of another kind or size")
-        if len(state) != middle + 4 * self._widths(sizes)[2]:
+        if len(state) != middle + 4 * self._widths(before)[2]:
             raise ValueError("these are not the numbers of a stream: there are too few or too many")
-        if past[kernels.EVENTS] not in range(self._steps + 1):
-            raise ValueError(f"there are {past[kernels.EVENTS]} events in a window")
-        return sizes, past, np.frombuffer(state[middle:], np.float32)
+        if not 0 <= filled <= self._steps:
+            raise ValueError(f"there are {filled} events in a window of {self._steps}")
+        past = np.frombuffer(state[header:middle])
+        return before, int(filled), past, np.frombuffer(state[middle:], np.float32)
+
+
+def _is_usual(y: Any) -> bool:
+    """Say whether a target is a number that can be learned, or none."""
+    return y is None or (type(y) in PLAIN and abs(y) <= LARGEST)

@@ -9,12 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..kernels.scaling import BOUND, LIMIT, MEMORY
-
-RATE = 0.005
-"""The typical residual follows at least this fast: it looks back on some 200 events."""
-
-WILD = 10.0
-"""A residual enters the typical one as if it were at most so many times as large."""
+from ..kernels.streams import RATE, WILD
 
 
 class Recent(NamedTuple):
@@ -122,6 +117,16 @@ class TargetScaler:
         deviation = math.sqrt(self._squares / max(self._count, 1))
         return np.array([known, self._mean, deviation, self.unit, BOUND, self._mean])
 
+    def learned(self) -> NDArray[np.float64]:
+        """Return what was learned, as `kernels.streams` takes it, (5,)."""
+        counts = (self._count, self._mean, self._squares, self._residuals, self._typical)
+        return np.array(counts, np.float64)
+
+    def put_learned(self, learned: NDArray[np.float64]) -> None:
+        """Go on from what `learned` returned."""
+        count, self._mean, self._squares, residuals, self._typical = learned.tolist()
+        self._count, self._residuals = int(count), int(residuals)
+
     def learn(self, y: float, base: float) -> None:
         """Take in a target and what was to be expected."""
         if self._count:
@@ -143,9 +148,10 @@ class TargetScaler:
         self.observe(y, base)
 
     def observe(self, y: float, base: float) -> None:
-        """Remember a target and what was to be expected; learn nothing."""
-        last = self.recent.last
-        self.recent = Recent(y, 0.0 if last is None else y - last, y - base)
+        """Remember a target and what was to be expected, if that is read; learn nothing."""
+        if self.lag:
+            last = self.recent.last
+            self.recent = Recent(y, 0.0 if last is None else y - last, y - base)
 
     def scaled(self, y: float, base: float) -> float:
         """Return what the network should put out for a target."""

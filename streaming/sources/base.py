@@ -98,6 +98,9 @@ class Source(ABC):
         For people, as in titles and errors.
     skipped : int
         Records left out so far because they could not be read.
+    tells_waiting : bool
+        Whether None comes before every wait, as it should. Where it does not, every event is dealt
+        with before the next one is asked for.
     replayable : bool
         Whether `resume` can go back to any offset. What cannot is delivered at most once.
     on_bad : callable, optional
@@ -107,6 +110,7 @@ class Source(ABC):
 
     name: str
     skipped: int = 0
+    tells_waiting: bool = True
     replayable: bool = True
     on_bad: Callable[[BadRecord], None] | None = None
 

@@ -66,6 +66,7 @@ class IterableSource(Source):
             AsyncItems(iterable) if isinstance(iterable, AsyncIterable) else iter(iterable)
         )
         self._journal = None if journal is None else RecordJournal(journal)
+        self.tells_waiting = isinstance(iterable, AsyncIterable)
         self.replayable = journal is not None
         self._bytes = self._number = 0
 
