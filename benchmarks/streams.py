@@ -119,10 +119,11 @@ class Paced(Source):
         begin = time.perf_counter()
         for n, event in enumerate(self.events):
             due = begin + n / self._rate
+            if time.perf_counter() < due:
+                yield None
             while (left := due - time.perf_counter()) > 0:
                 if left > 1e-3:
-                    yield None
-                    time.sleep(1e-3)
+                    time.sleep(left - 1e-3)
             self._due = due
             yield event
 
