@@ -29,7 +29,7 @@ class ColdStore:
     --------
     >>> cold = ColdStore()
     >>> cold.put("north", b"1")
-    >>> cold.put_many([("south", b"2"), ("west", b"345")])
+    >>> cold.put_many(["south", "west"], [1, 3], b"2345")
     >>> cold.get("south"), cold.get("east"), len(cold)
     (b'2', None, 3)
     """
@@ -61,24 +61,33 @@ class ColdStore:
         with damage_told("the database"):
             self._database.execute(self._put, (name, value))
 
-    def put_many(self, items: Iterable[tuple[str | int, bytes | memoryview]]) -> None:
-        """Do the same with many at once, by the time of the next commit."""
-        names: list[tuple[str | int, int, int]] = []
-        values: list[bytes | memoryview] = []
-        end = 0
-        for name, value in items:
+    def put_many(
+        self, names: Iterable[str | int], sizes: Iterable[int], values: bytes | memoryview
+    ) -> None:
+        """Keep many values, by the time of the next commit.
+
+        Parameters
+        ----------
+        names : iterable of str or int
+            Of each value.
+        sizes : iterable of int
+            Bytes of each.
+        values : bytes
+            All of them, one after the other.
+        """
+        view = memoryview(values)
+        places: list[tuple[str | int, int, int]] = []
+        begin = end = 0
+        for name, size in zip(names, sizes, strict=True):
             if isinstance(name, str) and "\0" in name:  # SQLite's JSON ends there
-                self.put(name, bytes(value))
-                continue
-            size = len(value)
-            names.append((name, end + 1, size))
-            values.append(value)
+                self.put(name, bytes(view[end : end + size]))
+            else:
+                places.append((name, end - begin + 1, size))
             end += size
-            if end >= PORTION:
-                self._put_later(names, values)
-                names, values, end = [], [], 0
-        if names:
-            self._put_later(names, values)
+            if end - begin >= PORTION:
+                self._put_later(places, view[begin:end])
+                begin, places = end, []
+        self._put_later(places, view[begin:])
 
     def remove(self, names: Iterable[str | int]) -> None:
         """Forget what is kept by these names, if anything is, by the time of the next commit."""
@@ -90,11 +99,9 @@ class ColdStore:
             for (value,) in self._database.execute(self._all):
                 yield bytes(value)
 
-    def _put_later(
-        self, names: list[tuple[str | int, int, int]], values: list[bytes | memoryview]
-    ) -> None:
-        text = msgspec.json.encode(names).decode()
-        self._database.later(self._put_many, (b"".join(values), text))
+    def _put_later(self, places: list[tuple[str | int, int, int]], values: memoryview) -> None:
+        if places:
+            self._database.later(self._put_many, (values, msgspec.json.encode(places).decode()))
 
     def __len__(self) -> int:
         with damage_told("the database"):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import struct
 from collections import OrderedDict
 from collections.abc import Iterator, Sequence
+from itertools import repeat
 from typing import Protocol
 
 import numpy as np
@@ -113,7 +114,8 @@ class KeyedSlots:
         changed = [(key, entry) for key, entry in self._hot.items() if entry.changed]
         if changed:
             rows = self._rows([entry for _, entry in changed])
-            self._cold.put_many((key, rows[n].tobytes()) for n, (key, _) in enumerate(changed))
+            sizes = repeat(rows.shape[1], len(rows))
+            self._cold.put_many((key for key, _ in changed), sizes, rows.data.cast("B"))
         for _, entry in changed:
             entry.changed = False
         self._known += len(self._new)

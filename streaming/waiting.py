@@ -184,8 +184,9 @@ class WaitingEvents:
     def save(self) -> None:
         """Bring what has changed to the store: the next checkpoint then holds it."""
         if self._cold is not None:
-            encode = msgspec.msgpack.encode
-            self._cold.put_many((n, encode(event)) for n, event in self._changed.items() if event)
+            kept = [(n, event) for n, event in self._changed.items() if event is not None]
+            values = [msgspec.msgpack.encode(event) for _, event in kept]
+            self._cold.put_many((n for n, _ in kept), map(len, values), b"".join(values))
             self._cold.remove(n for n, event in self._changed.items() if event is None)
         self._changed.clear()
 

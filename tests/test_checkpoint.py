@@ -29,6 +29,7 @@ from lstmwidgets.streaming import (
     StreamRunner,
     job_model,
 )
+from lstmwidgets.streaming import cold as cold_module
 from lstmwidgets.streaming.checkpoint import Due, JobFolder, Saved, inspect
 from lstmwidgets.streaming.cli import main
 from lstmwidgets.streaming.record import RunRecord
@@ -469,8 +470,10 @@ def test_a_full_disk_leaves_the_last_checkpoint(tmp_path: Path) -> None:
     with JobFolder(tmp_path, {"source": "a"}) as folder:
         folder.save(SAVED, b"model")
         folder._database.execute("PRAGMA max_page_count = 1")  # as small as it is: no page more
+        folder.save(SAVED, bytes(1_000_000))
         with pytest.raises(StreamError, match="full"):
-            folder.save(SAVED, bytes(1_000_000))
+            folder.settle()
+        folder.settle()  # nothing is left to wait for
         assert folder.load() == (SAVED, b"model")
 
 
@@ -495,6 +498,43 @@ def test_a_damaged_database_is_told(tmp_path: Path, damage: str) -> None:
         folder.load()
 
 
+def test_a_commit_that_fails_is_told_at_the_latest_when_the_folder_is_closed(
+    tmp_path: Path,
+) -> None:
+    folder = JobFolder(tmp_path, {})
+    folder.save(SAVED, b"model")
+    folder._database.execute("PRAGMA max_page_count = 1")
+    folder.save(SAVED, bytes(1_000_000))
+    with pytest.raises(StreamError, match="full"):
+        folder.close()
+    assert not (tmp_path / "holder").exists()
+    with JobFolder(tmp_path, {}) as folder:
+        assert folder.load() == (SAVED, b"model")
+
+
+def test_what_is_kept_is_there_at_once_and_counts_with_the_next_checkpoint(tmp_path: Path) -> None:
+    names: list[str | int] = ["north", "no\0rth", "ü", 7, ""]
+    with JobFolder(tmp_path, {}) as folder:
+        cold = folder.cold("streams")
+        cold.put_many(names, [3, 1, 0, 2, 1], b"0123456")
+        expected = [b"012", b"3", b"", b"45", b"6"]
+        assert [cold.get(name) for name in names] == expected
+        folder.save(SAVED, b"model")
+        cold.put("north", b"later")
+        cold.remove(["ü", 7, "nobody"])
+        assert [cold.get(name) for name in names] == [b"later", b"3", None, None, b"6"]
+    with JobFolder(tmp_path, {}) as folder:
+        assert [folder.cold("streams").get(name) for name in names] == expected
+
+
+def test_much_is_kept_in_portions(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cold_module, "PORTION", 10)
+    cold = cold_module.ColdStore()
+    values = [bytes([n]) * (n % 7) for n in range(100)]
+    cold.put_many(range(100), map(len, values), b"".join(values))
+    assert list(cold.values()) == values
+
+
 def test_what_is_no_folder_of_a_job_is_told(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(StreamError, match="cannot write"):
@@ -506,6 +546,7 @@ def test_what_is_no_folder_of_a_job_is_told(tmp_path: Path) -> None:
         for statement in ("DELETE FROM job", "DROP TABLE job"):  # as in a job's first moment
             folder._database.execute(statement)
             folder._database.commit()
+            folder.settle()
             assert inspect(tmp_path / "job")[:2] == ({}, None)
 
 

@@ -56,6 +56,16 @@ print(*sorted({name.partition(".")[0] for name in set(sys.modules) - before}))
     assert not brought & heavy
 
 
+def test_the_command_does_without_what_only_others_need() -> None:
+    script = """
+import sys
+import lstmwidgets.streaming.cli
+print(*sys.modules)
+"""
+    heavy = {"bokeh", "ipywidgets", "IPython", "pandas", "lightning", "scipy.stats", "sklearn"}
+    assert not set(run(script).split()) & (heavy | {"matplotlib", "pyarrow", "redis"})
+
+
 def test_numba_comes_with_the_first_compiled_stepper() -> None:
     script = """
 import sys

@@ -12,11 +12,14 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from lstmwidgets.streaming import BadRecord, Event, StreamError
 from lstmwidgets.streaming.sources import Columns, IterableSource, open_source
 from lstmwidgets.streaming.sources.async_items import AHEAD
 from lstmwidgets.streaming.sources.cells import CELLS
+from lstmwidgets.streaming.sources.number_rows import number_rows
 from lstmwidgets.streaming.sources.record_journal import from_line, to_line
 from lstmwidgets.streaming.sources.schema import RecordError, Schema
 from lstmwidgets.streaming.sources.values import VALUES
@@ -330,3 +333,37 @@ def test_an_async_iterable_waits_and_is_not_asked_too_far_ahead() -> None:
     assert len(asked) <= 30 + AHEAD
     source.close()
     assert ended == [True]
+
+
+CELL = st.one_of(
+    st.floats(allow_nan=False, allow_infinity=False).map(repr),
+    st.integers(-(10**400), 10**400).map(str),
+    st.sampled_from(["", " ", "nan", "inf", "1_0", "1e999", " 7 ", "\u0663", "x", "None", "1e308"]),
+)
+
+
+@given(
+    row=st.lists(CELL, min_size=4, max_size=4),
+    columns=st.sampled_from([{}, {"key": "a"}, {"drop": ("b",)}, {"features": ("a", "c")}]),
+)
+def test_rows_of_numbers_are_read_as_others_are(row: list[str], columns: dict[str, Any]) -> None:
+    header = ["a", "b", "y", "c"]
+    chosen = Columns(target="y", **columns)
+    schema = Schema(chosen, CELLS)
+    schema.event(0, dict(zip(header, ["1", "2", "3", "4"], strict=True)))
+    read = number_rows(header, chosen, schema.types)
+    assert read is not None
+    event = read(7, row)
+    if event is not None:
+        assert event == schema.event(7, dict(zip(header, row, strict=True)))
+
+
+def test_usual_rows_are_read_in_one_go_and_others_are_not() -> None:
+    kinds = dict.fromkeys("aby", "number")
+    read = number_rows(["a", "b", "y"], Columns("y"), kinds)
+    assert read is not None
+    assert read(3, ["1", "-2.5", "1e3"]) == Event(3, {"a": 1.0, "b": -2.5}, 1000.0)
+    for columns in (Columns("y", id="a"), Columns("y", time="a")):
+        assert number_rows(["a", "b", "y"], columns, kinds) is None
+    for kind in ("datetime", "text", ""):
+        assert number_rows(["a", "b", "y"], Columns("y"), kinds | {"b": kind}) is None

@@ -1,13 +1,21 @@
-"""River estimators that learn from one event at a time with a carried LSTM state."""
+"""River estimators that learn from one event at a time with a carried LSTM state.
 
-from .anomaly import LSTMAnomalyDetector
-from .bridge import from_model
-from .classifier import LSTMClassifier
-from .forecaster import LSTMForecaster
-from .regressor import LSTMRegressor
-from .saving import load, save
-from .serving import FrozenRegressor
-from .text import LSTMTextClassifier
+The names below are imported when they are first used: River's base class of forecasters brings its
+metrics, SciPy and scikit-learn along, two seconds that whoever regresses need not wait for.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .anomaly import LSTMAnomalyDetector
+    from .bridge import from_model
+    from .classifier import LSTMClassifier
+    from .forecaster import LSTMForecaster
+    from .regressor import LSTMRegressor
+    from .saving import load, save
+    from .serving import FrozenRegressor
+    from .text import LSTMTextClassifier
 
 __all__ = [
     "FrozenRegressor",
@@ -20,3 +28,25 @@ __all__ = [
     "load",
     "save",
 ]
+
+_MODULES = {
+    "FrozenRegressor": "serving",
+    "LSTMAnomalyDetector": "anomaly",
+    "LSTMClassifier": "classifier",
+    "LSTMForecaster": "forecaster",
+    "LSTMRegressor": "regressor",
+    "LSTMTextClassifier": "text",
+    "from_model": "bridge",
+    "load": "saving",
+    "save": "saving",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _MODULES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f".{_MODULES[name]}", __name__), name)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

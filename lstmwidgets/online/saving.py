@@ -12,6 +12,7 @@ import json
 import math
 import os
 from collections.abc import Mapping
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -20,45 +21,30 @@ import torch
 from safetensors import numpy as safetensors_numpy
 
 from ..files import written_whole
-from .anomaly import Calibration, LSTMAnomalyDetector
-from .classifier import LSTMClassifier
 from .estimator import LSTMEstimator
-from .experts import Experts
-from .features import FeatureEncoder
-from .forecaster import LSTMForecaster
-from .labels import Labels
 from .learner import OnlineLearner
-from .naive_bayes import NaiveBayes
-from .regressor import LSTMRegressor
-from .scaling import OnlineScaler
-from .target import Recent, TargetScaler
-from .text import LSTMTextClassifier
 from .verifying import verify, verify_learner
-from .words import WordVectors
 
 FORMAT = "lstmwidgets estimator 1"
 
-CLASSES: dict[str, type] = {
-    kind.__name__: kind
-    for kind in (
-        Calibration,
-        Experts,
-        FeatureEncoder,
-        LSTMAnomalyDetector,
-        LSTMClassifier,
-        LSTMForecaster,
-        LSTMRegressor,
-        LSTMTextClassifier,
-        Labels,
-        NaiveBayes,
-        OnlineLearner,
-        OnlineScaler,
-        Recent,
-        TargetScaler,
-        WordVectors,
-    )
+CLASSES = {
+    "Calibration": "anomaly",
+    "Experts": "experts",
+    "FeatureEncoder": "features",
+    "LSTMAnomalyDetector": "anomaly",
+    "LSTMClassifier": "classifier",
+    "LSTMForecaster": "forecaster",
+    "LSTMRegressor": "regressor",
+    "LSTMTextClassifier": "text",
+    "Labels": "labels",
+    "NaiveBayes": "naive_bayes",
+    "OnlineLearner": "learner",
+    "OnlineScaler": "scaling",
+    "Recent": "target",
+    "TargetScaler": "target",
+    "WordVectors": "words",
 }
-"""What a file may hold, by name."""
+"""What a file may hold, and the module that it is in, which is imported when a file holds it."""
 
 NUMPY_TYPES = (
     *("bool", "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64"),
@@ -154,7 +140,7 @@ def _encode(value: Any, arrays: dict[str, np.ndarray[Any, Any]], path: str) -> A
     if isinstance(value, float):
         plain = float(value)
         return plain if math.isfinite(plain) and type(value) is float else _odd(value, path)
-    if type(value).__name__ in CLASSES and type(value) is CLASSES[type(value).__name__]:
+    if type(value).__name__ in CLASSES and type(value) is _class(type(value).__name__):
         inside = tuple(value) if isinstance(value, tuple) else _state(value)
         return {"class": type(value).__name__, "state": _encode(inside, arrays, path)}
     if isinstance(value, tuple | list):
@@ -211,13 +197,18 @@ def _decode(tree: Any, arrays: Mapping[str, np.ndarray[Any, Any]]) -> Any:
             kept = {name: _decode(option, {}) for name, option in options.items()}
             return functools.partial(_optimizer(made), **kept)
         case {"class": name, "state": state}:
-            return _made(CLASSES[name], _decode(state, arrays))
+            return _made(_class(name), _decode(state, arrays))
     raise ValueError(f"unknown entry {sorted(tree)}")
 
 
 def _state(value: Any) -> dict[str, Any]:
     state: dict[str, Any] = value.__getstate__() or {}  # None where there are no attributes
     return state
+
+
+def _class(name: str) -> type:
+    kind: type = getattr(import_module(f".{CLASSES[name]}", __package__), name)
+    return kind
 
 
 def _made(kind: type, state: Any) -> Any:
