@@ -40,8 +40,9 @@ class ColdStore:
         replace = "ON CONFLICT (name) DO UPDATE SET value = excluded.value"
         self._put = f"INSERT INTO {table} VALUES (?, ?) {replace}"  # noqa: S608
         self._put_many = (
-            f"INSERT INTO {table} SELECT value ->> 0, "  # noqa: S608
-            f"substr(?, value ->> 1, value ->> 2) FROM json_each(?) WHERE true {replace}"
+            f"INSERT INTO {table} SELECT json_extract(value, '$[0]'), "  # noqa: S608
+            "substr(?, json_extract(value, '$[1]'), json_extract(value, '$[2]')) "
+            f"FROM json_each(?) WHERE true {replace}"
         )
         self._remove = f"DELETE FROM {table} WHERE name IN (SELECT value FROM json_each(?))"  # noqa: S608
         self._all = f"SELECT value FROM {table} ORDER BY name"  # noqa: S608
@@ -89,8 +90,8 @@ class ColdStore:
                 begin, places = end, []
         self._put_later(places, view[begin:])
 
-    def remove(self, names: Iterable[str | int]) -> None:
-        """Forget what is kept by these names, if anything is, by the time of the next commit."""
+    def remove(self, names: Iterable[int]) -> None:
+        """Forget what is kept by these numbers, if anything is, by the time of the next commit."""
         self._database.later(self._remove, (msgspec.json.encode(list(names)).decode(),))
 
     def values(self) -> Iterator[bytes]:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import signal
 import sqlite3
+import sys
 from collections.abc import Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -64,13 +66,14 @@ class Database:
     def commit(self) -> None:
         """Commit all of it in the background. The next call of any kind waits for the end."""
         self.settle()
-        self._thread = self._thread or ThreadPoolExecutor(1, "commit")
+        self._thread = self._thread or ThreadPoolExecutor(1, "commit", _leave_signals)
         queue, self._queue = self._queue, []
         self._committing = self._thread.submit(self._commit, queue)
 
     def settle(self) -> None:
         """Wait until the last commit is on the disk; if it failed, nothing of it is, and raise."""
         if self._committing is not None:
+            wait([self._committing])  # Ctrl-C may end this: then it is waited for the next time
             committing, self._committing = self._committing, None
             committing.result()
 
@@ -85,14 +88,20 @@ class Database:
 
     def _catch_up(self) -> None:
         self.settle()
-        queue, self._queue = self._queue, []
-        for statement, values in queue:
-            self._connection.execute(statement, values)
+        while self._queue:
+            self._connection.execute(*self._queue[0])
+            del self._queue[0]
 
     def _commit(self, queue: list[tuple[str, Values]]) -> None:
         with self._connection:
             for statement, values in queue:
                 self._connection.execute(statement, values)
+
+
+def _leave_signals() -> None:
+    """Leave Ctrl-C to the main thread, which may have put it off for a moment."""
+    if sys.platform != "win32":
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM})
 
 
 def has_table(database: Database, table: str) -> bool:

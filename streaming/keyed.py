@@ -154,8 +154,8 @@ class KeyedSlots:
 
     def _rows(self, entries: list[Hot]) -> NDArray[np.uint8]:
         """Return what is to be kept of N keys, (N, bytes)."""
-        lasts = np.array([np.nan if entry.last is None else entry.last for entry in entries])
-        rows = lasts.reshape(-1, 1).view(np.uint8)
+        lasts = [np.nan if entry.last is None else entry.last for entry in entries]
+        rows = np.array(lasts, "<f8").reshape(-1, 1).view(np.uint8)
         if self._slots is None or not entries:
             return rows
         return np.hstack([rows, self._slots.states([entry.slot for entry in entries])])
@@ -213,9 +213,19 @@ class KeyedStreams(KeyedSlots):
         The keys of what was yielded last are in memory.
         """
         for part in portions(events, self._room):
-            slots = [self.bring(_key(event)).slot for event in part]
-            xs, ys = [event.x for event in part], [event.y for event in part]
-            yield from self._streams.learn_many(slots, xs, ys)
+            slots: list[int] = []
+            try:
+                for event in part:
+                    slots.append(self.bring(_key(event)).slot)
+            except StreamError:  # it comes after what was before it
+                yield from self._learn_many(part, slots)
+                raise
+            yield from self._learn_many(part, slots)
+
+    def _learn_many(self, events: Sequence[Event], slots: list[int]) -> Iterator[float]:
+        those = events[: len(slots)]
+        xs, ys = [event.x for event in those], [event.y for event in those]
+        return self._streams.learn_many(slots, xs, ys)
 
 
 def portions(events: Sequence[Event], room: int) -> Iterator[Sequence[Event]]:

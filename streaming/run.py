@@ -25,7 +25,7 @@ from .progress import Pace, shown
 from .record import RunRecord
 from .results import counted, show_results, summary
 from .runner import StreamRunner
-from .serving import BATCH as AT_ONCE
+from .serving import BATCH as SERVED
 from .serving import Serving
 from .sinks import Sink, open_sink
 from .sources import Source, open_source
@@ -95,8 +95,7 @@ class Run:
                 self.notes.print(f"going on after {counted(runner.events, 'event')}")
             record, live = self._recorded(runner, opened)
             if live is None and not {"report", "recording"} & finals.keys():
-                if self.source.tells_waiting:
-                    runner.batch = BATCH  # nobody looks at the model between two events
+                runner.batch = self._at_once(BATCH)  # nobody looks at the model in between
                 self._play(runner, None, pace)
             else:
                 self._play(runner, record, pace)
@@ -243,8 +242,7 @@ class Run:
             )
         if not job.learn:
             room = job.hot_keys if job.columns.key else 1
-            batch = AT_ONCE if self.source.tells_waiting else 1
-            serving = Serving(model, cold, room, batch)
+            serving = Serving(model, cold, room, self._at_once(SERVED))
         elif job.columns.key is not None:
             keys = KeyedStreams(model, cold, job.hot_keys)
         return StreamRunner(
@@ -256,6 +254,12 @@ class Run:
             late_sink=self.sinks.get("late targets"),
             serving=serving,
         )
+
+    def _at_once(self, most: int) -> int:
+        """Return how many events can be dealt with in one call."""
+        if not self.source.tells_waiting:
+            return 1
+        return min(most, self.job.checkpoint_events or most)
 
     def _finish(
         self, finals: dict[str, Path], runner: StreamRunner, record: RunRecord, pace: Pace

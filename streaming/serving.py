@@ -101,11 +101,16 @@ def batches(source: Iterable[Event | None], size: int) -> Iterator[list[tuple[Ev
     [[1, 2], [3], [5, 6], [7]]
     """
     batch: list[tuple[Event, float]] = []
-    for event in source:
-        if event is not None:
-            batch.append((event, perf_counter()))
-        if event is None or len(batch) == size:
+    try:
+        for event in source:
+            if event is not None:
+                batch.append((event, perf_counter()))
+            if event is None or len(batch) == size:
+                done, batch = batch, []
+                yield done
+    except Exception:  # it comes after what was before it
+        if batch:
             yield batch
-            batch = []
+        raise
     if batch:
         yield batch

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -335,3 +336,24 @@ def test_a_followed_folder_waits_for_files_with_later_names(tmp_path: Path) -> N
     source.resume(passed_on(later))
     with pytest.raises(StreamError, match="has 1 rows and had been read up to 2"):
         list(source)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such pipes")
+def test_a_named_pipe_is_not_kept_waiting_for_more(tmp_path: Path) -> None:
+    os.mkfifo(path := tmp_path / "pipe")
+
+    def write(goes_on: threading.Event) -> None:
+        with path.open("w", buffering=1) as pipe:
+            pipe.write("a,y\n1,1\n")
+            goes_on.wait(10)
+            pipe.write("2,2\n")
+
+    writer = threading.Thread(target=write, args=[goes_on := threading.Event()])
+    writer.start()
+    source = CsvFile(str(path), COLUMNS)
+    items = iter(source)
+    assert next(items) == Event(0, {"a": 1.0}, 1.0)
+    assert next(items) is None
+    goes_on.set()
+    assert [item for item in items if item is not None] == [Event(1, {"a": 2.0}, 2.0)]
+    writer.join()

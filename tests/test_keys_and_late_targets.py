@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import msgspec
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -319,3 +320,49 @@ def test_damaged_states_are_told(damage: bytes) -> None:
             KeyedStreams(model, cold).enter("a")
         with pytest.raises(StreamError, match="state of key 'a' is damaged"):
             Serving(model, cold).enter("a")
+
+
+@pytest.mark.parametrize("batch", [1, 7, 64])
+def test_what_is_learned_does_not_depend_on_batches_or_room(batch: int) -> None:
+    events = keyed_events(300)
+    events = [e if n % 9 else msgspec.structs.replace(e, y=None) for n, e in enumerate(events)]
+    for hot, keyed in [(100, True), (1, True), (3, True), (1, False)]:
+        model = LSTMRegressor(6, window=3, seed=1)
+        expected = ran(
+            StreamRunner(m := copy.deepcopy(model), events, keys=KeyedStreams(m) if keyed else None)
+        )
+        source = [*events[:100], None, *events[100:]]
+        keys = KeyedStreams(model, hot=hot) if keyed else None
+        runner = StreamRunner(model, source, keys=keys, batch=batch)
+        outcomes = ran(runner)
+        assert runner.at_rest
+        assert outcomes == expected
+        assert model.stream_to_bytes() == m.stream_to_bytes()
+
+
+@pytest.mark.parametrize("target", [3, True, np.float32(0.5)])
+def test_targets_of_any_type_are_kept(target: Any) -> None:
+    events = [Event(n, {"a": 1.0 * n}, target, None, KEYS[n % 2]) for n in range(40)]
+    model = LSTMRegressor(4, seed=1)
+    outcomes = ran(StreamRunner(model, events, keys=KeyedStreams(model, hot=1), batch=8))
+    assert [o.baselines["last value"] for o in outcomes[2:]] == [float(target)] * 38
+
+
+@pytest.mark.parametrize("batch", [1, 64])
+def test_what_comes_before_an_error_is_predicted(batch: int) -> None:
+    events = keyed_events(40)
+
+    def broken() -> Iterator[Event]:
+        yield from events
+        raise ValueError("the line is dead")
+
+    outcomes: list[Outcome | None] = []
+    model = LSTMRegressor(4, seed=1)
+    with pytest.raises(ValueError, match="the line is dead"):
+        outcomes.extend(StreamRunner(model, broken(), batch=batch).run())
+    assert len(outcomes) == 40
+    keyless = [*events, Event(40, {"load": 1.0}, 1.0)]
+    model, outcomes = LSTMRegressor(4, seed=1), []
+    with pytest.raises(StreamError, match="has no key"):
+        outcomes.extend(StreamRunner(model, keyless, keys=KeyedStreams(model), batch=batch).run())
+    assert len(outcomes) == 40

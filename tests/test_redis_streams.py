@@ -144,12 +144,22 @@ def test_following_waits_for_entries_and_for_the_stream(stream: str) -> None:
     with closing(following(stream)) as source:
         items = iter(source)
         begin = time.monotonic()
+        assert next(items) is None  # before it waits
         assert next(items) is None
         assert 0.15 < time.monotonic() - begin < 1
         threading.Timer(0.05, add, [stream, 0, 3]).start()
         assert [next_event(items).id for _ in range(3)] == [0, 1, 2]
         assert next(items) is None
         assert source.progress is None
+
+
+def test_entries_that_trickle_in_are_not_kept_waiting_for_more(stream: str) -> None:
+    with closing(following(stream)) as source:
+        items = iter(source)
+        for n in range(3):
+            assert next(items) is None
+            threading.Timer(0.05, add, [stream, n, n + 1]).start()
+            assert next_event(items).id == n
 
 
 def test_what_comes_while_reading_to_the_end_is_left_for_later(stream: str) -> None:

@@ -154,6 +154,22 @@ WILD = [None, 1e20, float("nan"), float("inf"), 1e300]
 """Targets that are no good, and one that is far off."""
 
 
+def test_slots_that_are_not_there_are_refused() -> None:
+    model = LSTMRegressor(4, seed=1)
+    streams = StreamSlots(model, 2)
+    xs, ys = [{"a": n} for n in range(5)], [1.0] * 5
+    for slots in ([0, 1, 2, 0, 0], [-1] * 5):
+        with pytest.raises(IndexError, match="between 0 and 1"):
+            list(streams.learn_many(slots, xs, ys))
+    with pytest.raises(ValueError, match="for each of 5 events, got 4 and 5"):
+        list(streams.learn_many([0] * 4, xs, ys))
+    with pytest.raises(IndexError):
+        streams.enter(2)
+    with pytest.raises(IndexError):
+        streams.put_state(-1, b"")
+    assert model.module is None
+
+
 def test_what_comes_before_an_error_is_told() -> None:
     model = LSTMRegressor(4, seed=1)
     streams = StreamSlots(model, 1)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..checks import check_slots
 from ..kernels import parameters as layout
 from ..kernels import streams as kernels
 from ..kernels.learn import FILLED
@@ -33,6 +34,9 @@ NOWHERE = -1
 """Stands for the slot of the model's own stream, before any was entered."""
 
 NOTHING = np.zeros((0, 0))
+
+AT_ONCE = 1000
+"""Events that one compiled call learns at most."""
 
 FIXED = [layout.KIND, layout.HIDDEN, layout.LAYERS, layout.OUTPUTS]
 """Sizes that a learner has for good; the others grow with new features."""
@@ -77,6 +81,7 @@ class StreamSlots:
     def enter(self, slot: int) -> None:
         """Let the model go on with the stream in a slot."""
         if slot != self._inside:
+            check_slots(slot, self._slots)
             self._take_out()
             self._note(slot)
             self._put_in()
@@ -110,16 +115,22 @@ class StreamSlots:
             The prediction of each event. What comes before an event that cannot be learned, such
             as one with a text as target, is yielded before the error is raised.
         """
+        which = check_slots(slots, self._slots)
+        if not len(which) == len(xs) == len(ys):
+            raise ValueError(
+                f"expected a slot and a target for each of {len(xs)} events, got {len(which)} and "
+                f"{len(ys)}"
+            )
         at = 0
         while at < len(xs):
-            end = at + sum(1 for _ in takewhile(_is_usual, ys[at:]))
+            end = at + sum(1 for _ in takewhile(_is_usual, ys[at : at + AT_ONCE]))
             values = self._known(xs[at:end]) if self._is_ready() else NOTHING
             end = at + len(values)
             if end == at:  # something new, for which the model may have to grow, or unusable
-                yield self._learn_one(slots[at], xs[at], ys[at])
+                yield self._learn_one(int(which[at]), xs[at], ys[at])
                 at += 1
             else:
-                yield from self._learn_known(slots[at:end], values, ys[at:end])
+                yield from self._learn_known(which[at:end], values, ys[at:end])
                 at = end
 
     def state(self, slot: int) -> bytes:
@@ -149,6 +160,7 @@ class StreamSlots:
         ValueError
             If that is no stream of such a model, or the model has not seen an event yet.
         """
+        check_slots(slot, self._slots)
         self.reset(slot)
         if not state:
             return
@@ -183,39 +195,38 @@ class StreamSlots:
         rows: Array = parts["_encoder"].learn_known(xs)
         return rows if rows.shape[1] == parts["_scaler"].columns else NOTHING
 
-    def _learn_known(
-        self, slots: Sequence[int], values: Array, ys: Sequence[float | None]
-    ) -> list[float]:
+    def _learn_known(self, slots: Array, values: Array, ys: Sequence[float | None]) -> list[float]:
         if self._inside == NOWHERE:
-            self.enter(slots[0])
+            self.enter(int(slots[0]))
         self._take_out()
         parts = vars(self._model)
         scaler, target, experts = parts["_scaler"], parts["_target"], parts["_experts"]
         learned = target.learned()
         advice = NO_EXPERTS if experts is None else experts.arrays
         predictions = np.empty(len(values))
-        kernels.learn_many(  # type: ignore[call-arg]  # which takes the stars for one each
-            np.array(slots, np.int64),
-            values,
-            np.array(ys, np.float64),
-            self._inside,
-            *self._rows,
-            *self._learner.arrays(self._model.lr, self._model.clip),
-            *scaler.arrays,
-            parts["_features"],
-            parts["_inputs"],
-            target.scale,
-            learned,
-            target.packed(),
-            parts["_goal"],
-            *advice,
-            predictions,
-        )
-        target.put_learned(learned)
-        for slot in slots:
-            self._used = max(self._used, slot + 1)
-        self._inside = slots[-1]
-        self._recall()
+        try:
+            kernels.learn_many(  # type: ignore[call-arg]  # which takes the stars for one each
+                slots,
+                values,
+                np.array(ys, np.float64),
+                self._inside,
+                *self._rows,
+                *self._learner.arrays(float(self._model.lr), float(self._model.clip)),
+                *scaler.arrays,
+                parts["_features"],
+                parts["_inputs"],
+                target.scale,
+                learned,
+                target.packed(),
+                parts["_goal"],
+                *advice,
+                predictions,
+            )
+        finally:  # Ctrl-C comes behind the kernel, and finds all of it done
+            target.put_learned(learned)
+            self._used = max(self._used, int(slots.max()) + 1)
+            self._inside = int(slots[-1])
+            self._recall()
         result: list[float] = predictions.tolist()
         return result
 

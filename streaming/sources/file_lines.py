@@ -13,7 +13,7 @@ from typing import Any, BinaryIO
 
 from ..errors import StreamError
 from .base import WAIT
-from .lines import BLOCK, Lines, split
+from .lines import BLOCK, CAN_WAIT, Lines, split, waiting_for
 
 HEAD = 1024
 """Bytes at a file's beginning that it is known by."""
@@ -58,11 +58,14 @@ class FileLines(Lines):
             raise StreamError(f"cannot read {path}: {error.strerror}") from error
         self._start(file)
         self.size = None if follow else os.fstat(self._file.fileno()).st_size
+        self.tells_waiting = CAN_WAIT or not self._is_pipe
 
     def __iter__(self) -> Iterator[bytes | None]:
         """Yield the lines of the file that is open."""
         rest, over = b"", False
         while True:
+            if self._is_pipe:
+                yield from waiting_for(self._file)
             block = self._file.read(BLOCK)
             if block:
                 if len(self._head) < HEAD and self._at == len(self._head):
@@ -134,7 +137,9 @@ class FileLines(Lines):
 
     def _start(self, file: BinaryIO) -> None:
         self._file = file
-        self._inode = os.fstat(file.fileno()).st_ino
+        known = os.fstat(file.fileno())
+        self._inode = known.st_ino
+        self._is_pipe = stat.S_ISFIFO(known.st_mode)
         self._head, self._at = b"", 0
 
     def _has_news(self, seconds: float) -> bool:

@@ -12,7 +12,7 @@ from typing import Any, BinaryIO
 
 from ..errors import StreamError
 from ..files import write_all
-from .lines import BLOCK, Lines, waiting_for
+from .lines import BLOCK, CAN_WAIT, Lines, waiting_for
 
 
 class Journal(Lines):
@@ -33,6 +33,8 @@ class Journal(Lines):
     path : Path
         The journal; made if there is none.
     """
+
+    tells_waiting = CAN_WAIT
 
     def __init__(self, stream: BinaryIO, path: Path) -> None:
         self._stream = stream

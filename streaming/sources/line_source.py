@@ -71,6 +71,7 @@ class LineSource(Source):
         else:
             self._lines = PipeLines(standard_input())
             self.replayable = False
+        self.tells_waiting = self._lines.tells_waiting
         self._bytes = self._line = self._number = 0
 
     def __iter__(self) -> Iterator[Event | None]:
@@ -104,7 +105,7 @@ class LineSource(Source):
             for record in self._records(self._number):
                 if isinstance(record, tuple):
                     ahead.append(record)
-                    if len(ahead) < AHEAD:
+                    if len(ahead) < AHEAD and self.tells_waiting:
                         continue
                 yield from self._counted(ahead)
                 if record is None:

@@ -14,6 +14,9 @@ from .base import WAIT
 
 BLOCK = 65_536
 
+CAN_WAIT = sys.platform != "win32"
+"""Whether it can be known beforehand that a pipe has nothing."""
+
 
 class Lines(ABC):
     """Lines that can be read once, from the first or from where `seek` says.
@@ -24,10 +27,13 @@ class Lines(ABC):
         Bytes to be read, where that is known.
     live : bool
         Whether more may come at any time.
+    tells_waiting : bool
+        Whether None comes before every wait.
     """
 
     size: int | None = None
     live: bool = True
+    tells_waiting: bool = True
 
     @abstractmethod
     def __iter__(self) -> Iterator[bytes | None]:
@@ -61,6 +67,8 @@ class PipeLines(Lines):
     ----------
     stream : binary file
     """
+
+    tells_waiting = CAN_WAIT
 
     def __init__(self, stream: BinaryIO) -> None:
         self._stream = stream
@@ -103,6 +111,6 @@ def split(data: bytes) -> tuple[list[bytes], bytes]:
 def waiting_for(stream: BinaryIO) -> Iterator[None]:
     """Yield None, every `WAIT` seconds, until a stream has something or has ended."""
     wait = 0.0
-    while sys.platform != "win32" and not select.select([stream], [], [], wait)[0]:
+    while CAN_WAIT and not select.select([stream], [], [], wait)[0]:
         yield None
         wait = WAIT

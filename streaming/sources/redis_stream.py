@@ -77,12 +77,13 @@ class RedisSource(Source):
 
     def __iter__(self) -> Iterator[Event | None]:
         """Yield the entries; None when nothing has come, or the server does not answer."""
+        entries: list[Entry] | None = None
         while True:
             try:
+                if entries == []:
+                    self._come()
                 entries = self._read()
                 self._retry.succeeded()
-                if not entries and self._follow and self._come():
-                    continue
             except self._retry.failures as error:
                 yield from self._wait(self._retry.failed(error))
                 continue
@@ -157,18 +158,18 @@ class RedisSource(Source):
                 raise answer
         return (answer[0][1] if answer else []), state
 
-    def _come(self) -> bool:
-        """Wait until there is an entry behind the place; return False if none has come."""
+    def _come(self) -> None:
+        """Wait a moment for an entry behind the place."""
         place: dict[Any, Any] = {self._address.stream: self._place.id}
         with self._address.refusals_told():
-            return bool(self._client.xread(place, count=1, block=round(1000 * WAIT)))
+            self._client.xread(place, count=1, block=round(1000 * WAIT))
 
     @staticmethod
     def _wait(seconds: float) -> Iterator[None]:
         end = time.monotonic() + seconds
         while (rest := end - time.monotonic()) > 0:
-            time.sleep(min(rest, WAIT))
             yield None
+            time.sleep(min(rest, WAIT))
 
     def _event(self, entry: Entry) -> Event | None:
         """Return an entry's event and pass it; None if it cannot be read and is left out."""
