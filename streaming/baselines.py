@@ -9,6 +9,8 @@ from typing import Any
 
 from .events import Event, Outcome
 
+EPOCH, DAY = datetime(1970, 1, 1, tzinfo=UTC), 86_400
+
 REMEMBERED = 100_000
 """Most targets kept for a day: one a second fits, and a clock that stands still does no harm."""
 
@@ -58,13 +60,13 @@ class SameTimeYesterday(Baseline):
     name = "same hour yesterday"
 
     def __init__(self) -> None:
-        self._past: deque[tuple[datetime, float]] = deque(maxlen=REMEMBERED)
+        self._past: deque[tuple[int, float]] = deque(maxlen=REMEMBERED)
 
     def predict(self, event: Event) -> float | None:
         """Return the target of 24 hours ago, None if there was no event at that time."""
-        if event.time is None or event.time.year == 1:  # the day before may be none
+        if event.time is None:
             return None
-        yesterday = _comparable(event.time) - timedelta(days=1)
+        yesterday = _second(event.time) - DAY
         while self._past and self._past[0][0] < yesterday:
             self._past.popleft()
         if self._past and self._past[0][0] == yesterday:
@@ -74,17 +76,17 @@ class SameTimeYesterday(Baseline):
     def learn(self, event: Event, target: float) -> None:
         """Keep the target until it is a day old."""
         if event.time is not None:
-            self._past.append((_comparable(event.time), target))
+            self._past.append((_second(event.time), target))
 
     @property
-    def state(self) -> list[tuple[str, float]]:
-        """Times and targets of the last day."""
-        return [(time.isoformat(), target) for time, target in self._past]
+    def state(self) -> list[tuple[int, float]]:
+        """Times, in seconds since 1970, and targets of the last day."""
+        return list(self._past)
 
     @state.setter
-    def state(self, state: list[tuple[str, float]]) -> None:
+    def state(self, state: list[tuple[int, float]]) -> None:
         self._past.clear()
-        self._past.extend((datetime.fromisoformat(time), target) for time, target in state)
+        self._past.extend((second, target) for second, target in state)
 
 
 class Comparison:
@@ -138,7 +140,7 @@ class Comparison:
         return self._model / self._baseline if self._baseline else None
 
 
-def _comparable(time: datetime) -> datetime:
-    """Take times without a zone for UTC, so that a stream with both kinds can be ordered."""
+def _second(time: datetime) -> int:
+    """Return whole seconds since 1970; times without a zone are taken for UTC."""
     aware = time if time.tzinfo else time.replace(tzinfo=UTC)
-    return aware.replace(microsecond=0)
+    return (aware - EPOCH) // timedelta(seconds=1)

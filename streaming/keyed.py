@@ -215,8 +215,7 @@ class KeyedStreams(KeyedSlots):
         for part in portions(events, self._room):
             slots: list[int] = []
             try:
-                for event in part:
-                    slots.append(self.bring(_key(event)).slot)
+                slots.extend(self.bring(_key(event)).slot for event in part)
             except StreamError:  # it comes after what was before it
                 yield from self._learn_many(part, slots)
                 raise

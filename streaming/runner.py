@@ -256,9 +256,9 @@ class StreamRunner:
     def _remember(self, waiting: WaitingEvents, outcome: Outcome) -> None:
         """Let an event wait for its target, with the state that it starts with."""
         state = b""
-        if outcome.event.y is None and self.serving is None:
-            if isinstance(self.model, NumericEstimator):
-                state = self.model.stream_to_bytes()
+        to_learn = outcome.event.y is None and self.serving is None
+        if to_learn and isinstance(self.model, NumericEstimator):
+            state = self.model.stream_to_bytes()
         waiting.add(outcome, state)
 
     def _learn_late(self, waiting: WaitingEvents, event: Event) -> Outcome | None:

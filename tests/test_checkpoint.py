@@ -222,7 +222,7 @@ def test_a_killed_job_goes_on_with_a_redis_stream(tmp_path: Path) -> None:
 @pytest.mark.parametrize("kind", ["readings", "sensors"])
 def test_fifty_kills_leave_no_trace(tmp_path: Path, kind: str) -> None:
     if kind == "readings":
-        source, changed = write_readings(tmp_path / "readings.csv", 200_000), {}
+        source, changed = write_readings(tmp_path / "readings.csv", 600_000), {}
     else:
         source, changed = write_sensors(tmp_path / "sensors.csv", 200_000), SENSORS
     check_kills(source, tmp_path, kills=50, **changed)
@@ -232,8 +232,11 @@ def test_fifty_kills_leave_no_trace(tmp_path: Path, kind: str) -> None:
 @pytest.mark.parametrize("kind", ["readings", "sensors"])
 def test_fifty_kills_over_redis_leave_no_trace(tmp_path: Path, kind: str) -> None:
     need_redis()
-    write, changed = {"readings": (write_readings, {}), "sensors": (write_sensors, SENSORS)}[kind]
-    lines = write(tmp_path / "rows.csv", 200_000).read_text().splitlines()
+    write, events, changed = {
+        "readings": (write_readings, 600_000, {}),
+        "sensors": (write_sensors, 200_000, SENSORS),
+    }[kind]
+    lines = write(tmp_path / "rows.csv", events).read_text().splitlines()
     with RedisServer(tmp_path) as server:
         send(lines, url := server.url("rows"))
         check_kills(url, tmp_path, kills=50, **changed)

@@ -11,9 +11,7 @@ from .base import Columns
 Reader = Callable[[int, Sequence[str]], Event | None]
 
 
-def number_rows(
-    header: Sequence[str], columns: Columns, types: Mapping[str, str]
-) -> Reader | None:
+def number_rows(header: Sequence[str], columns: Columns, types: Mapping[str, str]) -> Reader | None:
     """Return what makes events of rows as `Schema.event` does, several times faster.
 
     It returns None for a row that `Schema` has to look at: with a missing value, with what is not
