@@ -275,5 +275,8 @@ def test_late_targets_alone_teach_a_model() -> None:
     assert np.mean(misses[-50:]) < 0.2 * np.mean(misses[:50])
 
 
-def test_others_have_no_bytes() -> None:
-    assert not hasattr(LSTMClassifier(), "stream_to_bytes")
+def test_others_have_no_streams() -> None:
+    with pytest.raises(TypeError, match="predicts numbers, got LSTMClassifier"):
+        StreamSlots(LSTMClassifier(), 2)  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match="slots"):
+        StreamSlots(LSTMRegressor(), 0)

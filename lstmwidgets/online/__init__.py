@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from .regressor import LSTMRegressor
     from .saving import load, save
     from .serving import FrozenRegressor
+    from .streams import StreamSlots
     from .text import LSTMTextClassifier
 
 __all__ = [
@@ -24,6 +25,7 @@ __all__ = [
     "LSTMForecaster",
     "LSTMRegressor",
     "LSTMTextClassifier",
+    "StreamSlots",
     "from_model",
     "load",
     "save",
@@ -36,6 +38,7 @@ _MODULES = {
     "LSTMForecaster": "forecaster",
     "LSTMRegressor": "regressor",
     "LSTMTextClassifier": "text",
+    "StreamSlots": "streams",
     "from_model": "bridge",
     "load": "saving",
     "save": "saving",

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..checks import check_slots
+from ..checks import check_size, check_slots
 from ..kernels import parameters as layout
 from ..kernels import streams as kernels
 from ..kernels.learn import FILLED
@@ -56,23 +56,30 @@ class StreamSlots:
         How many there are, S. Each is a stream at its beginning, as after `reset_state`. Memory is
         taken as slots are used.
 
+    Raises
+    ------
+    TypeError
+        If the model is another estimator.
+
     Examples
     --------
-    >>> from lstmwidgets.online import LSTMRegressor
+    >>> from lstmwidgets.online import LSTMRegressor, StreamSlots
     >>> model = LSTMRegressor(4, seed=1)
     >>> streams = StreamSlots(model, 2)
-    >>> for n in range(20):
-    ...     for slot, sign in enumerate([1, -1]):
-    ...         streams.enter(slot)
-    ...         model.learn_one({"n": n}, sign * n)
-    >>> streams.enter(1)
-    >>> model.predict_one({"n": 20}) < -18
+    >>> slots, xs = [0, 1] * 20, [{"n": n // 2} for n in range(40)]
+    >>> ys = [n // 2 if n % 2 else -(n // 2) for n in range(40)]
+    >>> predictions = list(streams.learn_many(slots, xs, ys))
+    >>> streams.enter(1)  # from here on the model goes on with that stream
+    >>> abs(model.predict_one({"n": 20}) - 20) < 2
     True
     """
 
     def __init__(self, model: NumericEstimator, slots: int) -> None:
+        check_size("slots", slots)
+        if not hasattr(model, "put_stream"):
+            raise TypeError(f"expected an LSTM that predicts numbers, got {type(model).__name__}")
         self._model: Any = model
-        self._slots = slots
+        self._slots = int(slots)
         self._inside = NOWHERE
         self._used = 0
         self._sizes: Array | None = None
