@@ -302,6 +302,29 @@ def test_a_source_is_read_no_further_than_a_slow_sink_takes(tmp_path: Path) -> N
     assert behind == [1] * 50
 
 
+def test_no_more_events_than_asked_for_lie_between_two_checkpoints(tmp_path: Path) -> None:
+    class StoppedError(Exception):
+        pass
+
+    def stop(prediction: Prediction) -> None:
+        if prediction.id == 57:
+            raise StoppedError
+
+    job = Job(
+        str(write_readings(tmp_path / "readings.csv", 100)),
+        Columns("flow"),
+        predictions=Callback(stop),
+        checkpoint=tmp_path / "job",
+        checkpoint_seconds=1e6,
+        checkpoint_events=10,
+    )
+    with pytest.raises(StoppedError):
+        job.run()
+    saved = inspect(tmp_path / "job")[1]
+    assert saved is not None
+    assert saved.events == 50
+
+
 def test_a_finished_job_says_so_and_does_nothing(tmp_path: Path) -> None:
     source = write_readings(tmp_path / "readings.csv", 300)
     assert run(options(source, tmp_path)).returncode == 0
