@@ -115,7 +115,7 @@ def learn_many(
     slots: Array,
     values: Array,
     targets: Array,
-    inside: int,
+    inside: Array,
     block: int,
     numbers: Array,
     filled: Array,
@@ -169,8 +169,8 @@ def learn_many(
         Numbers of each event, (N, columns), NaN where missing.
     targets : ndarray
         (N,), NaN where unknown.
-    inside : int
-        The slot whose stream is in the learner; that of the last event is in it afterwards.
+    inside : ndarray
+        (1,), the slot whose stream is in the learner; updated.
     block, numbers, filled, past
         See the module's page.
     clock, …, scratch
@@ -190,12 +190,13 @@ def learn_many(
     """
     mixed = mixture.shape[1] > 0
     for n in range(slots.shape[0]):
-        if slots[n] != inside:
-            filled[inside] = clock[FILLED]
-            take_out(numbers[inside], block, clock, tape, inputs, traces)
-            inside = slots[n]
-            put_in(numbers[inside], filled[inside], block, clock, tape, inputs, traces)
-        recent = past[inside]
+        slot = slots[n]
+        if slot != inside[0]:
+            filled[inside[0]] = clock[FILLED]
+            take_out(numbers[inside[0]], block, clock, tape, inputs, traces)
+            put_in(numbers[slot], filled[slot], block, clock, tape, inputs, traces)
+            inside[0] = slot
+        recent = past[slot]
         lags = recent[LAGS:]
         if mixed:
             scalars[TARGETS_SEEN] = recent[SEEN]

@@ -95,6 +95,7 @@ class StreamSlots:
 
     def adopt(self, slot: int) -> None:
         """Let a slot have the stream that is in the model."""
+        check_slots(slot, self._slots)
         self._take_out()
         self._note(slot)
 
@@ -167,7 +168,6 @@ class StreamSlots:
         ValueError
             If that is no stream of such a model, or the model has not seen an event yet.
         """
-        check_slots(slot, self._slots)
         self.reset(slot)
         if not state:
             return
@@ -178,6 +178,7 @@ class StreamSlots:
 
     def reset(self, slot: int) -> None:
         """Let the stream in a slot begin anew."""
+        check_slots(slot, self._slots)
         if slot == self._inside:
             self._inside = NOWHERE
         if self._is_ready():
@@ -206,6 +207,8 @@ class StreamSlots:
         if self._inside == NOWHERE:
             self.enter(int(slots[0]))
         self._take_out()
+        self._used = max(self._used, int(slots.max()) + 1)
+        inside = np.array([self._inside])
         parts = vars(self._model)
         scaler, target, experts = parts["_scaler"], parts["_target"], parts["_experts"]
         learned = target.learned()
@@ -216,7 +219,7 @@ class StreamSlots:
                 slots,
                 values,
                 np.array(ys, np.float64),
-                self._inside,
+                inside,
                 *self._rows,
                 *self._learner.arrays(float(self._model.lr), float(self._model.clip)),
                 *scaler.arrays,
@@ -229,10 +232,9 @@ class StreamSlots:
                 *advice,
                 predictions,
             )
-        finally:  # Ctrl-C comes behind the kernel, and finds all of it done
+        finally:  # Ctrl-C comes before the kernel or behind it, and finds nothing half done
             target.put_learned(learned)
-            self._used = max(self._used, int(slots.max()) + 1)
-            self._inside = int(slots[-1])
+            self._inside = int(inside[0])
             self._recall()
         result: list[float] = predictions.tolist()
         return result
