@@ -184,6 +184,7 @@ live"""
     assert tab.page.get_by_label("events played").count() == 1
 
 
+@pytest.mark.slow
 def test_voila_shows_and_plays_it() -> None:
     need_chromium()
     with (

@@ -176,6 +176,7 @@ def texts_of(X: Any) -> list[str]:
 
 
 @pytest.mark.filterwarnings("ignore::UserWarning")  # scikit-learn's own, on its mixins' order
+@pytest.mark.slow
 @parametrize_with_checks(
     [Rows(word_vectors=None, hidden_size=16, epochs=6, lr=0.02, refit=False, seed=0)]
 )
