@@ -28,24 +28,29 @@ TARGETS: Targets = {}
 
 def figures() -> Iterator[Figure]:
     """Yield the figures, one number of keys after another."""
+    _play(100)  # which compiles the kernels
     for keys in KEYS:
-        case = f"{keys:,} keys"
-        with tempfile.TemporaryDirectory() as place:
-            path = Path(place)
-            model = LSTMRegressor(window=KEYED_WINDOW, seed=1)
-            with JobFolder(path, {"source": case}) as folder:
-                streams = KeyedStreams(model, folder.cold("streams"))
-                before = _resident()
-                runner = StreamRunner(model, _one_each(keys), keys=streams)
-                for n, _ in enumerate(runner.run(), start=1):
-                    if n % 10_000 == 0:
-                        streams.save()
-                        folder.save(Saved(events=n, offset={}, outputs={}, progress={}), None)
-                grown = (_resident() - before) / keys
-            size = sum(file.stat().st_size for file in path.iterdir()) / keys
-        yield Figure(case, "memory a key", "bytes", (grown,))
-        yield Figure(case, "database a key", "bytes", (size,))
+        case, (grown, size) = f"{keys:,} keys", _play(keys)
+        yield Figure(case, "memory a key", "bytes", (grown / keys,))
+        yield Figure(case, "database a key", "bytes", (size / keys,))
         yield Figure(case, "most memory so far", "MB", (_peak(),))
+
+
+def _play(keys: int) -> tuple[int, int]:
+    """Return by how many bytes memory has grown, and how many are on the disk."""
+    with tempfile.TemporaryDirectory() as place:
+        path = Path(place)
+        model = LSTMRegressor(window=KEYED_WINDOW, seed=1)
+        with JobFolder(path, {"keys": keys}) as folder:
+            streams = KeyedStreams(model, folder.cold("streams"))
+            before = _resident()
+            runner = StreamRunner(model, _one_each(keys), keys=streams)
+            for n, _ in enumerate(runner.run(), start=1):
+                if n % 10_000 == 0:
+                    streams.save()
+                    folder.save(Saved(events=n, offset={}, outputs={}, progress={}), None)
+            grown = _resident() - before
+        return grown, sum(file.stat().st_size for file in path.iterdir())
 
 
 def _one_each(keys: int) -> Iterator[Event]:
