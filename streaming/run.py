@@ -134,7 +134,9 @@ class Run:
 
     def _play(self, runner: StreamRunner, record: RunRecord | None, pace: Pace) -> None:
         """Let all events through, with a checkpoint whenever one is due."""
-        due = Due(self.job.checkpoint_seconds, self.job.checkpoint_events)
+        batch = runner.batch if runner.serving is None else runner.serving.batch
+        most = self.job.checkpoint_events  # which the next batch must not pass
+        due = Due(self.job.checkpoint_seconds, None if most is None else most - batch + 1)
         gc.collect()
         gc.freeze()  # what is there now stays: a collector need not look at it again and again
         self.opened.callback(gc.unfreeze)
@@ -259,7 +261,8 @@ class Run:
         """Return how many events can be dealt with in one call."""
         if not self.source.tells_waiting:
             return 1
-        return min(most, self.job.checkpoint_events or most)
+        events = self.job.checkpoint_events
+        return most if events is None else min(most, max(events // 2, 1))
 
     def _finish(
         self, finals: dict[str, Path], runner: StreamRunner, record: RunRecord, pace: Pace

@@ -92,22 +92,25 @@ class Serving:
 def batches(source: Iterable[Event | None], size: int) -> Iterator[list[tuple[Event, float]]]:
     """Yield what is at hand of a source, at most `size` events at a time, and when each came.
 
-    An empty list says that nothing has come for a moment.
+    The first is of one event, the next of two and so on: few wait while kernels are loaded. An
+    empty list says that nothing has come for a moment.
 
     Examples
     --------
-    >>> source = [Event(n, {}, None) if n % 4 else None for n in range(1, 8)]
+    >>> source = [Event(n, {}, None) if n % 5 else None for n in range(1, 10)]
     >>> [[event.id for event, _ in batch] for batch in batches(source, 2)]
-    [[1, 2], [3], [5, 6], [7]]
+    [[1], [2, 3], [4], [6, 7], [8, 9]]
     """
     batch: list[tuple[Event, float]] = []
+    most = 1
     try:
         for event in source:
             if event is not None:
                 batch.append((event, perf_counter()))
-            if event is None or len(batch) == size:
+            if event is None or len(batch) == most:
                 done, batch = batch, []
                 yield done
+                most = min(2 * most, size)
     except Exception:  # it comes after what was before it
         if batch:
             yield batch

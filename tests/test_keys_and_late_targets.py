@@ -302,12 +302,8 @@ def test_a_quiet_source_is_told_and_rest_is_where_a_batch_ends() -> None:
 
     runner = StreamRunner(model, source(), serving=Serving(model, batch=3))
     rests = [(outcome is None, runner.at_rest) for outcome in runner.run()]
-    assert rests == [(False, False)] * 2 + [
-        (False, True),
-        (False, False),
-        (False, True),
-        (True, True),
-    ]
+    first, second, third = [True], [False, True], [False, True]  # of one event, two, and the rest
+    assert rests == [(False, rest) for rest in first + second + third] + [(True, True)]
     assert ran(StreamRunner(LSTMRegressor(4), [None, None])) == []
 
 
