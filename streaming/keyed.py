@@ -201,9 +201,9 @@ class KeyedStreams(KeyedSlots):
         self._streams = StreamSlots(model, hot)
         super().__init__(self._streams, cold, hot)
 
-    def enter(self, key: str) -> Hot:
+    def enter(self, key: str | None) -> Hot:
         """Let the model go on with a key's stream, and return what else is known of it."""
-        entry = self.bring(key)
+        entry = self.bring(named(key))
         self._streams.enter(entry.slot)
         return entry
 
@@ -215,7 +215,7 @@ class KeyedStreams(KeyedSlots):
         for part in portions(events, self._room):
             slots: list[int] = []
             try:
-                slots.extend(self.bring(_key(event)).slot for event in part)
+                slots.extend(self.bring(named(event.key)).slot for event in part)
             except StreamError:  # it comes after what was before it
                 yield from self._learn_many(part, slots)
                 raise
@@ -235,10 +235,11 @@ def portions(events: Sequence[Event], room: int) -> Iterator[Sequence[Event]]:
         yield events[begin : begin + step]
 
 
-def _key(event: Event) -> str:
-    if event.key is None:
+def named(key: str | None) -> str:
+    """Return a key, and raise if it is none."""
+    if key is None:
         raise StreamError("an event has no key; every one needs it where there are keys")
-    return event.key
+    return key
 
 
 def check_room(hot: int) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from time import perf_counter
 from typing import Any, Protocol
 
@@ -14,9 +14,8 @@ from lstmwidgets.online.numeric import NumericEstimator
 from lstmwidgets.online.streams import StreamSlots
 
 from .baselines import Baseline, Comparison, LastValue, SameTimeYesterday
-from .errors import StreamError
 from .events import Event, LateTarget, Outcome, Prediction
-from .keyed import Hot, KeyedStreams
+from .keyed import Hot, KeyedStreams, named
 from .latency import Latency
 from .serving import Serving, batches
 from .sinks import Sink
@@ -145,22 +144,18 @@ class StreamRunner:
 
     def _learn_batches(self, model: LSTMRegressor) -> Iterator[Outcome | None]:
         """Do the same with many events in one call."""
-        alone = StreamSlots(model, 1)
-        alone.adopt(0)
+        learn_many = self._learner(model)
         for batch in batches(self.source, self.batch):
             if not batch:
                 yield None
                 continue
             self.at_rest = False
             events = [_usable(event) for event, _ in batch]
-            if self.keys is not None:
-                predictions = self.keys.learn_many(events)
-            else:
-                xs, ys = [event.x for event in events], [event.y for event in events]
-                predictions = alone.learn_many([0] * len(events), xs, ys)
             left = len(batch)
-            for event, (_, came), prediction in zip(events, batch, predictions, strict=True):
-                entry = None if self.keys is None else self._note(self.keys.bring(event.key or ""))
+            for event, (_, came), prediction in zip(events, batch, learn_many(events), strict=True):
+                entry = None
+                if self.keys is not None:
+                    entry = self._note(self.keys.bring(named(event.key)))
                 outcome = self._emit(event, prediction if self._knows else None, came)
                 if event.y is not None:
                     self._knows = True
@@ -168,6 +163,19 @@ class StreamRunner:
                 left -= 1
                 self.at_rest = not left
                 yield outcome
+
+    def _learner(self, model: LSTMRegressor) -> Callable[[Sequence[Event]], Iterator[float]]:
+        """Return what predicts and learns events: each on its key's stream, or all on one."""
+        if self.keys is not None:
+            return self.keys.learn_many
+        alone = StreamSlots(model, 1)
+        alone.adopt(0)
+
+        def learn_many(events: Sequence[Event]) -> Iterator[float]:
+            xs, ys = [event.x for event in events], [event.y for event in events]
+            return alone.learn_many([0] * len(events), xs, ys)
+
+        return learn_many
 
     def _serve(self, serving: Serving) -> Iterator[Outcome | None]:
         """Predict in batches; what is predicted does not depend on where they are cut."""
@@ -226,8 +234,6 @@ class StreamRunner:
             entry = self.serving.enter(key)
         elif self.keys is None:
             return None
-        elif key is None:
-            raise StreamError("an event has no key; every one needs it where there are keys")
         else:
             entry = self.keys.enter(key)
         return self._note(entry)
