@@ -84,12 +84,13 @@ SPOT = """([name, x, y]) => {
 }"""
 
 
-def same(found: dict[str, Any], wanted: dict[str, Any]) -> bool:
-    """Compare to the bit; NaN equals NaN."""
-    return found["title"] == wanted["title"] and all(
-        np.array_equal(found[name], wanted[name], equal_nan=True)
-        for name in ("t", "a", "b", "image")
-    )
+def different(found: dict[str, Any], wanted: dict[str, Any]) -> dict[str, Any]:
+    """Return what differs, page's and kernel's, compared to the bit; NaN equals NaN."""
+    return {
+        name: (found[name], wanted[name])
+        for name in ("title", "t", "a", "b", "image")
+        if not np.array_equal(found[name], wanted[name], equal_nan=name != "title")
+    }
 
 
 def assert_same(tab: Tab, views: int = 1) -> None:
@@ -98,11 +99,12 @@ def assert_same(tab: Tab, views: int = 1) -> None:
     deadline = monotonic() + 5
     while True:
         states = tab.page.evaluate(STATES)
-        all_same = len(states) == views and all(same(found, wanted) for found in states)
-        if all_same or monotonic() > deadline:
+        differences = [different(found, wanted) for found in states]
+        if (len(states) == views and not any(differences)) or monotonic() > deadline:
             break
         sleep(0.05)
-    assert states == [wanted] * views or all_same
+    assert len(states) == views
+    assert not any(differences), f"page and kernel differ: {differences}"
 
 
 def wait_for_views(tab: Tab, views: int = 1, points: int = 0) -> None:
