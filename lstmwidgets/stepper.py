@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache
+from operator import attrgetter
 from typing import Any, NoReturn, final
 
 import numpy as np
@@ -154,12 +155,15 @@ class Stepper(ABC):
         return checked
 
     def _refuse_row(self, x: Array) -> NoReturn:
+        """Raise an error that says why a step's input cannot be taken."""
         if self.streams != 1:
             raise ValueError(
                 f"step advances a single stream and this stepper has {self.streams}; "
                 "call step_many(slots, X)"
             )
-        raise ValueError(f"expected input of shape ({self.input_size},), got {x.shape}")
+        if x.shape != (self.input_size,):
+            raise ValueError(f"expected input of shape ({self.input_size},), got {x.shape}")
+        raise ValueError(NOT_FINITE)
 
     def _checked_rows(self, slots: ArrayLike, X: ArrayLike) -> tuple[Array, Array]:
         rows, which = as_array(X), as_array(slots)
@@ -183,23 +187,29 @@ class CompiledStepper(Stepper):
         self._dtype = NUMPY_DTYPES[self._torch_dtype]
         hidden, dtype = self.hidden_size, self._dtype
         self._x = np.zeros(self.input_size, dtype)
-        self._memory = np.zeros((streams, self.num_layers, 6 * hidden), dtype)
-        self._make_ready()
+        self._make_ready(np.zeros((streams, self.num_layers, 6 * hidden), dtype))
 
     def step(self, x_t: ArrayLike) -> Array:
         """Advance the only stream by one step; see `Stepper.step`."""
         if self._packed_from != _fingerprint(self._weights):
             self.refresh()
-        x = x_t if type(x_t) is np.ndarray else as_array(x_t)
+        try:  # most often it is an array that the kernel takes as it is
+            status = self._step(x_t, *self._packed)
+        except TypeError:
+            x_t = self._own_row(x_t)
+            status = self._step(x_t, *self._packed)
+        if status:
+            self._refuse_row(x_t)
+        output: Array = self._output.copy()
+        return output
+
+    def _own_row(self, x_t: ArrayLike) -> Array:
+        """Return a step's input in an array as the kernel takes it."""
+        x = as_array(x_t)
         if x.shape != self._row_shape:
             self._refuse_row(x)
-        if x.dtype is not self._dtype or not x.flags.carray:
-            copy_numbers(x, self._x)
-            x = self._x
-        output = np.empty(self.hidden_size, self._dtype)
-        if not self._step(*self._packed, x, self._memory, self._scratch, output):
-            raise ValueError(NOT_FINITE)
-        return output
+        copy_numbers(x, self._x)
+        return self._x
 
     def step_many(self, slots: ArrayLike, X: ArrayLike) -> Array:
         """Advance several streams, each by its own input; see `Stepper.step_many`."""
@@ -209,7 +219,7 @@ class CompiledStepper(Stepper):
         x = np.empty(given.shape, self._dtype)
         copy_numbers(given, x)
         output = np.empty((len(x), self.hidden_size), self._dtype)
-        bad = self._step_many(*self._packed, which, x, self._memory, self._scratch, output)
+        bad = self._step_many(which, x, output, *self._packed)
         if bad >= 0:
             raise ValueError(f"row {bad}: {NOT_FINITE}")
         return output
@@ -221,6 +231,8 @@ class CompiledStepper(Stepper):
 
     def refresh(self) -> None:
         """Pack the weights anew; see `Stepper.refresh`."""
+        from .kernels.packing import pack
+
         _watch_fused_optimizers()
         seen = _fingerprint(self._weights)
         held = [{n: w.detach() for n, w in layer.items()} for layer in self.current_layers()]
@@ -228,27 +240,30 @@ class CompiledStepper(Stepper):
             {name: weight.to("cpu", self._torch_dtype).numpy() for name, weight in layer.items()}
             for layer in held
         ]
-        self._packed = (self._kind, *self._pack(layers))
+        self._packed = (*pack(layers), self._room)
         # An address tells weights apart only as long as their memory is not used again: hold it.
         self._packed_from, self._held = seen, held
 
-    def _make_ready(self) -> None:
-        """Make what is not worth keeping in a pickle."""
-        from .kernels import packing
+    def _make_ready(self, memory: Array) -> None:
+        """Make what is not kept in a pickle, with the memory of all streams, (S, L, 6H)."""
         from .kernels import step as kernels
 
-        self._step, self._step_many, self._pack = kernels.step, kernels.step_many, packing.pack
-        self._kind = kernels.KINDS[self._cell.name]
-        self._scratch = np.zeros(9 * self.hidden_size, self._dtype)
+        kind = kernels.KINDS[self._cell.name]
+        self._step = kernels.stepping(kind, self._dtype)
+        self._step_many = kernels.stepping_many(kind)
+        room = kernels.room(self.streams, self.num_layers, self.hidden_size, self._dtype)
+        self._room, self._memory = room, room[: self.streams]
+        self._memory[:] = memory
+        self._output = room[0, -1, : self.hidden_size]
         self.refresh()
 
     def __getstate__(self) -> dict[str, Any]:
-        made = ("_step", "_step_many", "_pack", "_kind", "_scratch", "_packed", "_held")
+        made = ("_step", "_step_many", "_room", "_output", "_packed", "_packed_from", "_held")
         return {name: value for name, value in self.__dict__.items() if name not in made}
 
     def __setstate__(self, attributes: dict[str, Any]) -> None:
         self.__dict__.update(attributes)
-        self._make_ready()
+        self._make_ready(self._memory)
 
     @property
     def state(self) -> State:
@@ -307,12 +322,15 @@ def copy_numbers(given: Array, own: Array) -> None:
 
 def _fingerprint(weights: Mapping[str, Tensor | None]) -> list[int]:
     """Return what changes when a weight does: each one's version counter and address."""
-    seen = [_fused_steps]
-    for weight in weights.values():
-        if weight is not None:
-            seen += weight._version, weight.data_ptr()  # noqa: SLF001
-    return seen
+    given = weights.values()
+    try:
+        return [_fused_steps, *map(_VERSION, given), *map(_ADDRESS, given)]
+    except (AttributeError, TypeError):  # one is None, as in a module that was pruned
+        return []
 
+
+_VERSION: Callable[[Any], int] = attrgetter("_version")
+_ADDRESS: Callable[[Any], int] = Tensor.data_ptr
 
 _fused_steps = 0
 """Steps of fused optimizers in this process: they write weights without counting versions up."""

@@ -11,115 +11,146 @@ a layer's memory before the first step and after every one, in the blocks h, c, 
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from . import LAYER_NORM_EPSILON
 from .activations import tanh
-from .compiled import compiled, compiled_sum
-from .parameters import HIDDEN, INPUTS, KIND, LAYERS, views
-from .step import COUPLED, FULL_GATE_RECURRENCE, LAYER_NORM, STANDARD, add_rows
+from .compiled import by_constant, compiled, compiled_sum, inlined
+from .parameters import (
+    GRADIENT,
+    HIDDEN,
+    LAYERS,
+    PARAMETERS,
+    Learner,
+    first_row,
+    source_count,
+    views,
+)
+from .step import COUPLED, FULL_GATE_RECURRENCE, LAYER_NORM, PEEPHOLE, STANDARD, add_rows
 
 Array = NDArray[Any]
 
 
-@compiled
-def backward(
-    sizes: Array,
-    parameters: Array,
-    gradient: Array,
-    inputs: Array,
-    tape: Array,
-    steps: int,
-    dz: Array,
-    back: Array,
-    dx: Array,
-    scratch: Array,
-) -> None:
-    """Carry dL/dh of the last step back through a tape.
+class Layer(NamedTuple):
+    """What a layer needs to go back by one step.
 
-    Parameters
+    Attributes
     ----------
-    sizes, parameters
-        See `.parameters`.
-    gradient : ndarray
-        (P,); the LSTM's part is added to, the head's is left alone.
-    inputs : ndarray
-        (T, 1, I).
-    tape : ndarray
-        (T + 1, L, 6H), as the forward pass with these parameters left it.
-    steps : int
-        How many steps of the tape there are; the others are not read.
+    rows : ndarray
+        Of all layers; its own begin at `first`, an array of one number.
+    below : ndarray
+        What came from below, a number for each of the first rows.
+    before, own : ndarray
+        Its memory before and after the step, (6H,).
+    vector, d_vector : ndarray
+        Its bias and other vectors, and their gradient, which is added to.
     dz : ndarray
-        (T, L, W), twice as wide for layer normalisation; anything.
-    back : ndarray
-        (L, 5H): dL/dh and dL/dc at the end, then zeros; changed.
-    dx : ndarray
-        (T, I), receives the inputs' gradient; (0, I) if it is not wanted.
-    scratch : ndarray
-        At least (9H,), anything.
+        Receives dL/dz, (W,), or for layer normalisation that at both projections, (2W,).
+    d : ndarray
+        dL/dh and dL/dc, then dL/di, dL/df and dL/do by way of the step after, (5H,); dL/dc becomes
+        that of the step before.
     """
-    kind, hidden = sizes[KIND], sizes[HIDDEN]
-    rows, vectors, _, _ = views(sizes, parameters)
-    row_gradient, vector_gradient, _, _ = views(sizes, gradient)
-    width = rows.shape[1]
+
+    rows: Array
+    below: Array
+    before: Array
+    own: Array
+    vector: Array
+    d_vector: Array
+    dz: Array
+    d: Array
+
+
+@inlined
+def backward(kind: int, own: Learner, steps: int) -> None:
+    """Carry dL/dh of the last step, in ``back``, back through so many steps of the tape.
+
+    Adds to the gradient of the LSTM; that of the head is left alone. Writes the gradient of the
+    inputs into ``errors`` if there is room. ``back`` holds zeros but for dL/dh.
+    """
+    sizes, (tape, inputs), work = own.sizes, own.window, own.work
+    hidden, back = sizes[HIDDEN], work.back
+    weights, gradient = views(sizes, own.store[PARAMETERS]), views(sizes, own.store[GRADIENT])
+    width = weights.rows.shape[1]
+    second: Any = width if kind == LAYER_NORM else np.int64(0)
     for t in range(steps, 0, -1):
         for layer in range(sizes[LAYERS] - 1, -1, -1):
             first, count = first_row(sizes, layer), source_count(sizes, layer)
-            own, before = tape[t, layer], tape[t - 1, layer]
-            errors, d = dz[t - 1, layer], back[layer]
-            vector, d_vector = vectors[layer], vector_gradient[layer]
-            if kind == LAYER_NORM:
-                below = inputs[t - 1, 0] if layer == 0 else tape[t, layer - 1]
-                _through_normalised_cell(own, vector, d_vector, d, scratch)
-                _through_gates(own, before, errors[:width], d)
-                _through_normalised_projections(
-                    rows, first, below, count, before, vector, d_vector, errors, scratch
-                )
-                recurrent_errors = errors[width : 2 * width]
-            else:
-                recurrent_errors = errors
-                if kind == COUPLED:
-                    _through_coupled_gates(own, before, errors, d)
-                elif kind == STANDARD:
-                    _through_cell(own, d)
-                    _through_gates(own, before, errors, d)
-                else:
-                    _through_peepholes(own, before, vector[width:], d_vector[width:], errors, d)
-                for j in range(width):
-                    d_vector[j] += errors[j]
+            dz, d = work.dz[t - 1, layer], back[layer]
+            one = Layer(
+                weights.rows[first:],
+                inputs[t - 1, 0] if layer == 0 else tape[t, layer - 1, :hidden],
+                tape[t - 1, layer],
+                tape[t, layer],
+                weights.vectors[layer],
+                gradient.vectors[layer],
+                dz,
+                d,
+            )
+            _through_layer(kind, one, work.scratch)
             recurrent = first + count
-            dot_rows(rows, recurrent, recurrent_errors, d[:hidden])
+            dot_rows(weights.rows, recurrent, dz[second : second + width], d[:hidden])
             if kind == FULL_GATE_RECURRENCE:
-                dot_rows(rows, recurrent + hidden, recurrent_errors, d[2 * hidden :])
+                dot_rows(weights.rows, recurrent + hidden, dz, d[2 * hidden :])
             if layer > 0:
-                add_dot_rows(rows, first, errors[:width], back[layer - 1, :hidden])
-            elif dx.shape[0] > 0:
-                dot_rows(rows, first, errors[:width], dx[t - 1])
-    _add_products(sizes, row_gradient, inputs, tape, steps, dz)
+                add_dot_rows(weights.rows, first, dz[:width], back[layer - 1, :hidden])
+            elif work.errors.shape[0] > 0:
+                dot_rows(weights.rows, first, dz[:width], work.errors[t - 1])
+    _add_products(kind, own, gradient.rows, steps, second)
 
 
-@compiled
-def first_row(sizes: Array, layer: int) -> int:
-    """Return the place of a layer's first row."""
-    if layer == 0:
-        return 0
-    hidden = sizes[HIDDEN]
-    recurrent = 4 * hidden if sizes[KIND] == FULL_GATE_RECURRENCE else hidden
-    first: int = sizes[INPUTS] + recurrent + (layer - 1) * (hidden + recurrent)
-    return first
+@inlined
+def _add_to_bias(layer: Layer) -> None:
+    for j in range(layer.rows.shape[1]):
+        layer.d_vector[j] += layer.dz[j]
 
 
-@compiled
-def source_count(sizes: Array, layer: int) -> int:
-    """Return how many of a layer's rows belong to what comes from below."""
-    count: int = sizes[INPUTS] if layer == 0 else sizes[HIDDEN]
-    return count
+@inlined
+def _through_standard_layer(_kind: int, layer: Layer, _scratch: Array) -> None:
+    _through_cell(layer.own, layer.d)
+    _through_gates(layer.own, layer.before, layer.dz, layer.d)
+    _add_to_bias(layer)
 
 
-@compiled
+@inlined
+def _through_coupled_layer(_kind: int, layer: Layer, _scratch: Array) -> None:
+    _through_cell(layer.own, layer.d)
+    _through_coupled_gates(layer.own, layer.before, layer.dz, layer.d)
+    _add_to_bias(layer)
+
+
+@inlined
+def _through_peephole_layer(_kind: int, layer: Layer, _scratch: Array) -> None:
+    width = layer.rows.shape[1]
+    peephole, d_peephole = layer.vector[width:], layer.d_vector[width:]
+    _through_peepholes(layer.own, layer.before, peephole, d_peephole, layer.dz, layer.d)
+    _add_to_bias(layer)
+
+
+@inlined
+def _through_normalised_layer(_kind: int, layer: Layer, scratch: Array) -> None:
+    width = layer.rows.shape[1]
+    _through_normalised_cell(layer.own, layer.vector, layer.d_vector, layer.d, scratch)
+    _through_gates(layer.own, layer.before, layer.dz[:width], layer.d)
+    _through_normalised_projections(layer, scratch)
+
+
+_through_layer = by_constant(
+    {
+        STANDARD: _through_standard_layer,
+        PEEPHOLE: _through_peephole_layer,
+        FULL_GATE_RECURRENCE: _through_peephole_layer,
+        COUPLED: _through_coupled_layer,
+        LAYER_NORM: _through_normalised_layer,
+    }
+)
+"""Writes dL/dz of one layer at one step, and turns dL/dc into that of the step before."""
+
+
+@inlined
 def _through_cell(own: Array, d: Array) -> None:
     """Add dL/dc by way of h = o tanh(c)."""
     hidden = own.shape[0] // 6
@@ -131,7 +162,7 @@ def _through_cell(own: Array, d: Array) -> None:
         dc[j] += do - do * shown * shown
 
 
-@compiled
+@inlined
 def _through_gates(own: Array, before: Array, dz: Array, d: Array) -> None:
     """Write dL/dz of the blocks i, f, g, o, and turn dL/dc into that of the step before."""
     hidden = own.shape[0] // 6
@@ -152,7 +183,7 @@ def _through_gates(own: Array, before: Array, dz: Array, d: Array) -> None:
         dc[j] *= f[j]
 
 
-@compiled
+@inlined
 def _through_coupled_gates(own: Array, before: Array, dz: Array, d: Array) -> None:
     """Write dL/dz of the blocks f, g, o, where i = 1 - f; see `_through_gates`."""
     _through_cell(own, d)
@@ -171,7 +202,7 @@ def _through_coupled_gates(own: Array, before: Array, dz: Array, d: Array) -> No
         dc[j] *= f[j]
 
 
-@compiled
+@inlined
 def _through_peepholes(
     own: Array, before: Array, peephole: Array, d_peephole: Array, dz: Array, d: Array
 ) -> None:
@@ -202,7 +233,7 @@ def _through_peepholes(
         d_peephole[hidden + j] += zf[j] * old[j]
 
 
-@compiled
+@inlined
 def _through_normalised_cell(
     own: Array, vector: Array, d_vector: Array, d: Array, scratch: Array
 ) -> None:
@@ -225,32 +256,23 @@ def _through_normalised_cell(
         dc[j] += errors[j]
 
 
-@compiled
-def _through_normalised_projections(
-    rows: Array,
-    first: int,
-    below: Array,
-    count: int,
-    before: Array,
-    vector: Array,
-    d_vector: Array,
-    dz: Array,
-    scratch: Array,
-) -> None:
+@inlined
+def _through_normalised_projections(layer: Layer, scratch: Array) -> None:
     """Turn dL/dz in the first half of dz into that at W x there, and at R h in the second half."""
-    width = rows.shape[1]
-    from_x, from_h = dz[:width], dz[width : 2 * width]
+    width, count = layer.rows.shape[1], layer.below.shape[0]
+    from_x, from_h = layer.dz[:width], layer.dz[width : 2 * width]
+    vector, d_vector = layer.vector, layer.d_vector
     for j in range(width):
         from_h[j] = from_x[j]
         d_vector[j] += from_x[j]
     values = scratch[:width]
     values[:] = 0
-    add_rows(rows, first, below, 0, count, values)
+    add_rows(layer.rows, 0, layer.below, 0, count, values)
     scale = _standardise(values)
     weight, d_weight = vector[width : 2 * width], d_vector[width : 2 * width]
     _through_normalisation(values, scale, weight, d_weight, from_x)
     values[:] = 0
-    add_rows(rows, first + count, before, 0, width // 4, values)
+    add_rows(layer.rows, count, layer.before, 0, width // 4, values)
     scale = _standardise(values)
     weight, d_weight = vector[2 * width : 3 * width], d_vector[2 * width : 3 * width]
     _through_normalisation(values, scale, weight, d_weight, from_h)
@@ -313,28 +335,39 @@ def add_dot_rows(rows: Array, first: int, errors: Array, result: Array) -> None:
         result[r] += _dot(rows[first + r], errors)
 
 
-@compiled
-def _add_products(
-    sizes: Array, gradient: Array, inputs: Array, tape: Array, steps: int, dz: Array
-) -> None:
+class Sources(NamedTuple):
+    """What a group of rows read at every step: at step t, ``values[time + t, place, begin:]``."""
+
+    values: Array
+    time: int
+    place: int
+    begin: int
+
+
+@inlined
+def _add_products(kind: int, own: Learner, gradient: Array, steps: int, second: int) -> None:
     """Add the sum over steps of source times dL/dz to the gradient of every row."""
-    kind, hidden = sizes[KIND], sizes[HIDDEN]
-    width = gradient.shape[1]
-    second: Any = width if kind == LAYER_NORM else np.int64(0)
-    first: Any = np.int64(0)
+    sizes, dz, (tape, inputs) = own.sizes, own.work.dz, own.window
+    hidden = sizes[HIDDEN]
+    # Not literals, which would compile the function below several times.
+    first, none, one = np.int64(0), np.int64(0), np.int64(1)
     for layer in range(sizes[LAYERS]):
         count = source_count(sizes, layer)
+        at = np.int64(layer)
         if layer == 0:
-            _add_outer(gradient, first, inputs, 0, 0, 0, count, dz, layer, 0, steps)
+            below = Sources(inputs, none, none, none)
         else:
-            _add_outer(gradient, first, tape, 1, layer - 1, 0, count, dz, layer, 0, steps)
+            below = Sources(tape, one, at - 1, none)
+        _add_outer(gradient[first : first + count], below, dz, at, none, steps)
         first += count
-        _add_outer(gradient, first, tape, 0, layer, 0, hidden, dz, layer, second, steps)
+        own = Sources(tape, none, at, none)
+        _add_outer(gradient[first : first + hidden], own, dz, at, second, steps)
         first += hidden
         if kind == FULL_GATE_RECURRENCE:
-            _add_outer(gradient, first, tape, 0, layer, 2 * hidden, 2 * hidden, dz, layer, 0, steps)
+            i_and_f, o = Sources(tape, none, at, 2 * hidden), Sources(tape, none, at, 5 * hidden)
+            _add_outer(gradient[first : first + 2 * hidden], i_and_f, dz, at, none, steps)
             first += 2 * hidden
-            _add_outer(gradient, first, tape, 0, layer, 5 * hidden, hidden, dz, layer, 0, steps)
+            _add_outer(gradient[first : first + hidden], o, dz, at, none, steps)
             first += hidden
             # The candidate reads no gates: these places of the rows are zeros, and stay so.
             gradient[first - 3 * hidden : first, 2 * hidden : 3 * hidden] = 0
@@ -342,46 +375,36 @@ def _add_products(
 
 @compiled
 def _add_outer(
-    gradient: Array,
-    first: int,
-    sources: Array,
-    time: int,
-    place: int,
-    begin: int,
-    count: int,
-    dz: Array,
-    layer: int,
-    second: int,
-    steps: int,
+    gradient: Array, sources: Sources, dz: Array, layer: int, second: int, steps: int
 ) -> None:
-    """Add source number ``begin + r`` times dL/dz to row ``first + r``, for r up to count.
+    """Add source r times dL/dz, over all steps, to row r of the gradient.
 
-    The source of step t is at ``sources[time + t, place]``.
+    At step t, dL/dz begins at ``dz[t, layer, second]``.
     """
-    width = gradient.shape[1]
-    whole = steps - steps % 4
-    for t in range(0, whole, 4):
+    count, width = gradient.shape
+    values, place, begin = sources.values, sources.place, sources.begin
+    for t in range(0, steps - 3, 4):
+        now = sources.time + t
         p, q = dz[t, layer, second:], dz[t + 1, layer, second:]
         u, v = dz[t + 2, layer, second:], dz[t + 3, layer, second:]
-        pairs = count - count % 2
-        for r in range(0, pairs, 2):  # two rows a pass, for which dL/dz is read but once
-            row, other, at = gradient[first + r], gradient[first + r + 1], begin + r
-            a, b = sources[time + t, place, at], sources[time + t + 1, place, at]
-            c, d = sources[time + t + 2, place, at], sources[time + t + 3, place, at]
-            e, f = sources[time + t, place, at + 1], sources[time + t + 1, place, at + 1]
-            g, h = sources[time + t + 2, place, at + 1], sources[time + t + 3, place, at + 1]
+        for r in range(0, count - 1, 2):  # two rows a pass, for which dL/dz is read but once
+            row, other, at = gradient[r], gradient[r + 1], begin + r
+            a, b = values[now, place, at], values[now + 1, place, at]
+            c, d = values[now + 2, place, at], values[now + 3, place, at]
+            e, f = values[now, place, at + 1], values[now + 1, place, at + 1]
+            g, h = values[now + 2, place, at + 1], values[now + 3, place, at + 1]
             for j in range(width):
                 row[j] += (a * p[j] + b * q[j]) + (c * u[j] + d * v[j])
                 other[j] += (e * p[j] + f * q[j]) + (g * u[j] + h * v[j])
-        for r in range(pairs, count):
-            row, at = gradient[first + r], begin + r
-            a, b = sources[time + t, place, at], sources[time + t + 1, place, at]
-            c, d = sources[time + t + 2, place, at], sources[time + t + 3, place, at]
+        for r in range(count - count % 2, count):
+            row, at = gradient[r], begin + r
+            a, b = values[now, place, at], values[now + 1, place, at]
+            c, d = values[now + 2, place, at], values[now + 3, place, at]
             for j in range(width):
                 row[j] += (a * p[j] + b * q[j]) + (c * u[j] + d * v[j])
-    for t in range(whole, steps):
-        p = dz[t, layer, second:]
+    for t in range(steps - steps % 4, steps):
+        p, now = dz[t, layer, second:], sources.time + t
         for r in range(count):
-            row, a = gradient[first + r], sources[time + t, place, begin + r]
+            row, a = gradient[r], values[now, place, begin + r]
             for j in range(width):
                 row[j] += a * p[j]

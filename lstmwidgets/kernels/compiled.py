@@ -1,13 +1,19 @@
-"""How kernels are compiled."""
+"""How kernels are compiled, and what of it is kept on disk."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import re
+import sys
+from collections.abc import Callable, Mapping
+from functools import cache
 from hashlib import sha256
 from pathlib import Path
+from time import perf_counter
 from typing import Any, TypeVar
 
 from numba import njit
+from numba.core import event
+from numba.extending import overload, register_jitable
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -17,37 +23,131 @@ OPTIONS: dict[str, Any] = {
     "fastmath": {"contract", "nsz", "arcp"},
     # Python's check for a zero divisor would keep every loop with a division from vectorising.
     "error_model": "numpy",
+    # Kernels allocate nothing: without reference counts an array argument costs a third.
+    "_nrt": False,
 }
 
 
-SOURCES = sha256(b"".join(p.read_bytes() for p in sorted(Path(__file__).parent.glob("*.py"))))
-"""Of all kernels: Numba would go on using old code where only a function that it calls is new."""
+INSIDE = OPTIONS | {"no_cpython_wrapper": True, "no_cfunc_wrapper": True}
+"""Of what only compiled code calls."""
 
 
 def compiled(function: Function) -> Function:
-    """Compile on the first call, and keep the machine code on disk where a folder can be written.
+    """Compile what kernels call, as part of each of them."""
+    return _as_given(njit(**INSIDE)(function))
 
-    Numba looks for ``__pycache__`` beside the source, then for the user's cache folder;
-    ``NUMBA_CACHE_DIR`` names another one.
-    """
-    return _compiled(function, OPTIONS)
+
+def inlined(function: Function) -> Function:
+    """Compile a small function as lines of those that call it, which takes less time."""
+    return _as_given(njit(**INSIDE, inline="always")(function))
 
 
 def compiled_sum(function: Function) -> Function:
-    """Compile a sum that may be taken in another order, which lets it vectorise; see `compiled`."""
-    return _compiled(function, OPTIONS | {"fastmath": OPTIONS["fastmath"] | {"reassoc"}})
+    """Compile a sum that may be taken in another order, which lets it vectorise."""
+    return _as_given(njit(**INSIDE | {"fastmath": OPTIONS["fastmath"] | {"reassoc"}})(function))
 
 
 def compiled_strictly(function: Function) -> Function:
-    """Compile so that every number is Python's to the bit: nothing is fused; see `compiled`."""
-    return _compiled(function, OPTIONS | {"fastmath": False})
+    """Compile so that nothing is fused: the numbers do not depend on the kernel it is part of."""
+    return _as_given(njit(**INSIDE | {"fastmath": False})(function))
 
 
-def _compiled(function: Function, options: dict[str, Any]) -> Function:
-    function.__qualname__ += f"-{SOURCES.hexdigest()[:12]}"  # is part of the cached file's name
-    try:
-        kernel = njit(cache=True, **options)(function)
-    except RuntimeError:  # Numba's word for: no folder can be written
-        kernel = njit(**options)(function)
-    result: Function = kernel
-    return result
+def compiled_too(function: Function) -> Function:
+    """Let a function of Python be part of kernels as well."""
+    return _as_given(register_jitable(**INSIDE)(function))
+
+
+def by_constant(choices: Mapping[int, Callable[..., Any]]) -> Callable[..., Any]:
+    """Return a function that stands for one of several, by its first argument, when compiled.
+
+    What is not chosen is not compiled. The argument is a constant of the calling code, such as a
+    kernel's cell kind, and is handed on with the others, by position.
+    """
+
+    def choose(*arguments: Any) -> Any:
+        raise TypeError(f"compiled code only chooses one of {[*choices.values()]} for {arguments}")
+
+    @overload(choose, jit_options=INSIDE, strict=False, prefer_literal=True)
+    def _chosen(constant: Any, *_: Any) -> Callable[..., Any]:
+        choice = choices[constant.literal_value]
+        return getattr(choice, "py_func", choice)
+
+    return choose
+
+
+def kernel(name: str, *signatures: Any) -> Callable[[Function], Function]:
+    """Compile what Python calls, on its first call; keep the machine code on disk if possible.
+
+    Numba looks for ``__pycache__`` beside the source, then for the user's cache folder;
+    ``NUMBA_CACHE_DIR`` names another one.
+
+    Parameters
+    ----------
+    name : str
+        What tells kernels of one function apart that differ in their constants.
+    signatures : optional
+        Types of arguments that it is compiled for at once; it raises TypeError for all others.
+    """
+
+    def decorate(function: Function) -> Function:
+        # A part of the cached file's name.
+        function.__qualname__ += f"-{name}-{_sources(Path(function.__code__.co_filename))[:12]}"
+        try:
+            made = njit(cache=True, **OPTIONS)(function)
+        except RuntimeError:  # Numba's word for: no folder can be written
+            made = njit(**OPTIONS)(function)
+        _kernels.add(made)
+        for signature in signatures:
+            made.compile(signature)
+            made.disable_compile()
+        return _as_given(made)
+
+    return decorate
+
+
+def compiling_seconds() -> float:
+    """Return how long this process has compiled kernels so far, in seconds."""
+    return _watch.seconds
+
+
+@cache
+def _sources(path: Path) -> str:
+    """Hash a file of kernels and those that it imports: Numba looks at one function only."""
+    text = path.read_bytes()
+    imported = re.findall(r"^from \.(\w*) import", text.decode(), re.MULTILINE)
+    parts = [_sources(path.with_name(f"{name or '__init__'}.py")) for name in imported]
+    return sha256(text + "".join(parts).encode()).hexdigest()
+
+
+def _as_given(made: Any) -> Any:
+    return made
+
+
+class _Watch(event.Listener):  # type: ignore[misc]  # Numba ships no annotations
+    """Says once that kernels are compiled and not loaded, and counts the seconds."""
+
+    def __init__(self) -> None:
+        self.seconds = 0.0
+        self._began = 0.0
+        self._told = False
+
+    def on_start(self, event: Any) -> None:
+        if event.data["dispatcher"] in _kernels:
+            self._began = perf_counter()
+            if not self._told:
+                print(  # noqa: T201
+                    "lstmwidgets compiles its kernels for this machine: some 10 seconds, once; "
+                    "`lstmwidgets warmup` does it for all models ahead",
+                    file=sys.stderr,
+                    flush=True,
+                )
+                self._told = True
+
+    def on_end(self, event: Any) -> None:
+        if event.data["dispatcher"] in _kernels:
+            self.seconds += perf_counter() - self._began
+
+
+_kernels: set[Any] = set()
+_watch = _Watch()
+event.register("numba:compile", _watch)

@@ -25,58 +25,49 @@ from numpy.typing import NDArray
 
 from . import NEGLIGIBLE
 from .activations import tanh
-from .backward import add_dot_rows, dot_rows, first_row, source_count
+from .backward import add_dot_rows, dot_rows
 from .compiled import compiled
-from .parameters import HIDDEN, KIND, LAYERS, views
+from .parameters import (
+    GRADIENT,
+    HIDDEN,
+    KIND,
+    LAYERS,
+    PARAMETERS,
+    TRACES,
+    Learner,
+    first_row,
+    source_count,
+    views,
+)
 from .step import COUPLED, PEEPHOLE
 
 Array = NDArray[Any]
 
 
 @compiled
-def follow(
-    sizes: Array,
-    traces: Array,
-    x: Array,
-    tape: Array,
-    effects: Array,
-    scratch: Array,
-) -> None:
-    """Bring the traces up to the step that a tape (2, L, 6H) has just recorded.
+def update_traces(own: Learner, x: Array) -> None:
+    """Bring the traces up to the step that the tape (2, L, 6H) has just recorded.
 
-    Parameters
-    ----------
-    sizes : ndarray
-        See `.parameters`; the kind is standard, peephole or coupled.
-    traces : ndarray
-        (P,), laid out as the parameters are; changed. Those of o and of the head stay zeros.
-    x : ndarray
-        The step's input, (I,).
-    tape : ndarray
-        Memory before and after the step.
-    effects : ndarray
-        (L, W); dc/dz of the traced blocks is written.
-    scratch : ndarray
-        At least (3H,), anything.
+    The step's input is x, (I,). Leaves dc/dz of the traced blocks in ``dz``; traces of o
+    and of the head stay zeros.
     """
-    hidden = sizes[HIDDEN]
-    rows, vectors, _, _ = views(sizes, traces)
-    width = rows.shape[1]
+    sizes, tape, work = own.sizes, own.window.tape, own.work
+    hidden, kind = sizes[HIDDEN], sizes[KIND]
+    traces = views(sizes, own.store[TRACES])
+    width = traces.rows.shape[1]
     traced = width - hidden
-    keep = scratch[:traced]
+    keep = work.scratch[:traced]
     for layer in range(sizes[LAYERS]):
-        before, own, effect = tape[0, layer], tape[1, layer], effects[layer, :traced]
-        _effects(sizes[KIND], before, own, effect, keep)
+        before, effect = tape[0, layer], work.dz[0, layer, :traced]
+        _effects(kind, before, tape[1, layer], effect, keep)
         first, count = first_row(sizes, layer), source_count(sizes, layer)
-        if layer == 0:
-            _follow_rows(rows, first, x, count, effect, keep)
-        else:
-            _follow_rows(rows, first, tape[1, layer - 1], count, effect, keep)
-        _follow_rows(rows, first + count, before, hidden, effect, keep)
-        vector = vectors[layer]
+        below = x if layer == 0 else tape[1, layer - 1]
+        _follow_rows(traces.rows, first, below, count, effect, keep)
+        _follow_rows(traces.rows, first + count, before, hidden, effect, keep)
+        vector = traces.vectors[layer]
         for j in range(traced):
             vector[j] = keep[j] * vector[j] + effect[j]
-        if sizes[KIND] == PEEPHOLE:
+        if kind == PEEPHOLE:
             c, peephole = before[hidden : 2 * hidden], vector[width:]
             for j in range(hidden):
                 peephole[j] = keep[j] * peephole[j] + effect[j] * c[j]
@@ -85,61 +76,37 @@ def follow(
 
 
 @compiled
-def assign(
-    sizes: Array,
-    parameters: Array,
-    gradient: Array,
-    traces: Array,
-    x: Array,
-    tape: Array,
-    effects: Array,
-    back: Array,
-    dx: Array,
-) -> None:
-    """Write the LSTM's gradient from traces and the error of this step.
+def traces_to_gradient(own: Learner, x: Array) -> None:
+    """Write the LSTM's gradient from the traces and dL/dh of this step, in ``back``.
 
-    Parameters
-    ----------
-    sizes, parameters
-        See `.parameters`.
-    gradient : ndarray
-        (P,); the LSTM's part is overwritten, the head's left alone.
-    traces, x, tape, effects
-        As `follow` left them; effects become dL/dz.
-    back : ndarray
-        (L, 5H): dL/dh, then zeros; changed.
-    dx : ndarray
-        (1, I), receives the input's gradient; (0, I) if it is not wanted.
+    Turns what `update_traces` has left in ``dz`` into dL/dz, and writes the gradient of the
+    input if there is room. The head's gradient is left alone.
     """
-    hidden = sizes[HIDDEN]
-    rows, vectors, _, _ = views(sizes, parameters)
-    row_gradient, vector_gradient, _, _ = views(sizes, gradient)
-    row_traces, vector_traces, _, _ = views(sizes, traces)
-    width = rows.shape[1]
+    sizes, tape, work = own.sizes, own.window.tape, own.work
+    back = work.back
+    hidden, kind = sizes[HIDDEN], sizes[KIND]
+    weights, gradient = views(sizes, own.store[PARAMETERS]), views(sizes, own.store[GRADIENT])
+    traces = views(sizes, own.store[TRACES])
+    width = weights.rows.shape[1]
     for layer in range(sizes[LAYERS] - 1, -1, -1):
-        own, before = tape[1, layer], tape[0, layer]
-        dz, d = effects[layer], back[layer]
-        peephole = vectors[layer, width:]
-        if sizes[KIND] == PEEPHOLE:
-            _error_at_seen_cell(own, peephole, d, dz)
-        else:
-            _error_at_cell(own, d, dz)
+        after, before = tape[1, layer], tape[0, layer]
+        dz, d = work.dz[0, layer], back[layer]
+        _error_at_cell(after, d, dz)
+        if kind == PEEPHOLE:
+            _add_error_at_seen_cell(weights.vectors[layer, width:], d, dz)
         dc = d[hidden : 2 * hidden]
         first, count = first_row(sizes, layer), source_count(sizes, layer)
-        if layer == 0:
-            _assign_rows(row_gradient, row_traces, first, x, count, dc, dz)
-        else:
-            below = tape[1, layer - 1]
-            _assign_rows(row_gradient, row_traces, first, below, count, dc, dz)
-        _assign_rows(row_gradient, row_traces, first + count, before, hidden, dc, dz)
-        _assign_vector(sizes, vector_gradient[layer], vector_traces[layer], own, dc, dz)
+        below = x if layer == 0 else tape[1, layer - 1]
+        _assign_rows(gradient.rows, traces.rows, first, below, count, dc, dz)
+        _assign_rows(gradient.rows, traces.rows, first + count, before, hidden, dc, dz)
+        _assign_vector(kind, gradient.vectors[layer], traces.vectors[layer], after, dc, dz)
         for begin in range(0, width - hidden, hidden):
             for j in range(hidden):
                 dz[begin + j] *= dc[j]
         if layer > 0:
-            add_dot_rows(rows, first, dz, back[layer - 1, :hidden])
-        elif dx.shape[0] > 0:
-            dot_rows(rows, first, dz, dx[0])
+            add_dot_rows(weights.rows, first, dz, back[layer - 1, :hidden])
+        elif work.errors.shape[0] > 0:
+            dot_rows(weights.rows, first, dz, work.errors[0])
 
 
 @compiled
@@ -195,10 +162,9 @@ def _error_at_cell(own: Array, d: Array, dz: Array) -> None:
 
 
 @compiled
-def _error_at_seen_cell(own: Array, peephole: Array, d: Array, dz: Array) -> None:
-    """Do as `_error_at_cell` where the output gate sees the cell."""
-    hidden = own.shape[0] // 6
-    _error_at_cell(own, d, dz)
+def _add_error_at_seen_cell(peephole: Array, d: Array, dz: Array) -> None:
+    """Add to dL/dc what comes by way of an output gate that sees the cell."""
+    hidden = peephole.shape[0] // 3
     dc, zo = d[hidden : 2 * hidden], dz[dz.shape[0] - hidden :]
     for j in range(hidden):
         dc[j] += zo[j] * peephole[2 * hidden + j]
@@ -224,7 +190,7 @@ def _assign_rows(
 
 @compiled
 def _assign_vector(
-    sizes: Array, gradient: Array, trace: Array, own: Array, dc: Array, dz: Array
+    kind: int, gradient: Array, trace: Array, own: Array, dc: Array, dz: Array
 ) -> None:
     hidden, width = dc.shape[0], dz.shape[0]
     traced = width - hidden
@@ -233,7 +199,7 @@ def _assign_vector(
             gradient[begin + j] = dc[j] * trace[begin + j]
     for j in range(hidden):
         gradient[traced + j] = dz[traced + j]
-    if sizes[KIND] == PEEPHOLE:
+    if kind == PEEPHOLE:
         c = own[hidden : 2 * hidden]
         for j in range(hidden):
             gradient[width + j] = dc[j] * trace[width + j]

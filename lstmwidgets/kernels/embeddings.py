@@ -7,13 +7,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .compiled import compiled
-from .optimizers import global_norm, optimize
+from .compiled import kernel
+from .optimizers import global_norm, take_step
 
 Array = NDArray[Any]
 
 
-@compiled
+@kernel("")
 def learn_rows(
     rule: int,
     settings: Array,
@@ -29,7 +29,7 @@ def learn_rows(
     Parameters
     ----------
     rule, settings
-        As of `.optimizers.optimize`.
+        As of `.optimizers.take_step`.
     clip : float
         Bound on the norm of the gradient of all rows together.
     table : ndarray
@@ -65,4 +65,5 @@ def learn_rows(
             repeated = repeated or which[first] == row
         if not repeated:
             steps[row] += 1
-            optimize(rule, settings, steps[row], np.inf, table[row], errors[t], moments[row])
+            first, second = moments[row, 0], moments[row, 1]
+            take_step(rule, settings, steps[row], np.inf, table[row], errors[t], first, second)

@@ -1,38 +1,29 @@
 """Cheap forecasts of a stream's next target, and the mixture of them with a network's forecast.
 
 All linear algebra takes place in units of the stream's typical change, so that a target's scale
-means nothing. Everything is float64. A bundle of arrays describes one model:
-
-lags : (n,)
-    The last targets, a ring: the k-th last one lies at ``(seen - k) % n``.
-scalars : (6,)
-    Targets taken into the ring (`SEEN`), changes learned (`CHANGES`), their typical size (`UNIT`),
-    how many were far beyond it in a row (`WILD`), the running mean of the targets (`MEAN`), and of
-    how many (`TARGETS`).
-linear : (2, D + 1, D)
-    For each entry of `FORGETTING` the coefficients, then their covariance.
-mixture : (4, K + 2)
-    See `lstmwidgets.kernels.mixture`: the K cheap experts, then the two of the second stage, which
-    are the cheap experts' mixture and the network.
-scratch : (K + 2 + 2 D,)
-    Anything.
-
-Sizes: D regressors, K cheap experts, m events a season (0: none).
+means nothing. Everything is float64. Sizes: D regressors, K cheap experts, m events a season
+(0: none); n targets are looked back on. `Experts` has the arrays.
 """
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from .compiled import compiled
+from .compiled import compiled, compiled_too, inlined, kernel
 from .mixture import WEIGHT, reward
+from .recent import LAGS, SEEN
 
 Array = NDArray[Any]
 
-SEEN, CHANGES, UNIT, WILD, MEAN, TARGETS = range(6)
+CHANGES, UNIT, WILD, MEAN, TARGETS = range(5)
+"""Places in `scalars`: changes learned, their typical size, how many were far beyond it in a row,
+the running mean of the targets, and of how many."""
+
+SEASON, REGRESSORS, CHEAP = range(3)
+"""Places in `shape`: m, D and K; without experts all are 0."""
 
 RECENT = 3
 """How many of the last changes a linear expert reads."""
@@ -51,35 +42,98 @@ RATE = 0.005
 """The typical change follows at least this fast."""
 
 
-@compiled
-def expect(
-    x: Array,
-    season: int,
-    lags: Array,
-    scalars: Array,
-    linear: Array,
-    mixture: Array,
-    scratch: Array,
-) -> float:
+class Experts(NamedTuple):
+    """The arrays of a mixture of experts, in the order of `experts`.
+
+    Attributes
+    ----------
+    shape : ndarray
+        Integers, (3,).
+    scalars : ndarray
+        (5,).
+    linear : ndarray
+        For each entry of `FORGETTING` the coefficients, then their covariance, (2, D + 1, D).
+    mixture : ndarray
+        See `lstmwidgets.kernels.mixture`: the K cheap experts, then the two of the second stage,
+        which are the cheap experts' mixture and the network, (4, K + 2).
+    forecasts, pair, regressors, gain : ndarray
+        Written by every event, (K,), (2,), (D,) and (D,).
+    """
+
+    shape: Array
+    scalars: Array
+    linear: Array
+    mixture: Array
+    forecasts: Array
+    pair: Array
+    regressors: Array
+    gain: Array
+
+
+@compiled_too
+def kept(shape: Array) -> int:
+    """Return how many numbers experts keep; those that every event writes come behind them."""
+    size, cheap = shape[REGRESSORS], shape[CHEAP]
+    total: int = 5 + len(FORGETTING) * (size + 1) * size + 4 * (cheap + 2)
+    return total
+
+
+@compiled_too
+def experts(shape: Array, flat: Array) -> Experts:
+    """Return experts' arrays as views of one, with ``kept(shape) + K + 2 + 2 D`` numbers."""
+    size, cheap = shape[REGRESSORS], shape[CHEAP]
+    linear = 5 + len(FORGETTING) * (size + 1) * size
+    mixture = linear + 4 * (cheap + 2)
+    z = mixture + cheap + 2
+    return Experts(
+        shape,
+        flat[:5],
+        flat[5:linear].reshape((len(FORGETTING), size + 1, size)),
+        flat[linear:mixture].reshape((4, cheap + 2)),
+        flat[mixture : mixture + cheap],
+        flat[mixture + cheap : z],
+        flat[z : z + size],
+        flat[z + size :],
+    )
+
+
+@kernel("")
+def consult(
+    x: Array, network: float, y: float, past: Array, shape: Array, flat: Array
+) -> tuple[float, float]:
+    """Return the forecast of cheap experts and of all, and learn y unless it is NaN."""
+    base = expect(x, shape, flat, past)
+    mixed = mix(network, base, shape, flat, past)
+    if not np.isnan(y):
+        learn(y, base, network, shape, flat, past)
+    return base, mixed
+
+
+@inlined
+def expect(x: Array, shape: Array, flat: Array, past: Array) -> float:
     """Return the cheap experts' forecast for an event; changes nothing but scratch.
 
     Parameters
     ----------
     x : ndarray
         Standardised features, zero where missing, (features,).
-    season, lags, scalars, linear, mixture, scratch
-        See the module's page.
+    shape, flat : ndarray
+        See `experts`; `learn` reads what this leaves in ``forecasts`` and ``regressors``.
+    past : ndarray
+        What is remembered of the stream's targets; see `.recent`.
     """
-    if scalars[TARGETS] == 0:
+    own = experts(shape, flat)
+    if own.scalars[TARGETS] == 0:
         return 0.0
-    centre = _forecast(x, season, lags, scalars, linear, scratch)
-    count = mixture.shape[1] - 2
-    base: float = _mean(scratch[:count], mixture[WEIGHT, :count], centre)
+    centre = _last(own, past)
+    _forecast(x, centre, own, past)
+    count = own.forecasts.shape[0]
+    base: float = _mean(own.forecasts, own.mixture[WEIGHT, :count], centre)
     return base
 
 
-@compiled
-def mix(network: float, base: float, lags: Array, scalars: Array, mixture: Array) -> float:
+@inlined
+def mix(network: float, base: float, shape: Array, flat: Array, past: Array) -> float:
     """Return the forecast of network and cheap experts together.
 
     Parameters
@@ -88,119 +142,93 @@ def mix(network: float, base: float, lags: Array, scalars: Array, mixture: Array
         The network's forecast; passed over if it is not finite.
     base : float
         What `expect` returned.
-    lags, scalars, mixture
-        See the module's page.
+    shape, flat, past
+        As of `expect`.
     """
-    if scalars[TARGETS] == 0 or not np.isfinite(network):
+    own = experts(shape, flat)
+    if own.scalars[TARGETS] == 0 or not np.isfinite(network):
         return base
-    seen = int(scalars[SEEN])
-    centre = _lag(lags, seen, 1) if seen > 0 else scalars[MEAN]
-    bounded = _within(network, centre, BOUND * scalars[UNIT])
-    mixed: float = base + mixture[WEIGHT, mixture.shape[1] - 1] * (bounded - base)
+    bounded = _within(network, _last(own, past), BOUND * own.scalars[UNIT])
+    mixed: float = base + own.mixture[WEIGHT, own.mixture.shape[1] - 1] * (bounded - base)
     return mixed
 
 
-@compiled
-def learn(
-    x: Array,
-    y: float,
-    network: float,
-    season: int,
-    lags: Array,
-    scalars: Array,
-    linear: Array,
-    mixture: Array,
-    scratch: Array,
-) -> None:
-    """Learn an event's target and take it into the lags; parameters as of `expect` and `mix`.
+@inlined
+def learn(y: float, base: float, network: float, shape: Array, flat: Array, past: Array) -> None:
+    """Learn the target of the event that `expect` has just seen; parameters as of `mix`.
 
     A stream's first target, and those before the first change, teach nothing but mean and scale.
     """
-    unit = scalars[UNIT]
-    if scalars[SEEN] > 0 and unit > 0:
-        centre = _forecast(x, season, lags, scalars, linear, scratch)
-        count, size = mixture.shape[1] - 2, linear.shape[2]
-        forecasts = scratch[:count]
-        base = _mean(forecasts, mixture[WEIGHT, :count], centre)
-        reward(forecasts, base, y, unit, mixture[:, :count])
-        pair = scratch[count : count + 2]
-        z, gain = scratch[count + 2 : count + 2 + size], scratch[count + 2 + size :]
+    own = experts(shape, flat)
+    unit = own.scalars[UNIT]
+    if past[SEEN] > 0 and unit > 0:
+        centre, count = _last(own, past), own.forecasts.shape[0]
+        pair, mixture = own.pair, own.mixture
+        reward(own.forecasts, base, y, unit, mixture[:, :count])
         pair[0] = base
         pair[1] = base if not np.isfinite(network) else _within(network, centre, BOUND * unit)
         reward(pair, _mean(pair, mixture[WEIGHT, count:], base), y, unit, mixture[:, count:])
         target = _cut((y - centre) / unit)
-        for n in range(linear.shape[0]):
-            _regress(z, target, FORGETTING[n], linear[n], gain)
-    _describe(y, lags, scalars)
-    observe(y, lags, scalars)
+        for n in range(own.linear.shape[0]):
+            _regress(own.regressors, target, FORGETTING[n], own.linear[n], own.gain)
+    _describe(y, own.scalars, past)
 
 
-@compiled
-def observe(y: float, lags: Array, scalars: Array) -> None:
-    """Take a target into the lags; learn nothing."""
-    seen = int(scalars[SEEN])
-    lags[seen % lags.shape[0]] = y
-    scalars[SEEN] = seen + 1
-
-
-@compiled
-def _forecast(
-    x: Array, season: int, lags: Array, scalars: Array, linear: Array, scratch: Array
-) -> float:
-    """Leave the cheap experts' forecasts and the regressors in scratch; return the last target.
-
-    In the order of scratch: the forecasts, two free places, the regressors. Where a stream begins,
-    the mean stands for the last target.
-    """
-    seen, unit = int(scalars[SEEN]), scalars[UNIT]
-    last = _lag(lags, seen, 1) if seen > 0 else scalars[MEAN]
-    models, size = linear.shape[0], linear.shape[2]
-    count = models + (3 if season > 0 else 2)
-    z = scratch[count + 2 : count + 2 + size]
-    _look_back(x, season, last, lags, scalars, z)
-    scratch[0], scratch[1] = last, scalars[MEAN]
-    if season > 0:
-        scratch[2] = last + _change(lags, seen, season)
-    for n in range(models):
-        change = 0.0
-        for k in range(size):
-            change += linear[n, 0, k] * z[k]
-        scratch[count - models + n] = last + change * unit
-    for k in range(count):
-        scratch[k] = _within(scratch[k], last, BOUND * unit)
+@inlined
+def _last(own: Experts, past: Array) -> float:
+    """Return the last target; where a stream begins, the mean stands for it."""
+    last: float = _lag(past, 1) if past[SEEN] > 0 else own.scalars[MEAN]
     return last
 
 
-@compiled
-def _look_back(x: Array, season: int, last: float, lags: Array, scalars: Array, z: Array) -> None:
+@inlined
+def _forecast(x: Array, last: float, own: Experts, past: Array) -> None:
+    """Write the cheap experts' forecasts and the regressors."""
+    forecasts, z, season, unit = own.forecasts, own.regressors, own.shape[SEASON], own.scalars[UNIT]
+    count, models = forecasts.shape[0], own.linear.shape[0]
+    _look_back(x, season, last, own.scalars, past, z)
+    forecasts[0], forecasts[1] = last, own.scalars[MEAN]
+    if season > 0:
+        forecasts[2] = last + _change(past, season)
+    for n in range(models):
+        change = 0.0
+        for k in range(z.shape[0]):
+            change += own.linear[n, 0, k] * z[k]
+        forecasts[count - models + n] = last + change * unit
+    for k in range(count):
+        forecasts[k] = _within(forecasts[k], last, BOUND * unit)
+
+
+@inlined
+def _look_back(x: Array, season: int, last: float, scalars: Array, past: Array, z: Array) -> None:
     """Write the regressors: 1, distances and changes in units of the typical one, features."""
-    seen, unit = int(scalars[SEEN]), scalars[UNIT]
+    unit = scalars[UNIT]
     scale = 1.0 / unit if unit > 0 else 0.0
     z[0] = 1.0
     z[1] = _cut((scalars[MEAN] - last) * scale)
     used = 2
     for k in range(1, RECENT + 1):
-        z[used] = _cut(_change(lags, seen, k) * scale)
+        z[used] = _cut(_change(past, k) * scale)
         used += 1
     if season > 0:
-        z[used] = _cut((_lag(lags, seen, season) - last) * scale) if seen > season else 0.0
+        z[used] = _cut((_lag(past, season) - last) * scale) if past[SEEN] > season else 0.0
         used += 1
         for k in range(season - 1, season + 2):
-            z[used] = _cut(_change(lags, seen, k) * scale)
+            z[used] = _cut(_change(past, k) * scale)
             used += 1
     for k in range(z.shape[0] - used):
         z[used + k] = _cut(x[k])
 
 
-@compiled
-def _change(lags: Array, seen: int, k: int) -> float:
+@inlined
+def _change(past: Array, k: int) -> float:
     """Return the k-th last change of the target; 0 if that is not known."""
-    return _lag(lags, seen, k) - _lag(lags, seen, k + 1) if 0 < k < seen else 0.0
+    return _lag(past, k) - _lag(past, k + 1) if 0 < k < past[SEEN] else 0.0
 
 
-@compiled
-def _lag(lags: Array, seen: int, k: int) -> float:
-    value: float = lags[(seen - k) % lags.shape[0]]
+@inlined
+def _lag(past: Array, k: int) -> float:
+    value: float = past[LAGS + (int(past[SEEN]) - k) % (past.shape[0] - LAGS)]
     return value
 
 
@@ -214,7 +242,7 @@ def _within(value: float, centre: float, reach: float) -> float:
     return centre if np.isnan(value) else min(max(value, centre - reach), centre + reach)
 
 
-@compiled
+@inlined
 def _mean(values: Array, weights: Array, centre: float) -> float:
     """Return the weighted mean: exactly the centre if all values are."""
     apart = 0.0
@@ -223,7 +251,7 @@ def _mean(values: Array, weights: Array, centre: float) -> float:
     return centre + apart
 
 
-@compiled
+@inlined
 def _regress(z: Array, target: float, forgetting: float, model: Array, gain: Array) -> None:
     """Learn one event by recursive least squares with a prior and exponential forgetting.
 
@@ -257,16 +285,15 @@ def _regress(z: Array, target: float, forgetting: float, model: Array, gain: Arr
                 model[1 + k, j] /= forgetting
 
 
-@compiled
-def _describe(y: float, lags: Array, scalars: Array) -> None:
+@inlined
+def _describe(y: float, scalars: Array, past: Array) -> None:
     """Learn mean and typical change.
 
     An outlier moves the mean by no more than a typical change, and that by a few percent; but many
     in a row are the new scale, which is found within a few dozen events.
     """
-    seen = int(scalars[SEEN])
-    if seen > 0:
-        change, unit = abs(y - _lag(lags, seen, 1)), scalars[UNIT]
+    if past[SEEN] > 0:
+        change, unit = abs(y - _lag(past, 1)), scalars[UNIT]
         scalars[CHANGES] += 1
         if unit > 0:
             scalars[WILD] = scalars[WILD] + 1 if change > BOUND * unit else 0

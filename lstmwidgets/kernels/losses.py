@@ -8,9 +8,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .activations import exp
-from .compiled import compiled
+from .compiled import by_constant, compiled
 
 Array = NDArray[Any]
+
+NUMBERS, CLASSES = range(2)
+"""What is learned."""
 
 SQUARED, ABSOLUTE, HUBER, QUANTILE, CROSS_ENTROPY = range(5)
 LOSSES = {
@@ -23,8 +26,8 @@ LOSSES = {
 
 
 @compiled
-def loss_and_gradient(
-    loss: int, levels: Array, output: Array, target: Array, gradient: Array
+def _of_numbers(
+    _task: int, loss: int, levels: Array, output: Array, target: Array, gradient: Array
 ) -> float:
     """Return the loss of one event, and write dL/d output, (K,).
 
@@ -35,13 +38,10 @@ def loss_and_gradient(
     absolute      abs(r), gradient 0 at r = 0                          not read
     huber         r²/2 where abs(r) < δ, else δ (abs(r) - δ/2)         δ of each output
     quantile      -τ r where r < 0, else (1 - τ) r                     τ of each output
-    cross entropy log of the sum of e^output, minus output[target[0]]  not read
     ============= ==================================================== =========================
 
     An output whose target is NaN has no loss and no gradient.
     """
-    if loss == CROSS_ENTROPY:
-        return _cross_entropy(output, int(target[0]), gradient)
     total = 0.0
     for k in range(output.shape[0]):
         apart = output[k] - target[k]
@@ -71,14 +71,6 @@ def loss_and_gradient(
 
 
 @compiled
-def _cross_entropy(output: Array, target: int, gradient: Array) -> float:
-    probabilities(output, gradient)
-    loss = -np.log(max(np.float64(gradient[target]), 1e-300))
-    gradient[target] -= 1
-    return float(loss)
-
-
-@compiled
 def probabilities(output: Array, result: Array) -> None:
     """Write softmax(output), (K,)."""
     top = output[0]
@@ -90,3 +82,19 @@ def probabilities(output: Array, result: Array) -> None:
         total += result[k]
     for k in range(output.shape[0]):
         result[k] /= total
+
+
+@compiled
+def _cross_entropy(
+    _task: int, _loss: int, _levels: Array, output: Array, target: Array, gradient: Array
+) -> float:
+    """Return log of the sum of e^output, minus ``output[target[0]]``, and write the gradient."""
+    probabilities(output, gradient)
+    right = int(target[0])
+    loss = -np.log(max(np.float64(gradient[right]), 1e-300))
+    gradient[right] -= 1
+    return float(loss)
+
+
+loss_and_gradient = by_constant({NUMBERS: _of_numbers, CLASSES: _cross_entropy})
+"""Returns the loss of one event, and writes dL/d output, (K,)."""

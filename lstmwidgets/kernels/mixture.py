@@ -65,7 +65,9 @@ def reward(forecasts: Array, mixed: float, y: float, unit: float, mixture: Array
         rate = _rate(prior, mixture[SQUARES, k])
         mixture[REGRET, k] = max(mixture[REGRET, k], -FLOOR / rate)
         mixture[WEIGHT, k] = np.log(prior * rate) + rate * mixture[REGRET, k]
-    top = np.max(mixture[WEIGHT])
+    top = mixture[WEIGHT, 0]
+    for k in range(1, forecasts.shape[0]):
+        top = max(top, mixture[WEIGHT, k])
     for k in range(forecasts.shape[0]):
         mixture[WEIGHT, k] = np.exp(mixture[WEIGHT, k] - top)
         total += mixture[WEIGHT, k]

@@ -8,25 +8,46 @@ import numpy as np
 from numpy.typing import NDArray
 
 from . import NEGLIGIBLE
-from .compiled import compiled, compiled_sum
+from .compiled import compiled_sum, inlined
+from .parameters import FIRST, GRADIENT, OPTIMIZER, PARAMETERS, SECOND, STEPS, Learner
 
 Array = NDArray[Any]
 
 SGD, ADAM, ADAMW = range(3)
 
-LR, BETA1, BETA2, EPS, DECAY = range(5)
-"""Places in `settings`. For SGD, β1 is the momentum and β2 is not read."""
+LR, BETA1, BETA2, EPS, DECAY, CLIP = range(6)
+"""Places in `settings`; the last is the bound of the gradient's norm. For SGD, β1 is the momentum
+and β2 is not read."""
 
 
-@compiled
-def optimize(
+@inlined
+def optimize(own: Learner) -> None:
+    """Take a learner's next step with its gradient, unless that is not finite."""
+    store, settings, clock = own.store, own.settings, own.clock
+    clock[STEPS] += 1
+    if not take_step(
+        own.sizes[OPTIMIZER],
+        settings,
+        clock[STEPS],
+        settings[CLIP],
+        store[PARAMETERS],
+        store[GRADIENT],
+        store[FIRST],
+        store[SECOND],
+    ):
+        clock[STEPS] -= 1
+
+
+@inlined
+def take_step(
     rule: int,
     settings: Array,
     steps: int,
     clip: float,
     parameters: Array,
     gradient: Array,
-    moments: Array,
+    first: Array,
+    second: Array,
 ) -> bool:
     """Take one step; the formulas and their order are those of `torch.optim`.
 
@@ -41,10 +62,8 @@ def optimize(
         How many were taken, this one included.
     clip : float
         Bound on the gradient's global norm, as `torch.nn.utils.clip_grad_norm_` takes it.
-    parameters, gradient : ndarray
-        (P,); both are changed.
-    moments : ndarray
-        First and second, (2, P); changed.
+    parameters, gradient, first, second : ndarray
+        (P,), the last two are moments; all are changed.
 
     Returns
     -------
@@ -56,9 +75,9 @@ def optimize(
         return False
     factor = np.float32(min(clip / (norm + 1e-6), 1.0))
     if rule == SGD:
-        _sgd(settings, steps, factor, parameters, gradient, moments[0])
+        _sgd(settings, steps, factor, parameters, gradient, first)
     else:
-        _adam(rule == ADAMW, settings, steps, factor, parameters, gradient, moments)
+        _adam(rule == ADAMW, settings, steps, factor, parameters, gradient, first, second)
     return True
 
 
@@ -71,7 +90,7 @@ def global_norm(gradient: Array) -> float:
     return float(np.sqrt(total))
 
 
-@compiled
+@inlined
 def _sgd(
     settings: Array, steps: int, factor: Any, parameters: Array, gradient: Array, velocity: Array
 ) -> None:
@@ -84,7 +103,7 @@ def _sgd(
         parameters[k] -= lr * velocity[k]
 
 
-@compiled
+@inlined
 def _adam(
     decoupled: bool,
     settings: Array,
@@ -92,7 +111,8 @@ def _adam(
     factor: Any,
     parameters: Array,
     gradient: Array,
-    moments: Array,
+    first: Array,
+    second: Array,
 ) -> None:
     beta1, beta2 = np.float32(settings[BETA1]), np.float32(settings[BETA2])
     new1, new2 = np.float32(1 - settings[BETA1]), np.float32(1 - settings[BETA2])
@@ -101,7 +121,6 @@ def _adam(
     eps = np.float32(settings[EPS])
     added = np.float32(0.0 if decoupled else settings[DECAY])
     keep = np.float32(1 - settings[LR] * settings[DECAY] if decoupled else 1.0)
-    first, second = moments[0], moments[1]
     least, zero = np.float32(NEGLIGIBLE), np.float32(0)
     for k in range(parameters.shape[0]):
         slope = factor * gradient[k] + added * parameters[k]

@@ -32,8 +32,9 @@ few events."""
 SETTLED = 16.0
 """Values after which a deviation is known well enough to call a number an outlier."""
 
-COUNT, MEAN, SQUARES, NUMERIC = range(4)
-"""Rows of `statistics`, (4, columns); the last one is 1 where numbers are to be standardised."""
+COUNT, MEAN, SQUARES, NUMERIC, INDEX = range(5)
+"""Rows of `statistics`, (5, columns); `NUMERIC` is 1 where numbers are to be standardised, and the
+last row tells where in the inputs each column goes."""
 
 
 @compiled
@@ -60,9 +61,7 @@ def take_in(values: Array, statistics: Array) -> None:
 
 
 @compiled
-def standardise(
-    values: Array, statistics: Array, places: Array, features: Array, inputs: Array
-) -> None:
+def standardise(values: Array, statistics: Array, features: Array, inputs: Array) -> None:
     """Standardise an event's numbers; a missing one is its mean, 0.
 
     Parameters
@@ -71,16 +70,14 @@ def standardise(
         (columns,), NaN where missing.
     statistics : ndarray
         As `take_in` keeps them. Columns that are not numeric are taken as they are.
-    places : ndarray
-        Where each column goes in the inputs, (columns,).
     features : ndarray
         (columns,); written.
     inputs : ndarray
-        (I,); written at the places.
+        (I,); written at the columns' indices.
     """
     for k in range(values.shape[0]):
         features[k] = _standardised(values[k], statistics, k)
-        inputs[places[k]] = features[k]
+        inputs[int(statistics[INDEX, k])] = features[k]
 
 
 @compiled
@@ -95,12 +92,3 @@ def _standardised(value: float, statistics: Array, k: int) -> float:
         return 0.0
     result: float = min(max((value - statistics[MEAN, k]) / deviation, -BOUND), BOUND)
     return result
-
-
-@compiled
-def unusable(values: Array) -> int:
-    """Return how many numbers are NaN, infinite or beyond `LARGEST`."""
-    found = 0
-    for k in range(values.shape[0]):
-        found += not abs(values[k]) <= LARGEST
-    return found

@@ -13,14 +13,18 @@ Sizes: S streams, L layers, H hidden units, I inputs, W pre-activations (3H coup
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import cache
 from typing import Any
 
 import numpy as np
+from numba import types
+from numba.np.numpy_support import from_dtype
 from numpy.typing import NDArray
 
 from . import LAYER_NORM_EPSILON
 from .activations import sigmoid, tanh
-from .compiled import compiled
+from .compiled import by_constant, compiled, inlined, kernel
 
 Array = NDArray[Any]
 
@@ -34,37 +38,76 @@ KINDS = {
 }
 
 
+FINITE, NOT_FINITE, MISFIT = range(3)
+"""What `step` returns: done, or nothing done because of the input's numbers or of a shape."""
+
+
+def room(streams: int, layers: int, hidden: int, dtype: Any) -> Array:
+    """Return memory of S streams, (S + 2, L, 6H), all zeros; the last two rows are scratch."""
+    return np.zeros((streams + 2, layers, 6 * hidden), dtype)
+
+
+@cache
+def stepping(kind: int, dtype: np.dtype[Any]) -> Callable[..., int]:
+    """Return the kernel that takes a step with a cell kind out of `KINDS`."""
+    real = from_dtype(dtype)
+    row, matrix, block = (types.Array(real, axes, "C") for axes in (1, 2, 3))
+
+    @kernel(f"{kind}-{dtype}", (row, matrix, matrix, block))
+    def step(x: Array, rows: Array, vectors: Array, memory: Array) -> int:
+        """Advance the only stream by one step, or change nothing if that cannot be.
+
+        Parameters
+        ----------
+        x : ndarray
+            The input, (I,).
+        rows, vectors : ndarray
+            Packed weights: the matrices as rows, (sources, W), and each layer's bias followed by
+            its other vectors (peepholes; or α of the two projections, α and β of the cell),
+            (L, W + …).
+        memory : ndarray
+            See `room`; advanced in place.
+        """
+        layers, hidden = memory.shape[1], memory.shape[2] // 6
+        recurrent = 4 * hidden if kind == FULL_GATE_RECURRENCE else hidden
+        sources = x.shape[0] + layers * recurrent + (layers - 1) * hidden
+        if memory.shape[0] != 3 or sources != rows.shape[0]:
+            return MISFIT
+        if not _finite(x):
+            return NOT_FINITE
+        advance(kind, rows, vectors, x, memory[0], memory[1:].reshape(memory[1:].size))
+        return FINITE
+
+    return step
+
+
+@cache
+def stepping_many(kind: int) -> Callable[..., int]:
+    """Return the kernel that steps many streams with a cell kind out of `KINDS`."""
+
+    @kernel(f"{kind}")
+    def step_many(
+        slots: Array, x: Array, output: Array, rows: Array, vectors: Array, memory: Array
+    ) -> int:
+        """Advance stream ``slots[n]`` by input ``x[n]`` for every n in order; see `stepping`.
+
+        Writes the hidden outputs of the top layer, (N, H). Returns -1, or the first n whose input
+        is not finite; then nothing was changed.
+        """
+        for n in range(x.shape[0]):
+            if not _finite(x[n]):
+                return n
+        scratch = memory[memory.shape[0] - 2 :].reshape(2 * memory.shape[1] * memory.shape[2])
+        n = 0
+        while n < x.shape[0]:
+            n += _advance_some(kind, rows, vectors, slots, x, memory, scratch, output, n)
+        return -1
+
+    return step_many
+
+
 @compiled
-def step(
-    kind: int, rows: Array, vectors: Array, x: Array, memory: Array, scratch: Array, output: Array
-) -> bool:
-    """Advance stream 0 by one step, or change nothing and return False if x is not finite.
-
-    Parameters
-    ----------
-    kind : int
-        The cell kind, out of `KINDS`.
-    rows, vectors : ndarray
-        Packed weights: the matrices as rows, (sources, W), and each layer's bias followed by its
-        other vectors (peepholes; or α of the two projections, α and β of the cell), (L, W + …).
-    x : ndarray
-        The input, (I,).
-    memory : ndarray
-        What the streams remember, (S, L, 6H); advanced in place.
-    scratch : ndarray
-        At least (9H,), anything.
-    output : ndarray
-        Hidden output of the top layer, (H,); written.
-    """
-    if not _finite(x):
-        return False
-    advance(kind, rows, vectors, x, memory[0], scratch)
-    _copy_output(memory[0], output)
-    return True
-
-
-@compiled
-def step_many(
+def _one(
     kind: int,
     rows: Array,
     vectors: Array,
@@ -73,31 +116,41 @@ def step_many(
     memory: Array,
     scratch: Array,
     output: Array,
+    n: int,
 ) -> int:
-    """Advance stream ``slots[n]`` by input ``x[n]`` for every n in order; see `step`.
-
-    Returns -1, or the first n whose input is not finite; then nothing was changed.
-    """
-    for n in range(x.shape[0]):
-        if not _finite(x[n]):
-            return n
-    n = 0
-    while n < x.shape[0]:
-        stream = memory[slots[n]]
-        if kind == STANDARD and n + 1 < x.shape[0] and slots[n + 1] != slots[n]:
-            other = memory[slots[n + 1]]
-            _advance_two(rows, vectors, x[n], x[n + 1], stream, other, scratch)
-            _copy_output(stream, output[n])
-            _copy_output(other, output[n + 1])
-            n += 2
-        else:
-            advance(kind, rows, vectors, x[n], stream, scratch)
-            _copy_output(stream, output[n])
-            n += 1
-    return -1
+    advance(kind, rows, vectors, x[n], memory[slots[n]], scratch)
+    _copy_output(memory[slots[n]], output[n])
+    return 1
 
 
 @compiled
+def _one_or_two(
+    kind: int,
+    rows: Array,
+    vectors: Array,
+    slots: Array,
+    x: Array,
+    memory: Array,
+    scratch: Array,
+    output: Array,
+    n: int,
+) -> int:
+    if n + 1 == x.shape[0] or slots[n + 1] == slots[n]:
+        return _one(kind, rows, vectors, slots, x, memory, scratch, output, n)
+    stream, other = memory[slots[n]], memory[slots[n + 1]]
+    _advance_two(rows, vectors, x[n], x[n + 1], stream, other, scratch)
+    _copy_output(stream, output[n])
+    _copy_output(other, output[n + 1])
+    return 2
+
+
+_advance_some = by_constant(
+    {kind: _one_or_two if kind == STANDARD else _one for kind in KINDS.values()}
+)
+"""Advances the stream of event n and, where that is faster, of the next; returns how many."""
+
+
+@inlined
 def _finite(x: Array) -> bool:
     for k in range(x.shape[0]):  # noqa: SIM110, Numba knows no generators
         if not np.isfinite(x[k]):
@@ -105,7 +158,7 @@ def _finite(x: Array) -> bool:
     return True
 
 
-@compiled
+@inlined
 def _copy_output(stream: Array, output: Array) -> None:
     top = stream[stream.shape[0] - 1]
     for j in range(output.shape[0]):
@@ -116,36 +169,27 @@ def _copy_output(stream: Array, output: Array) -> None:
 def advance(
     kind: int, rows: Array, vectors: Array, x: Array, stream: Array, scratch: Array
 ) -> None:
-    """Advance one stream, (L, 6H), through all layers."""
+    """Advance one stream, (L, 6H), through all layers; the kind is a constant."""
     hidden = stream.shape[1] // 6
-    width = rows.shape[1]
     first: Any = np.int64(0)  # not a literal, which would compile every function below twice
     source, size = x, x.shape[0]
     for layer in range(stream.shape[0]):
-        own, vector = stream[layer], vectors[layer]
-        recurrent = first + size
-        if kind == LAYER_NORM:
-            _project_normalised(rows, first, source, size, own, vector, scratch)
-            _layer_norm(scratch, vector, own)
-        else:
-            z = scratch[:width]
-            for j in range(width):
-                z[j] = vector[j]
-            add_rows(rows, first, source, 0, size, z)
-            add_rows(rows, recurrent, own, 0, hidden, z)
-            if kind == STANDARD:
-                _standard(z, own)
-            elif kind == COUPLED:
-                _coupled(z, own)
-            else:
-                if kind == FULL_GATE_RECURRENCE:
-                    recurrent += hidden
-                    add_rows(rows, recurrent, own, 2 * hidden, 2 * hidden, z)  # i, f
-                    recurrent += 2 * hidden
-                    add_rows(rows, recurrent, own, 5 * hidden, hidden, z)  # o
-                _peephole(z, vector[width:], own)
-        first = recurrent + hidden
+        own = stream[layer]
+        first += _advance_layer(kind, rows, first, source, size, own, vectors[layer], scratch)
         source, size = own, hidden  # h comes first in a layer's memory
+
+
+@inlined
+def _project(
+    rows: Array, first: int, source: Array, size: int, own: Array, vector: Array, z: Array
+) -> int:
+    """Write W x + R h + b; return how many rows that took."""
+    hidden = own.shape[0] // 6
+    for j in range(z.shape[0]):
+        z[j] = vector[j]
+    add_rows(rows, first, source, 0, size, z)
+    add_rows(rows, first + size, own, 0, hidden, z)
+    return size + hidden
 
 
 @compiled
@@ -215,7 +259,7 @@ def add_rows(rows: Array, first: int, source: Array, begin: int, count: int, z: 
             z[j] += s0 * w0[j]
 
 
-@compiled
+@inlined
 def _standard(z: Array, own: Array) -> None:
     hidden = z.shape[0] // 4
     gates = own[2 * hidden :]
@@ -314,7 +358,7 @@ def normalise(values: Array, weight: Array) -> None:
         values[j] = (values[j] - mean) * scale * weight[j]
 
 
-@compiled
+@inlined
 def _remember(own: Array) -> None:
     """Compute c = f c + i g in place."""
     hidden = own.shape[0] // 6
@@ -324,10 +368,108 @@ def _remember(own: Array) -> None:
         c[j] = f[j] * c[j] + i[j] * g[j]
 
 
-@compiled
+@inlined
 def _show(own: Array, shown: Array) -> None:
     """Compute h = o tanh(c), c as it is shown."""
     hidden = own.shape[0] // 6
     h, o = own[:hidden], own[5 * hidden :]
     for j in range(hidden):
         h[j] = o[j] * tanh(shown[j])
+
+
+@compiled
+def _standard_layer(
+    _kind: int,
+    rows: Array,
+    first: int,
+    source: Array,
+    size: int,
+    own: Array,
+    vector: Array,
+    scratch: Array,
+) -> int:
+    z = scratch[: rows.shape[1]]
+    used = _project(rows, first, source, size, own, vector, z)
+    _standard(z, own)
+    return used
+
+
+@compiled
+def _coupled_layer(
+    _kind: int,
+    rows: Array,
+    first: int,
+    source: Array,
+    size: int,
+    own: Array,
+    vector: Array,
+    scratch: Array,
+) -> int:
+    z = scratch[: rows.shape[1]]
+    used = _project(rows, first, source, size, own, vector, z)
+    _coupled(z, own)
+    return used
+
+
+@compiled
+def _peephole_layer(
+    _kind: int,
+    rows: Array,
+    first: int,
+    source: Array,
+    size: int,
+    own: Array,
+    vector: Array,
+    scratch: Array,
+) -> int:
+    z = scratch[: rows.shape[1]]
+    used = _project(rows, first, source, size, own, vector, z)
+    _peephole(z, vector[rows.shape[1] :], own)
+    return used
+
+
+@compiled
+def _full_gate_layer(
+    _kind: int,
+    rows: Array,
+    first: int,
+    source: Array,
+    size: int,
+    own: Array,
+    vector: Array,
+    scratch: Array,
+) -> int:
+    hidden, z = own.shape[0] // 6, scratch[: rows.shape[1]]
+    used = _project(rows, first, source, size, own, vector, z)
+    add_rows(rows, first + used, own, 2 * hidden, 2 * hidden, z)  # i, f
+    add_rows(rows, first + used + 2 * hidden, own, 5 * hidden, hidden, z)  # o
+    _peephole(z, vector[rows.shape[1] :], own)
+    return used + 3 * hidden
+
+
+@compiled
+def _normalised_layer(
+    _kind: int,
+    rows: Array,
+    first: int,
+    source: Array,
+    size: int,
+    own: Array,
+    vector: Array,
+    scratch: Array,
+) -> int:
+    _project_normalised(rows, first, source, size, own, vector, scratch)
+    _layer_norm(scratch, vector, own)
+    return size + own.shape[0] // 6
+
+
+_advance_layer = by_constant(
+    {
+        STANDARD: _standard_layer,
+        PEEPHOLE: _peephole_layer,
+        FULL_GATE_RECURRENCE: _full_gate_layer,
+        COUPLED: _coupled_layer,
+        LAYER_NORM: _normalised_layer,
+    }
+)
+"""Advances a layer's memory, (6H,), in place; returns how many rows it has."""

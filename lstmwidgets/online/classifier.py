@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from river import base
 
+from ..kernels import classes as kernels
+from ..kernels import parameters as layout
+from ..kernels.losses import CROSS_ENTROPY
+from .arrays import need
 from .batches import frame_like, labelled_rows, rows, series_like
 from .estimator import Features, LSTMEstimator
 from .labels import Labels
 from .learner import OnlineLearner
 from .optimizers import OptimizerFactory
+
+NONE = -1
+"""Stands for the class before, where there was none."""
 
 
 class LSTMClassifier(LSTMEstimator, base.MiniBatchClassifier):
@@ -51,6 +59,8 @@ class LSTMClassifier(LSTMEstimator, base.MiniBatchClassifier):
     True
     """
 
+    NOT_KEPT = LSTMEstimator.NOT_KEPT | {"_kernel", "_probabilities", "_arguments"}
+
     def __init__(
         self,
         hidden_size: int = 32,
@@ -80,9 +90,8 @@ class LSTMClassifier(LSTMEstimator, base.MiniBatchClassifier):
             seed=seed,
         )
         self._labels = Labels()
-        self._last: int | None = None
-        self._last_places: list[int] = []
-        self._goal = np.zeros(1, np.float32)
+        self._last = NONE
+        self._inputs_of_last: list[int] = []
 
     @property
     def classes(self) -> list[Any]:
@@ -106,34 +115,29 @@ class LSTMClassifier(LSTMEstimator, base.MiniBatchClassifier):
         """
         if not self._labels.is_usable(y):
             self.unlearned += 1
-            self._advance(x)
+            self._run(kernels.TAKE_IN | kernels.PASS, self._take_in(x))
             return
         values = self._take_in(x)
         assert self._learner is not None
+        self._is_ready = y in self._labels.places  # else until there is room for it
         place = self._labels.learn(y, self._learner)
-        if self.target_lag and place == len(self._last_places):
-            self._last_places.append(self._learner.input_size)
-            name = y.item() if isinstance(y, np.generic) else y  # the same weights for equal labels
-            self._learner.grow_inputs([f"last is {name!r}"])
-            self._make_room()
-        self._read(values)
-        self._write_last()
-        self._goal[0] = place
-        self._learn(self._goal)
+        if not self._is_ready:
+            self._add_input_of(y, place)
+        self._run(kernels.TAKE_IN | kernels.LEARN | kernels.OPTIMIZE, values, place)
+        self._learner.step_optimizer()
         self._last = place
 
     def predict_proba_one(self, x: Features, **kwargs: Any) -> dict[Any, float]:  # noqa: ARG002
         """Return the probability of each class seen so far, in float64; changes nothing."""
         if self._learner is None or not self._labels.places:
             return {}
-        self._read(self._encoder.encode(x))
-        self._write_last()
-        return self._labels.distribution(self._learner.predict(self._inputs))
+        self._run(kernels.PREDICT, self._encoder.encode(x))
+        return self._labels.distribution(self._probabilities)
 
     def step_one(self, x: Features) -> dict[Any, float]:
         """Predict as `predict_proba_one` and advance the state: for events without a label."""
         prediction = self.predict_proba_one(x)
-        self._advance(x)
+        self._run(kernels.TAKE_IN | kernels.PASS, self._take_in(x))
         return prediction
 
     def learn_many(self, X: Any, y: Any) -> None:
@@ -150,16 +154,44 @@ class LSTMClassifier(LSTMEstimator, base.MiniBatchClassifier):
         """Return the likeliest class of each row as the next event; changes nothing."""
         return series_like(X, [self.predict_one(x) for x in rows(X)])
 
-    def _advance(self, x: Features) -> None:
-        values = self._take_in(x)
+    def _run(self, parts: int, values: NDArray[np.float64], place: int = NONE) -> None:
         assert self._learner is not None
-        self._read(values)
-        self._write_last()
-        self._learner.advance(self._inputs)
+        parts &= ~0 if self._learner.is_compiled else ~kernels.OPTIMIZE
+        self._kernel(parts, values, place, self._last, *self._arguments)
 
-    def _write_last(self) -> None:
-        for label, place in enumerate(self._last_places):
-            self._inputs[place] = label == self._last
+    def _add_input_of(self, y: Any, place: int) -> None:
+        """Add the input that tells that a new class came last, if there are such inputs."""
+        assert self._learner is not None
+        if self.target_lag and place == len(self._inputs_of_last):
+            self._inputs_of_last.append(self._learner.input_size)
+            name = y.item() if isinstance(y, np.generic) else y  # the same weights for equal labels
+            self._learner.grow_inputs([f"last is {name!r}"])
+        self._make_room()
+        self._is_ready = True
+
+    def _make_room(self) -> None:
+        assert self._learner is not None
+        self._kernel: Callable[..., float] = kernels.labelling(
+            self._learner.kind, self._learner.rule
+        )
+        self._probabilities = np.zeros(len(self._labels.places))
+        self._arguments = (
+            np.array(self._inputs_of_last, np.int64),
+            self._probabilities,
+            *self._learner.arrays,
+            self._scaler.statistics,
+            np.zeros(self._scaler.columns),
+        )
+
+    def _verify(self) -> None:
+        super()._verify()
+        learner, last = self._learner, self._inputs_of_last
+        need(isinstance(self._labels, Labels), "labels")
+        self._labels.verify(learner)
+        if learner is not None:
+            need(learner.sizes[layout.LOSS] == CROSS_ENTROPY, "loss")
+            need(all(0 <= place < learner.input_size for place in last), "inputs")
+            need(NONE <= self._last < learner.outputs, "the last class")
 
     def _implicit_inputs(self) -> Sequence[str]:
         return ("nothing",)  # one that is always there, for events without any feature
@@ -171,4 +203,4 @@ class LSTMClassifier(LSTMEstimator, base.MiniBatchClassifier):
         return (self._last,)
 
     def _put_recent(self, recent: tuple[Any, ...]) -> None:
-        (self._last,) = recent if recent else (None,)
+        (self._last,) = recent if recent else (NONE,)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Hashable, Iterable, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,9 +13,12 @@ from torch import nn
 
 from ..cells import CELLS
 from ..checks import check_choice, check_positive, check_size
+from ..kernels import parameters as layout
+from ..kernels.scaling import INDEX
 from ..lstm import LSTM
 from ..state import Gates, State
-from .features import FeatureEncoder, check_features
+from .arrays import need
+from .features import FeatureEncoder
 from .learner import GRADIENTS, TRACED_CELLS, Carry, OnlineLearner
 from .optimizers import OptimizerFactory, check_optimizer
 from .scaling import OnlineScaler
@@ -94,6 +97,9 @@ class LSTMEstimator(base.Estimator):
         How many targets were missing or unusable; their events advanced the state only.
     """
 
+    NOT_KEPT: ClassVar[frozenset[str]] = frozenset({"_is_ready"})
+    """Attributes that are made anew and not kept."""
+
     def __init__(
         self,
         hidden_size: int = 32,
@@ -124,6 +130,7 @@ class LSTMEstimator(base.Estimator):
         self.gradient = gradient
         self.window = window
         self.optimizer = optimizer
+        self._learner: OnlineLearner | None = None
         self.lr = lr
         self.clip = clip
         self.scale = scale
@@ -132,8 +139,7 @@ class LSTMEstimator(base.Estimator):
         self.unlearned = 0
         self._encoder = FeatureEncoder()
         self._scaler = OnlineScaler()
-        self._learner: OnlineLearner | None = None
-        self._make_room()
+        self._is_ready = False
 
     @property
     def lr(self) -> float:
@@ -144,6 +150,8 @@ class LSTMEstimator(base.Estimator):
     def lr(self, lr: float) -> None:
         check_positive("lr", lr)
         self._lr = lr
+        if self._learner is not None:
+            self._learner.lr = float(lr)
 
     @property
     def clip(self) -> float:
@@ -154,6 +162,8 @@ class LSTMEstimator(base.Estimator):
     def clip(self, clip: float) -> None:
         check_positive("clip", clip)
         self._clip = clip
+        if self._learner is not None:
+            self._learner.clip = float(clip)
 
     @property
     def imputed(self) -> int:
@@ -230,11 +240,17 @@ class LSTMEstimator(base.Estimator):
         return {"clip", "lr"}
 
     def _take_in(self, x: Features) -> NDArray[np.float64]:
-        """Register an event's features and learn their scale; return its numbers, (columns,)."""
-        check_features(x)
+        """Give an event's new features their place; return its numbers, (columns,)."""
         values = self._encoder.learn(x)
         known = self._scaler.columns  # the last to grow, whatever an interruption has left undone
-        new = list(self._encoder.columns)[known:] if len(values) > known else []
+        if len(values) != known or not self._is_ready:
+            self._grow(known)
+        return values
+
+    def _grow(self, known: int) -> None:
+        """Take on columns beyond those that are known; make the learner with the first event."""
+        self._is_ready = False  # until all of it is done
+        new = list(self._encoder.columns)[known:]
         if self._learner is None:
             self._learner = self._make_learner([*self._implicit_inputs(), *new])
             first = self._learner.input_size - len(new)
@@ -245,14 +261,8 @@ class LSTMEstimator(base.Estimator):
             self._features_grew()
             numeric = self._encoder.numeric[known:] if self.scale else [False] * len(new)
             self._scaler.grow(range(first, first + len(new)), numeric)
-        if len(self._features) != len(values) or len(self._inputs) != self._learner.room:
-            self._make_room()
-        self._scaler.learn(values)
-        return values
-
-    def _read(self, values: NDArray[np.float64]) -> None:
-        """Standardise an event's numbers into `_features` and into their places in `_inputs`."""
-        self._scaler.scale(values, self._features, self._inputs)
+        self._make_room()
+        self._is_ready = True
 
     def _implicit_inputs(self) -> Sequence[str]:
         """Return the names of the inputs that no feature feeds."""
@@ -278,21 +288,33 @@ class LSTMEstimator(base.Estimator):
             "seed": random.getrandbits(32) if self.seed is None else self.seed,
         }
 
-    def _learn(self, target: NDArray[np.float32]) -> float:
-        """Let the learner learn from `_inputs` with the rates that are set now."""
-        assert self._learner is not None
-        self._learner.lr, self._learner.clip = float(self._lr), float(self._clip)
-        return self._learner.learn(self._inputs, target)
-
     def _make_room(self) -> None:
-        inputs = 0 if self._learner is None else self._learner.room
-        self._inputs = np.zeros(inputs, np.float32)
-        self._features = np.zeros(len(self._encoder.columns))
+        """Lay out what kernels are handed, once something has grown."""
+        raise NotImplementedError
+
+    def _verify(self) -> None:
+        """Raise ValueError unless all parts of an estimator from a file fit together."""
+        encoder, scaler, learner = self._encoder, self._scaler, self._learner
+        need(isinstance(encoder, FeatureEncoder) and isinstance(scaler, OnlineScaler), "its parts")
+        columns = len(encoder.columns)
+        need(scaler.columns == columns == len(encoder.numeric), "columns")
+        if learner is None:
+            need(columns == 0, "columns without a learner")
+            return
+        need(isinstance(learner, OnlineLearner), "learner")
+        sizes, traced = learner.sizes, self.gradient == "eligibility"
+        need(learner.rule == GRADIENTS[self.gradient], "gradient")
+        need(sizes[layout.WINDOW] == (1 if traced else self.window), "window")
+        indices = scaler.statistics[INDEX]
+        need(bool(((indices >= 0) & (indices < learner.input_size)).all()), "indices")
 
     def __getstate__(self) -> dict[str, Any]:
-        room = ("_inputs", "_features")
-        return {name: value for name, value in self.__dict__.items() if name not in room}
+        return {name: value for name, value in vars(self).items() if name not in self.NOT_KEPT}
 
     def __setstate__(self, kept: dict[str, Any]) -> None:
-        self.__dict__.update(kept)
-        self._make_room()
+        vars(self).update(kept)
+        self._is_ready = False
+        self._verify()
+        if self._learner is not None:
+            self._make_room()
+            self._is_ready = True

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-from typing import Any
+import math
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..kernels import experts as kernels
 from ..kernels.mixture import PRIOR, WEIGHT
+from ..kernels.recent import LAGS, remember
+from .arrays import Arrays, Table, need, need_array
 
 Array = NDArray[np.float64]
 
-Advice = tuple[int, Array, Array, Array, Array]
+Advice = tuple[NDArray[np.int64], Array]
 
-NO_EXPERTS: Advice = (0, np.zeros(6), np.zeros((0, 0, 0)), np.zeros((4, 0)), np.zeros(0))
-"""What kernels are handed without experts: no weights, and nothing else that is read."""
+NO_EXPERTS: Advice = (np.zeros(3, np.int64), np.zeros(0))
+"""What kernels are handed without experts."""
 
 LARGEST_LINEAR = 64
 """How many features the linear experts read: their cost grows with the square of it."""
@@ -28,7 +31,7 @@ LSTM_PRIOR = 0.1
 """Prior weight of the LSTM against all cheap experts together."""
 
 
-class Experts:
+class Experts(Arrays):
     """Forecasts the next target by a mixture of cheap experts, and mixes a network's forecast in.
 
     ================ ===============================================================================
@@ -58,8 +61,10 @@ class Experts:
 
     Attributes
     ----------
-    names : tuple of str
-        The experts; the last one is ``"lstm"``.
+    past : ndarray
+        What is remembered of the stream's targets, (1, 4 + n); see `lstmwidgets.kernels.recent`.
+    arrays : tuple of ndarray
+        What kernels take beside it; others once features were added.
 
     Examples
     --------
@@ -73,24 +78,28 @@ class Experts:
     'seasonal change'
     """
 
+    ARRAYS: ClassVar[Table] = {
+        "numbers": (np.float64, lambda own: (kernels.kept(own["shape"]),)),
+        "past": (np.float64, lambda own: (1, LAGS + _lags(own["shape"][kernels.SEASON]))),
+    }
+
     def __init__(self, features: int, seasonality: int | None = None) -> None:
-        seasonal = ("seasonal change",) if seasonality else ()
-        self.names = ("last value", "mean", *seasonal, "linear", "linear, recent", "lstm")
-        self._season = seasonality or 0
-        self._lags = np.zeros(max(kernels.RECENT, self._season + 1) + 1)
-        self._scalars = np.zeros(6)
-        self._others = 2 + kernels.RECENT + 4 * len(seasonal)  # regressors that are no features
-        models = len(kernels.FORGETTING)
-        self._linear = np.zeros((models, self._others + 1, self._others))
-        self._linear[:, 1:] = kernels.VARIANCE * np.eye(self._others)
-        cheap = len(self.names) - 1
-        self._mixture = np.zeros((4, cheap + 2))
-        prior = self._mixture[PRIOR]
+        season, cheap = seasonality or 0, 4 + bool(seasonality)
+        self.past = np.zeros((1, LAGS + _lags(season)))
+        self._lay_out(np.array([season, _others(season), cheap]))
+        self._views.linear[:, 1:] = kernels.VARIANCE * np.eye(_others(season))
+        prior = self._views.mixture[PRIOR]
         prior[:cheap] = (1 - LAST_VALUE_PRIOR) / (cheap - 1)
         prior[0] = LAST_VALUE_PRIOR
         prior[cheap:] = 1 - LSTM_PRIOR, LSTM_PRIOR
-        self._mixture[WEIGHT] = prior
+        self._views.mixture[WEIGHT] = prior
         self.grow(features)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The experts; the last one is ``"lstm"``."""
+        seasonal = ("seasonal change",) if self._views.shape[kernels.SEASON] else ()
+        return ("last value", "mean", *seasonal, "linear", "linear, recent", "lstm")
 
     def base(self, x: Array) -> float:
         """Return the cheap experts' forecast; changes nothing. 0.0 before the first target.
@@ -100,25 +109,21 @@ class Experts:
         x : ndarray
             The event's features, standardised and zero where missing, (features,).
         """
-        forecast: float = kernels.expect(x, *self._bundle)
-        return forecast
+        base, _ = kernels.consult(x, math.nan, math.nan, self.past[0], *self.arrays)
+        return float(base)
 
-    def mix(self, base: float, lstm: float) -> float:
-        """Return the forecast of LSTM and cheap experts together; changes nothing.
+    def predict(self, x: Array, lstm: float) -> float:
+        """Return the mixture's forecast for an event; changes nothing.
 
         Parameters
         ----------
-        base : float
-            What `base` returned.
+        x : ndarray
+            As of `base`.
         lstm : float
             The network's forecast, in the target's unit; passed over if not finite.
         """
-        forecast: float = kernels.mix(lstm, base, self._lags, self._scalars, self._mixture)
-        return forecast
-
-    def predict(self, x: Array, lstm: float) -> float:
-        """Return the mixture's forecast for an event: `base` and `mix` in one."""
-        return self.mix(self.base(x), lstm)
+        _, forecast = kernels.consult(x, lstm, math.nan, self.past[0], *self.arrays)
+        return float(forecast)
 
     def learn(self, x: Array, y: float, lstm: float) -> None:
         """Learn an event's target.
@@ -132,85 +137,60 @@ class Experts:
         lstm : float
             What the network had forecast; it gains and loses nothing if that is not finite.
         """
-        kernels.learn(x, y, lstm, *self._bundle)
-
-    def observe(self, x: Array, y: float) -> None:  # noqa: ARG002
-        """Let an event pass, its target being y, without learning."""
-        kernels.observe(y, self._lags, self._scalars)
+        base, _ = kernels.consult(x, lstm, y, self.past[0], *self.arrays)
+        remember(self.past[0], y, base)
 
     def grow(self, features: int) -> None:
         """Let events have that many features from now on: new ones at the end."""
-        size = self._others + min(features, LARGEST_LINEAR)
-        new = size - self._linear.shape[2]
-        grown = np.pad(self._linear, ((0, 0), (0, new), (0, new)))
-        places = np.arange(size - new, size)
-        grown[:, 1 + places, places] = kernels.VARIANCE
-        self._linear = grown
-        self._prepare()
+        old, shape = self._views, self._views.shape.copy()
+        shape[kernels.REGRESSORS] = _others(shape[kernels.SEASON]) + min(features, LARGEST_LINEAR)
+        before, after = old.shape[kernels.REGRESSORS], shape[kernels.REGRESSORS]
+        self._lay_out(shape)
+        own, new = self._views, np.arange(before, after)
+        own.scalars[:], own.mixture[:] = old.scalars, old.mixture
+        own.linear[:, : before + 1, :before] = old.linear
+        own.linear[:, 1 + new, new] = kernels.VARIANCE
 
     def reset(self) -> None:
         """Forget the recent past, as between two sequences; keep what was learned."""
-        self._lags[:] = 0
-        self._scalars[kernels.SEEN] = 0
-
-    def get_state(self) -> tuple[float, ...]:
-        """Return the recent past: how many targets have come, and those that are looked back on."""
-        return (float(self._scalars[kernels.SEEN]), *self._lags.tolist())
-
-    def set_state(self, state: tuple[float, ...]) -> None:
-        """Put back what `get_state` returned: another stream's, or the same one's from before."""
-        self.reset()
-        if state:
-            self._scalars[kernels.SEEN], self._lags[:] = state[0], state[1:]
-
-    @property
-    def lags(self) -> Array:
-        """The targets that are looked back on, by reference: a ring."""
-        return self._lags
-
-    @property
-    def seen(self) -> float:
-        """How many targets have come in this stream."""
-        return float(self._scalars[kernels.SEEN])
-
-    def recall(self, seen: float, lags: Array) -> None:
-        """Put back a recent past."""
-        self._scalars[kernels.SEEN], self._lags[:] = seen, lags
-
-    @property
-    def arrays(self) -> Advice:
-        """What kernels take beside the lags, by reference: season, scalars and so on."""
-        season, _, *arrays = self._bundle
-        return (season, *arrays)  # type: ignore[return-value]
-
-    @property
-    def memory(self) -> int:
-        """How many targets are looked back on."""
-        return len(self._lags)
-
-    def packed(self) -> Advice:
-        """Return copies of what kernels take beside the lags: season, scalars and so on."""
-        season, *arrays = self.arrays
-        scalars, linear, mixture, scratch = (array.copy() for array in arrays)
-        return season, scalars, linear, mixture, scratch
+        self.past[:] = 0
 
     @property
     def shares(self) -> dict[str, float]:
         """Weight of each expert in the forecast; they add up to 1."""
-        weights = self._mixture[WEIGHT].tolist()
-        *cheap, together, lstm = weights
+        *cheap, together, lstm = self._views.mixture[WEIGHT].tolist()
         shares = [together * weight for weight in cheap] + [lstm]
         return dict(zip(self.names, shares, strict=True))
 
-    def __getstate__(self) -> dict[str, Any]:
-        return {name: value for name, value in vars(self).items() if name != "_bundle"}
+    def _lay_out(self, shape: Any) -> None:
+        """Make the arrays that kernels are handed, all zeros."""
+        made = shape[kernels.CHEAP] + 2 + 2 * shape[kernels.REGRESSORS]
+        self.arrays: Advice = (shape, np.zeros(kernels.kept(shape) + made))
+        self._views = kernels.experts(*self.arrays)
 
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        vars(self).update(state)
-        self._prepare()
+    def _kept(self) -> dict[str, Any]:
+        shape, flat = self.arrays
+        return {"shape": shape, "numbers": flat[: kernels.kept(shape)], "past": self.past}
 
-    def _prepare(self) -> None:
-        """Lay out what kernels are handed; the last array is scratch."""
-        scratch = np.zeros(len(self._mixture[0]) + 2 * self._linear.shape[2])
-        arrays = (self._lags, self._scalars, self._linear, self._mixture, scratch)
-        self._bundle = (self._season, *arrays)
+    def _restore(self, kept: dict[str, Any]) -> None:
+        self.past = kept["past"]
+        self._lay_out(kept["shape"])
+        self.arrays[1][: len(kept["numbers"])] = kept["numbers"]
+
+    @classmethod
+    def _check(cls, kept: dict[str, Any]) -> None:
+        need_array(kept["shape"], (3,), np.int64)
+        season, size, cheap = kept["shape"].tolist()
+        features = size - _others(season)
+        need(0 <= season < 2**24 and cheap == 4 + bool(season), "experts")
+        need(0 <= features <= LARGEST_LINEAR, "experts")
+
+
+def _lags(season: int) -> int:
+    """Return how many targets are looked back on."""
+    return int(max(kernels.RECENT, season + 1) + 1)
+
+
+def _others(season: int) -> int:
+    """Return how many regressors there are that are no features."""
+    return 2 + kernels.RECENT + 4 * bool(season)

@@ -10,8 +10,9 @@ from numpy.typing import NDArray
 from river.time_series.base import Forecaster
 
 from ..checks import check_probability, check_size
+from ..kernels import numbers as kernels
 from .estimator import Features
-from .numeric import NumericEstimator, target_in
+from .numeric import SUPPOSE, NumericEstimator, target_in
 from .optimizers import OptimizerFactory
 
 ERRORS = 512
@@ -116,11 +117,11 @@ class LSTMForecaster(NumericEstimator, Forecaster):
             self.unlearned += 1
             self.step_one(x)
             return
-        if self._target.is_known:
-            error = (target - self._predict(x or {})) / self._target.unit
-            self._errors[self._known_errors % ERRORS] = error
+        known, unit = self._target.is_known, self._target.unit
+        forecast = self._predict_and_learn(x or {}, target)
+        if known:
+            self._errors[self._known_errors % ERRORS] = (target - forecast) / unit
             self._known_errors += 1
-        self._learn_target(x or {}, target)
 
     def forecast(self, horizon: int, xs: Sequence[Features] | None = None) -> list[float]:
         """Forecast the next values; changes nothing.
@@ -189,9 +190,8 @@ class LSTMForecaster(NumericEstimator, Forecaster):
 
     def step_one(self, x: Features | None = None) -> float:
         """Forecast the next value and go on as if it had come, without learning."""
-        forecast = self._step(x or {})
-        self._suppose(forecast, self._base())
-        return forecast
+        what = kernels.TAKE_IN | kernels.PASS | kernels.REMEMBER
+        return self._step(x or {}, what)
 
     def _futures(
         self, events: Sequence[Features], errors: NDArray[np.float64]
@@ -200,30 +200,19 @@ class LSTMForecaster(NumericEstimator, Forecaster):
 
         Errors, (paths, steps), are in typical sizes.
         """
-        learner, unit = self._learner, self._target.unit
+        learner, rows = self._learner, self._rows(1)
         assert learner is not None
-        carry, recent = learner.get_carry(), self._recent()
-        values = np.zeros(errors.shape)
+        carry, recent = learner.get_carry(), self.parts.past.copy()
+        inputs, slots = self._encoder.encode_many(events), np.zeros(len(events), np.int64)
+        values, predictions = errors.copy(), np.zeros(len(events))
         try:
-            for path, missed in enumerate(errors):
+            for path in values:
                 learner.put_back(carry)
-                self._put_recent(recent)
-                for step, x in enumerate(events):
-                    self._read(self._encoder.encode(x))
-                    base = self._base()
-                    forecast = self._mixed(self._own(base), base)
-                    values[path, step] = forecast + missed[step] * unit
-                    learner.advance(self._inputs)
-                    self._suppose(values[path, step], base)
+                rows.past[:] = recent
+                self.run_events(SUPPOSE, slots, inputs, path, predictions, rows)
         finally:
             learner.put_back(carry)
-            self._put_recent(recent)
         return values
-
-    def _suppose(self, y: float, base: float) -> None:
-        """Go on as if y had come; learn nothing."""
-        if self._target.has_learned:  # what stands for a forecast before is no value
-            self._remember(y, base)
 
 
 def _events(horizon: int, xs: Sequence[Features] | None) -> Sequence[Features]:

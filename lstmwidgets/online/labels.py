@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..kernels.losses import probabilities
+from .arrays import need
 from .features import is_missing
 from .learner import OnlineLearner
 
@@ -50,16 +50,24 @@ class Labels:
         if place >= learner.outputs:
             bias = 0.0
             if with_prior:
-                known = learner.head.bias.detach().double().logsumexp(0)
+                known = np.logaddexp.reduce(learner.weights().bias.astype(np.float64))
                 bias = float(known) - math.log(self.seen + 1)
             learner.grow_outputs([bias])
         self.places[y] = place
         self.seen += 1
         return place
 
-    def distribution(self, output: NDArray[np.float32]) -> dict[Any, float]:
-        """Return the probability of each class in float64 from the outputs, (K,)."""
+    def distribution(self, probabilities: NDArray[np.float64]) -> dict[Any, float]:
+        """Return each class's probability, out of (K,)."""
+        return dict(zip(self.places, probabilities.tolist(), strict=True))
+
+    def softmax(self, output: NDArray[np.float32]) -> dict[Any, float]:
+        """Return each class's probability in float64 from the outputs, (K,)."""
         logits = output.astype(np.float64)
-        result = np.empty_like(logits)
-        probabilities(logits, result)
-        return dict(zip(self.places, result.tolist(), strict=True))
+        odds = np.exp(logits - logits.max())
+        return self.distribution(odds / odds.sum())
+
+    def verify(self, learner: OnlineLearner | None) -> None:
+        """Raise ValueError unless labels from a file fit a learner."""
+        need(list(self.places.values()) == list(range(len(self.places))), "labels")
+        need(len(self.places) <= (0 if learner is None else learner.outputs), "labels")

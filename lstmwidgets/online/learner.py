@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 import torch
@@ -12,24 +12,32 @@ from numpy.typing import NDArray
 from torch import nn
 
 from ..cells import CELLS, Cell
-from ..kernels import learn as kernels
+from ..kernels import learner as kernels
 from ..kernels import parameters as layout
-from ..kernels.losses import CROSS_ENTROPY, LOSSES
-from ..kernels.optimizers import LR, global_norm, optimize
+from ..kernels.losses import CLASSES, CROSS_ENTROPY, LOSSES, NUMBERS
+from ..kernels.optimizers import CLIP, LR
 from ..kernels.packing import unpack
+from ..kernels.parameters import FILLED, GRADIENT, PARAMETERS, TRACES
 from ..kernels.step import KINDS
 from ..lstm import LSTM
 from ..state import Gates, State
-from .optimizers import CompiledOptimizer, OptimizerFactory, TorchOptimizer, find_optimizer
+from .arrays import Arrays, Table, need, need_array
+from .optimizers import OptimizerFactory, TorchOptimizer, find_optimizer
 from .weights import draw_weights, grown_moments, input_row, transplant
 
 Array = NDArray[Any]
 
-GRADIENTS = {"tbptt": kernels.TBPTT, "eligibility": kernels.ELIGIBILITY}
+GRADIENTS = {"tbptt": layout.TBPTT, "eligibility": layout.ELIGIBILITY}
 CELL_NAMES = {kind: name for name, kind in KINDS.items()}
 
 TRACED_CELLS = ("standard", "peephole", "coupled")
 """Cells that the eligibility rule is defined for."""
+
+FIXED = [layout.KIND, layout.HIDDEN, layout.LAYERS, layout.RULE, layout.WINDOW, layout.LOSS]
+"""Sizes that a learner has for good; inputs and outputs grow."""
+
+TORCH = -1
+"""Stands for an optimizer of PyTorch's own in the sizes."""
 
 
 class Carry(NamedTuple):
@@ -43,7 +51,7 @@ class Carry(NamedTuple):
     inputs : ndarray
         The inputs of these n events, (n, I).
     traces : ndarray
-        Eligibility traces, (P,); empty for truncated backpropagation.
+        Eligibility traces, (1, P); none for truncated backpropagation, (0, P).
     sizes : ndarray
         The learner's sizes at the time.
     """
@@ -54,7 +62,7 @@ class Carry(NamedTuple):
     sizes: Array
 
 
-class OnlineLearner:
+class OnlineLearner(Arrays):
     """An LSTM with a linear head that learns from each event as it comes.
 
     The head reads the top layer's hidden output and, with ``skip``, the event's inputs beside it,
@@ -102,18 +110,26 @@ class OnlineLearner:
     ----------
     input_size : int
         How many inputs there are, I.
-    output : ndarray
-        What the head put out when it last predicted or learned, (K,); overwritten by the next call.
+    sizes : ndarray
+        What kernels know of its sizes, (11,); another array once it has grown.
+    arrays : tuple of ndarray
+        What kernels are handed, see `lstmwidgets.kernels.parameters.learner`; others once it has
+        grown.
     offset : ndarray
         What is added to the outputs, (K,): what is known of the event otherwise, for the LSTM to
         learn the rest. Zeros, and zeros again after growth.
-    input_errors : ndarray
-        dL/dx of the window's inputs after `learn`, (T, room), the oldest first.
     """
 
-    _tape: Array
-    _inputs: Array
-    _traces: Array
+    ARRAYS: ClassVar[Table] = {
+        "parameters": (np.float32, lambda own: (layout.count(own["sizes"]),)),
+        "moments": (np.float32, lambda own: (2, layout.count(own["sizes"]))),
+        "traces": (np.float32, lambda own: (layout.count(own["sizes"]) * _traced(own["sizes"]),)),
+        "tape": (np.float32, lambda own: (own["clock"][FILLED] + 1, *_memory(own["sizes"]))),
+        "inputs": (np.float32, lambda own: (own["clock"][FILLED], own["sizes"][layout.INPUTS])),
+    }
+
+    _module: LSTM | None
+    _torch_optimizer: TorchOptimizer | None
 
     def __init__(
         self,
@@ -137,155 +153,140 @@ class OnlineLearner:
         names = list(input_names)
         self.input_size = len(names)
         self.seed = seed
-        self.lr = lr
-        self.clip = clip
-        self._rule = GRADIENTS[gradient]
-        self._window = int(window) if gradient == "tbptt" else 1
-        self._loss = LOSSES[loss]
-        self._loss_levels = tuple(levels)
+        self._rates = (lr, clip)
+        self._levels = tuple(levels)
         self._factory = optimizer
-        self._input_gradient = input_gradient
-        room = _rounded(len(names))
+        room, steps = _rounded(len(names)), int(window) if gradient == "tbptt" else 1
         read = int(hidden_size) + (room if skip else 0)
-        sizes = (KINDS[cell], room, hidden_size, num_layers, outputs, read)
-        self._sizes = np.array(sizes, np.int64)
-        self._clock = np.zeros(2, np.int64)
-        self._module: LSTM | None = None
-        self._make_stores()
-        draw_weights(self._sizes, self._parameters, names, seed)
+        shape = (KINDS[cell], room, hidden_size, num_layers, outputs, read)
+        found = find_optimizer(optimizer, lr)
+        code = TORCH if found is None else found.rule
+        more = (GRADIENTS[gradient], steps, steps * input_gradient, LOSSES[loss], code)
+        self.sizes: Array = np.array(shape + more, np.int64)
+        self._make_arrays(np.zeros(2, np.int64))
+        draw_weights(self.sizes, self._views.store[PARAMETERS], names, seed)
         self._make_ready()
 
     @property
-    def _cell(self) -> Cell:
-        return CELLS[CELL_NAMES[int(self._sizes[layout.KIND])]]
+    def lr(self) -> float:
+        """Learning rate."""
+        return self._rates[0]
+
+    @lr.setter
+    def lr(self, lr: float) -> None:
+        self._rates = (lr, self._rates[1])
+        self._views.settings[LR] = lr
 
     @property
-    def _skips(self) -> bool:
-        return bool(self._sizes[layout.READ] > self._sizes[layout.HIDDEN])
+    def clip(self) -> float:
+        """Bound on the gradient's global norm."""
+        return self._rates[1]
+
+    @clip.setter
+    def clip(self, clip: float) -> None:
+        self._rates = (self._rates[0], clip)
+        self._views.settings[CLIP] = clip
+
+    @property
+    def kind(self) -> int:
+        """The cell kind, as kernels know it."""
+        return int(self.sizes[layout.KIND])
+
+    @property
+    def rule(self) -> int:
+        """The rule of the gradient, as kernels know it."""
+        return int(self.sizes[layout.RULE])
 
     @property
     def room(self) -> int:
-        """How long inputs are that need no copy: kernels take them by fours, zeros at the end."""
-        return int(self._sizes[layout.INPUTS])
+        """How many inputs kernels read, I: a multiple of four, with zeros at the end."""
+        return int(self.sizes[layout.INPUTS])
 
     @property
     def outputs(self) -> int:
         """How many numbers the head puts out, K."""
-        return int(self._sizes[layout.OUTPUTS])
+        return int(self.sizes[layout.OUTPUTS])
+
+    @property
+    def output(self) -> Array:
+        """What the head put out last, (K,); overwritten by the next call."""
+        return self._views.work.output
+
+    @property
+    def offset(self) -> Array:
+        """What is added to the outputs, (K,); see the class."""
+        return self._views.work.offset
+
+    @property
+    def input_errors(self) -> Array:
+        """dL/dx of the window's inputs after `learn`, (T, I), the oldest first."""
+        return self._views.work.errors
+
+    @property
+    def is_compiled(self) -> bool:
+        """Whether its optimizer is, so that all of an event's learning is."""
+        return self._torch_optimizer is None
 
     def predict(self, x: Array) -> Array:
         """Return the outputs (K,) for an input (I,), float32; changes nothing but `output`."""
-        kernels.predict(
-            self._sizes,
-            self._parameters,
-            self._clock,
-            self._tape,
-            self._padded(x),
-            self.offset,
-            self._memory,
-            self._scratch,
-            self.output,
-        )
+        self._read(kernels.PREDICT, x[None])
         return self.output
 
     def predict_sequence(self, xs: Array) -> Array:
         """Return the outputs (K,) after a sequence (T, I) that begins at zeros; see `predict`."""
-        kernels.predict_sequence(
-            self._sizes,
-            self._parameters,
-            self._padded(xs),
-            self.offset,
-            self._memory,
-            self._scratch,
-            self.output,
-        )
+        self._read(kernels.PREDICT | kernels.AFRESH, xs)
         return self.output
 
     def advance(self, x: Array) -> None:
         """Let an input (I,), float32, pass without learning."""
-        kernels.move_on(
-            self._rule,
-            self._sizes,
-            self._parameters,
-            self._traces,
-            self._clock,
-            self._inputs,
-            self._tape,
-            self._padded(x),
-            self._dz,
-            self._scratch,
-        )
+        self._read(kernels.PASS, x[None])
 
     def learn(self, x: Array, target: Array) -> float:
         """Learn that an input (I,) comes with a target (K,), or a class (1,); return the loss."""
-        loss = self.differentiate(x, target)
-        if isinstance(self._optimizer, CompiledOptimizer):
-            self._clock[kernels.STEPS] += 1
-            rule, settings = self._optimizer
-            settings[LR] = self.lr
-            done = optimize(
-                rule,
-                settings,
-                self._clock[kernels.STEPS],
-                self.clip,
-                self._parameters,
-                self._gradient,
-                self._moments,
-            )
-            self._clock[kernels.STEPS] -= not done
-        else:
-            norm = global_norm(self._gradient)
-            if math.isfinite(norm):
-                self._gradient *= min(1.0, self.clip / (norm + 1e-6))
-                self._optimizer.step(self.lr)
+        loss = self._differentiate(kernels.LEARN | kernels.OPTIMIZE, x[None], target)
+        self.step_optimizer()
+        return loss
+
+    def learn_sequence(self, xs: Array, target: Array) -> float:
+        """Learn that a sequence (T, I) that begins at zeros ends with a target; see `learn`."""
+        parts = kernels.AFRESH | kernels.LEARN | kernels.OPTIMIZE
+        loss = self._differentiate(parts, xs, target)
+        self.step_optimizer()
         return loss
 
     def differentiate(self, x: Array, target: Array) -> float:
         """Advance as `learn` does, and leave the gradient where `gradients` shows it."""
-        self._check_target(target)
-        return kernels.learn(
-            self._rule,
-            self._sizes,
-            self._parameters,
-            self._gradient,
-            self._traces,
-            self._clock,
-            self._inputs,
-            self._tape,
-            self._padded(x),
-            self.offset,
-            self._loss,
-            self._levels,
-            target,
-            self.output,
-            self._dz,
-            self._back,
-            self.input_errors,
-            self._scratch,
-        )
+        return self._differentiate(kernels.LEARN, x[None], target)
+
+    def step_optimizer(self) -> None:
+        """Take a step of an optimizer of PyTorch's own; a compiled one is part of the kernels."""
+        if self._torch_optimizer is not None:
+            gradient = self._views.store[GRADIENT]
+            norm = float(np.linalg.norm(gradient.astype(np.float64)))
+            if math.isfinite(norm):
+                gradient *= min(1.0, self.clip / (norm + 1e-6))
+                self._torch_optimizer.step(self.lr)
 
     def gradients(self) -> dict[str, Array]:
         """Return the gradient that was last computed, by the names that `parameters` uses."""
-        return self._named(self._gradient)
+        return self._named(self._views.store[GRADIENT])
 
     def parameters(self) -> dict[str, Array]:
         """Return copies of all weights by name: as in `lstm`, and ``head.weight``, ``head.bias``.
 
         A layer has one bias here; it is shown as ``bias_ih``, and ``bias_hh`` is zero.
         """
-        return self._named(self._parameters)
+        return self._named(self._views.store[PARAMETERS])
 
-    def packed(self) -> tuple[Array, Array, Array]:
-        """Return copies of what predictions need, as kernels take it: sizes, weights and offset."""
-        weights = layout.empty(self._sizes)
-        weights[:] = self._parameters
-        return self._sizes.copy(), weights, self.offset.copy()
+    def weights(self) -> layout.Weights:
+        """Return the weights as kernels read them, by reference."""
+        return layout.views(self.sizes, self._views.store[PARAMETERS])
 
     @property
     def lstm(self) -> LSTM:
         """The weights as they are now, as a module; what is written into it is not read back."""
         if self._module is None or self._module.input_size != self.input_size:
-            _, _, hidden, layers, _, _ = self._sizes.tolist()
+            hidden, layers = self.sizes[[layout.HIDDEN, layout.LAYERS]].tolist()
             with torch.random.fork_rng(devices=[]):  # what it draws is overwritten below
                 self._module = LSTM(self.input_size, hidden, layers, cell=self._cell.name)
         named = self.parameters()
@@ -317,189 +318,189 @@ class OnlineLearner:
 
     @property
     def activations(self) -> Array:
-        """The numbers of `state` and `gates` as they are kept: h, c, i, f, g, o, (L, 6 * H)."""
-        last: Array = self._tape[self._clock[kernels.FILLED]]
+        """h, c, i, f, g, o of each layer as a view, (L, 6H). The next event overwrites it."""
+        last: Array = self._views.window.tape[self._views.clock[FILLED]]
         return last
 
     def reset(self) -> None:
         """Forget the stream; keep what was learned."""
-        self._tape[0] = 0
-        self._traces[:] = 0
-        self._clock[kernels.FILLED] = 0
+        self._views.window.tape[0] = 0
+        self._views.store[TRACES:] = 0
+        self._views.clock[FILLED] = 0
 
     def get_carry(self) -> Carry:
         """Return what the stream has left behind."""
-        filled = self._clock[kernels.FILLED]
+        own, filled = self._views, self._views.clock[FILLED]
         return Carry(
-            self._tape[: filled + 1].copy(),
-            self._inputs[:filled, 0, : self.input_size].copy(),
-            self._traces.copy(),
-            self._sizes.copy(),
+            own.window.tape[: filled + 1].copy(),
+            own.window.inputs[:filled, 0, : self.input_size].copy(),
+            own.store[TRACES:, : layout.count(self.sizes)].copy(),
+            self.sizes.copy(),
         )
 
     def put_back(self, carry: Carry) -> None:
         """Go on from an earlier carry; inputs that have come since were zero then."""
-        filled = len(carry.inputs)
-        fixed, more = [layout.KIND, layout.HIDDEN, layout.LAYERS], self._sizes - carry.sizes
-        same_rule = (carry.traces.size > 0) == (self._traces.size > 0)
-        if more[fixed].any() or (more < 0).any() or filled > self._window or not same_rule:
+        own, filled, more = self._views, len(carry.inputs), self.sizes - carry.sizes
+        if more[FIXED].any() or (more < 0).any():
             raise ValueError("the state is that of a model of another kind or size")
-        self._clock[kernels.FILLED] = filled
-        self._tape[: filled + 1] = carry.tape
-        self._inputs[:filled] = 0
-        self._inputs[:filled, 0, : carry.inputs.shape[1]] = carry.inputs
-        if self._traces.size:
-            self._traces[:] = 0
-            transplant(carry.sizes, carry.traces, self._sizes, self._traces)
-
-    @property
-    def sizes(self) -> Array:
-        """What the kernels know of its sizes, (6,); another array once it has grown."""
-        return self._sizes
-
-    @property
-    def is_compiled(self) -> bool:
-        """Whether its optimizer is, so that all of an event's learning is."""
-        return isinstance(self._optimizer, CompiledOptimizer)
-
-    def arrays(self, lr: float, clip: float) -> tuple[Any, ...]:
-        """Return what `lstmwidgets.kernels.streams.learn_many` takes of a compiled learner."""
-        assert isinstance(self._optimizer, CompiledOptimizer)
-        rule, settings = self._optimizer
-        settings[LR] = lr
-        return (
-            *self.stream,
-            self._rule,
-            self._sizes,
-            self._parameters,
-            self._gradient,
-            self._loss,
-            self._levels,
-            rule,
-            settings,
-            clip,
-            self._moments,
-            self.offset,
-            self.output,
-            self._memory,
-            self._dz,
-            self._back,
-            self.input_errors,
-            self._scratch,
-        )
-
-    @property
-    def stream(self) -> tuple[Array, Array, Array, Array]:
-        """What the stream has here, by reference: clock, tape, inputs and traces."""
-        return self._clock, self._tape, self._inputs, self._traces
+        own.clock[FILLED] = filled
+        own.window.tape[: filled + 1] = carry.tape
+        own.window.inputs[:filled] = 0
+        own.window.inputs[:filled, 0, : carry.inputs.shape[1]] = carry.inputs
+        own.store[TRACES:] = 0
+        for row, kept in zip(own.store[TRACES:], carry.traces, strict=True):
+            transplant(carry.sizes, kept, self.sizes, row)
 
     def grow_inputs(self, new_names: Iterable[str]) -> None:
         """Add inputs. Predictions stay as they are until a new input differs from zero."""
         names = list(new_names)
         first, room = self.input_size, _rounded(self.input_size + len(names))
         if room > self.room:
-            sizes = self._sizes.copy()
+            sizes = self.sizes.copy()
             sizes[layout.INPUTS] = room
-            if self._skips:
+            if sizes[layout.READ] > sizes[layout.HIDDEN]:
                 sizes[layout.READ] += room - self.room
             self._grow(sizes)
-        rows, _, _, _ = layout.views(self._sizes, self._parameters)
+        rows = self.weights().rows
         for place, name in enumerate(names, start=first):
-            rows[place] = input_row(self._sizes, name, self.seed)
+            rows[place] = input_row(self.sizes, name, self.seed)
         self.input_size += len(names)
 
     def grow_outputs(self, biases: Sequence[float]) -> None:
         """Add outputs that start at these biases, with no other weights. Others do not move."""
-        sizes = self._sizes.copy()
+        sizes = self.sizes.copy()
         sizes[layout.OUTPUTS] += len(biases)
         self._grow(sizes)
-        _, _, _, bias = layout.views(self._sizes, self._parameters)
-        bias[-len(biases) :] = biases
+        self.weights().bias[-len(biases) :] = biases
 
-    def _grow(self, sizes: NDArray[np.int64]) -> None:
+    def frozen(self) -> OnlineLearner:
+        """Return a copy of what predictions need, at a stream's beginning, with a short window."""
+        twin = object.__new__(OnlineLearner)
+        vars(twin).update(vars(self))
+        twin.sizes = self.sizes.copy()
+        twin.sizes[[layout.WINDOW, layout.REACH]] = 1, 0
+        twin._make_arrays(np.zeros(2, np.int64))
+        twin._views.store[PARAMETERS] = self._views.store[PARAMETERS]
+        twin._make_ready()
+        twin.offset[:] = self.offset
+        return twin
+
+    def _read(self, parts: int, xs: Array) -> float:
+        """Let the kernel read inputs (T, I), with zeros behind them up to `room`."""
+        if xs.shape[1] != self.room:
+            padded = np.zeros((len(xs), self.room), np.float32)
+            padded[:, : xs.shape[1]] = xs
+            xs = padded
+        task = CLASSES if self.sizes[layout.LOSS] == CROSS_ENTROPY else NUMBERS
+        return kernels.reading(self.kind, self.rule, task)(parts, xs, *self.arrays)
+
+    def _differentiate(self, parts: int, xs: Array, target: Array) -> float:
+        if self.sizes[layout.LOSS] == CROSS_ENTROPY:
+            if not 0 <= target[0] < self.outputs:
+                raise IndexError(f"expected a class below {self.outputs}, got {target[0]}")
+        elif len(target) != self.outputs:
+            raise ValueError(f"expected {self.outputs} targets, got {len(target)}")
+        self._views.work.goal[: len(target)] = target
+        return self._read(parts if self.is_compiled else parts & ~kernels.OPTIMIZE, xs)
+
+    @property
+    def _cell(self) -> Cell:
+        return CELLS[CELL_NAMES[self.kind]]
+
+    def _grow(self, sizes: Array) -> None:
         """Take on other sizes, made aside: an interruption leaves all as it was."""
         grown = object.__new__(OnlineLearner)
         vars(grown).update(vars(self))
-        grown._sizes = sizes
-        grown._make_stores()
-        for mine, its in zip(self._stores(), grown._stores(), strict=True):
-            if its.size:
-                transplant(self._sizes, mine, sizes, its)
+        grown.sizes = sizes
+        grown._make_arrays(self._views.clock.copy())
+        for mine, its in zip(self._views.store, grown._views.store, strict=True):
+            transplant(self.sizes, mine, sizes, its)
         grown._make_ready()
         grown.put_back(self.get_carry())
-        larger = grown._optimizer
-        if isinstance(self._optimizer, TorchOptimizer) and isinstance(larger, TorchOptimizer):
-            moments = grown_moments(self._sizes, sizes, self._optimizer.moments())
-            larger.take_moments(moments)
+        if self._torch_optimizer is not None and grown._torch_optimizer is not None:
+            moments = grown_moments(self.sizes, sizes, self._torch_optimizer.moments())
+            grown._torch_optimizer.take_moments(moments)
         vars(self).update(vars(grown))
 
-    def _stores(self) -> tuple[Array, ...]:
-        return (self._parameters, *self._moments, self._traces)
-
-    def _make_stores(self) -> None:
-        """Make what a learner keeps: weights, moments, traces and the window."""
-        _, inputs, hidden, layers, _, _ = self._sizes.tolist()
-        self._parameters = layout.empty(self._sizes)
-        traced = self._rule == kernels.ELIGIBILITY
-        self._traces = layout.empty(self._sizes) if traced else np.zeros(0, np.float32)
-        self._moments = np.zeros((2, len(self._parameters)), np.float32)
-        self._tape = np.zeros((self._window + 1, layers, 6 * hidden), np.float32)
-        self._inputs = np.zeros((self._window, 1, inputs), np.float32)
+    def _make_arrays(self, clock: Array) -> None:
+        """Make the arrays that kernels are handed, all zeros."""
+        parameters, (window, work) = layout.count(self.sizes), layout.lengths(self.sizes)
+        store = layout.aligned((TRACES + _traced(self.sizes), -(-parameters // 16) * 16))
+        numbers = np.zeros(window, np.float32), np.zeros(work, np.float32)
+        self.arrays = (self.sizes, clock, np.zeros(6), store, *numbers)
+        self._views = layout.learner(*self.arrays)
+        self._module = None
 
     def _make_ready(self) -> None:
-        """Make what is not worth keeping in a pickle."""
-        _, inputs, hidden, layers, outputs, _ = self._sizes.tolist()
-        _, width, _ = layout.shapes(self._sizes)
-        self._module = None
-        self._gradient = layout.empty(self._sizes)
-        self._memory = np.zeros((layers, 6 * hidden), np.float32)
-        errors = 2 * width if self._cell.name == "layer_norm" else width
-        self._dz = np.zeros((self._window, layers, errors), np.float32)
-        self._back = np.zeros((layers, 5 * hidden), np.float32)
-        self.input_errors = np.zeros((self._window * self._input_gradient, inputs), np.float32)
-        self._scratch = np.zeros(9 * hidden + outputs, np.float32)
-        self.output = np.zeros(outputs, np.float32)
-        self.offset = np.zeros(outputs, np.float32)
-        self._levels = np.zeros(outputs, np.float32)
-        self._levels[:] = self._loss_levels or 0.0
+        """Write what loss and optimizer have to know."""
+        self._views.work.levels[:] = self._levels or 0.0
         found = find_optimizer(self._factory, self.lr)
-        self._optimizer: CompiledOptimizer | TorchOptimizer
-        if isinstance(found, CompiledOptimizer):
-            self._optimizer = found
+        self._torch_optimizer = None
+        if found is None:
+            gradient = layout.views(self.sizes, self._views.store[GRADIENT])
+            self._torch_optimizer = TorchOptimizer(self._factory, self.lr, self.weights(), gradient)
         else:
-            weights = layout.views(self._sizes, self._parameters)
-            gradients = layout.views(self._sizes, self._gradient)
-            self._optimizer = TorchOptimizer(found, self.lr, weights, gradients)
+            self._views.settings[:CLIP] = found.settings
+        self._views.settings[LR], self._views.settings[CLIP] = self._rates
 
-    def __getstate__(self) -> dict[str, Any]:
-        made = {"_module", "_gradient", "_memory", "_dz", "_back", "input_errors", "_scratch"}
-        made |= {"output", "offset", "_levels", "_optimizer"}
-        kept = {name: value for name, value in self.__dict__.items() if name not in made}
-        filled = self._clock[kernels.FILLED]
-        kept["_tape"], kept["_inputs"] = self._tape[: filled + 1], self._inputs[:filled]
-        if isinstance(self._optimizer, TorchOptimizer):
-            kept["torch moments"] = self._optimizer.moments()
-        return kept
+    def _kept(self) -> dict[str, Any]:
+        own, parameters = self._views, layout.count(self.sizes)
+        filled, moments = own.clock[FILLED], own.store[layout.FIRST : TRACES, :parameters]
+        torch_moments = self._torch_optimizer and self._torch_optimizer.moments()
+        return {
+            "sizes": self.sizes,
+            "clock": own.clock,
+            "parameters": own.store[PARAMETERS, :parameters],
+            "moments": moments.copy(),
+            "traces": own.store[TRACES:, :parameters].ravel(),
+            "tape": own.window.tape[: filled + 1],
+            "inputs": own.window.inputs[:filled, 0],
+            "input_size": self.input_size,
+            "seed": self.seed,
+            "rates": self._rates,
+            "levels": self._levels,
+            "optimizer": self._factory,
+            "torch moments": torch_moments,
+        }
 
-    def __setstate__(self, kept: dict[str, Any]) -> None:
-        tensors = kept.pop("torch moments", None)
-        self.__dict__.update(kept)
-        parameters, moments, traces = self._parameters, self._moments, self._traces
-        tape, inputs = self._tape, self._inputs
-        self._make_stores()  # anew, for the layout in memory that the kernels like
-        self._parameters[:], self._moments[:], self._traces[:] = parameters, moments, traces
-        self._tape[: len(tape)], self._inputs[: len(inputs)] = tape, inputs
+    def _restore(self, kept: dict[str, Any]) -> None:
+        self.sizes = kept["sizes"]
+        self.input_size, self.seed, self._rates = kept["input_size"], kept["seed"], kept["rates"]
+        self._levels, self._factory = kept["levels"], kept["optimizer"]
+        self._make_arrays(kept["clock"])
+        own, parameters, filled = self._views, layout.count(self.sizes), kept["clock"][FILLED]
+        own.store[PARAMETERS, :parameters] = kept["parameters"]
+        own.store[layout.FIRST : TRACES, :parameters] = kept["moments"]
+        own.store[TRACES:, :parameters] = kept["traces"]
+        own.window.tape[: filled + 1] = kept["tape"]
+        own.window.inputs[:filled, 0] = kept["inputs"]
         self._make_ready()
-        if tensors is not None and isinstance(self._optimizer, TorchOptimizer):
-            self._optimizer.take_moments(tensors)
+        if kept["torch moments"] is not None and self._torch_optimizer is not None:
+            self._torch_optimizer.take_moments(kept["torch moments"])
+
+    @classmethod
+    def _check(cls, kept: dict[str, Any]) -> None:
+        need_array(kept["sizes"], (11,), np.int64)
+        need_array(kept["clock"], (2,), np.int64)
+        sizes, clock = kept["sizes"], kept["clock"]
+        kind, inputs, hidden, _, outputs, read, rule, window, reach, loss, _ = sizes.tolist()
+        need(0 <= kind < len(KINDS) and bool((sizes[1:6] >= 1).all()), "sizes")
+        need(bool((sizes < 2**24).all()) and 0 <= clock[FILLED] <= window, "window")
+        need(inputs % 4 == 0 and 0 <= kept["input_size"] <= inputs, "inputs")
+        need(read in (hidden, hidden + inputs) and outputs >= 1, "head")
+        need(0 <= loss <= CROSS_ENTROPY and rule in GRADIENTS.values(), "loss and gradient")
+        need(window >= 1 and reach in (0, window), "window")
+        need(rule == layout.TBPTT or (window == 1 and CELL_NAMES[kind] in TRACED_CELLS), "cell")
+        found = find_optimizer(kept["optimizer"], kept["rates"][0])
+        need(sizes[layout.OPTIMIZER] == (TORCH if found is None else found.rule), "optimizer")
 
     def _last_blocks(self) -> list[torch.Tensor]:
         last = torch.from_numpy(self.activations.copy())
         return [block[:, None] for block in last.chunk(6, -1)]
 
     def _named(self, flat: Array) -> dict[str, Array]:
-        _, inputs, hidden, layers, _, _ = self._sizes.tolist()
-        rows, vectors, head, bias = layout.views(self._sizes, flat)
+        inputs, hidden, layers = self.sizes[1:4].tolist()
+        rows, vectors, head, bias = layout.views(self.sizes, flat)
         shapes = [self._cell.shapes(hidden if k else inputs, hidden) for k in range(layers)]
         named = {
             f"{name}_l{k}": weight
@@ -507,24 +508,17 @@ class OnlineLearner:
             for name, weight in layer.items()
         }
         named["weight_ih_l0"] = named["weight_ih_l0"][:, : self.input_size]
-        seen = head[:, : hidden + self.input_size] if self._skips else head
+        seen = head[:, : hidden + self.input_size]
         return named | {"head.weight": seen.copy(), "head.bias": bias.copy()}
 
-    def _check_target(self, target: Array) -> None:
-        """Raise if kernels, which do not check bounds, would leave an array with this target."""
-        if self._loss == CROSS_ENTROPY:
-            if not 0 <= target[0] < len(self.output):
-                raise IndexError(f"expected a class below {len(self.output)}, got {target[0]}")
-        elif len(target) != len(self.output):
-            raise ValueError(f"expected {len(self.output)} targets, got {len(target)}")
 
-    def _padded(self, x: Array) -> Array:
-        """Return inputs (…, I) with zeros behind them, as kernels take them."""
-        if x.shape[-1] == self._inputs.shape[2]:
-            return x
-        padded = np.zeros((*x.shape[:-1], self.room), x.dtype)  # np.pad takes 40 µs
-        padded[..., : x.shape[-1]] = x
-        return padded
+def _traced(sizes: Array) -> int:
+    """Return how many rows of eligibility traces there are."""
+    return int(sizes[layout.RULE] == layout.ELIGIBILITY)
+
+
+def _memory(sizes: Array) -> tuple[int, int]:
+    return (sizes[layout.LAYERS], 6 * sizes[layout.HIDDEN])
 
 
 def _rounded(size: int) -> int:

@@ -2,25 +2,77 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from typing import Any
+import math
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ..checks import check_choice, check_probability
+from ..kernels import numbers as kernels
+from ..kernels.recent import LAGS, remember
+from ..kernels.scaling import LARGEST
+from .arrays import need, need_array
 from .estimator import Features, LSTMEstimator
-from .experts import Experts
-from .features import NUMBER, is_missing, number_in
+from .experts import NO_EXPERTS, Experts
+from .features import NUMBER, FeatureEncoder, is_missing, number_in
 from .learner import OnlineLearner
-from .streams import StreamSlots
-from .target import Recent, TargetScaler
+from .scaling import OnlineScaler
+from .stream_rows import StreamRows
+from .target import TargetScaler
 
 LOSSES = ("absolute", "huber", "squared", "quantile")
+
+LAG_INPUTS = ("last target", "last change", "expected change", "last surprise")
+"""What a network reads of the past targets."""
+
+PEEK = kernels.PREDICT
+LEARN = kernels.TAKE_IN | kernels.LEARN | kernels.OPTIMIZE | kernels.REWARD
+OBSERVE = kernels.PREDICT | kernels.PASS | kernels.REMEMBER
+SUPPOSE = OBSERVE | kernels.SUPPOSE
+
+ONE = np.zeros(1, np.int64)
+"""The slot of an estimator's own stream, for a single event."""
+
+
+class RegressorParts(NamedTuple):
+    """What a numeric estimator consists of, by reference.
+
+    Attributes
+    ----------
+    encoder : FeatureEncoder
+        Gives features their columns.
+    scaler : OnlineScaler
+        What was learned of the columns' scales.
+    learner : OnlineLearner or None
+        The network; None before the first event.
+    target : TargetScaler
+        What was learned of the target's scale.
+    experts : Experts or None
+        Cheap experts beside the network, if there are any.
+    past : ndarray
+        What is remembered of the stream's targets, (1, numbers); see `lstmwidgets.kernels.recent`.
+    """
+
+    encoder: FeatureEncoder
+    scaler: OnlineScaler
+    learner: OnlineLearner | None
+    target: TargetScaler
+    experts: Experts | None
+    past: NDArray[np.float64]
 
 
 class NumericEstimator(LSTMEstimator):
     """An LSTM that predicts a number: the target's scale, and experts beside it."""
 
+    NOT_KEPT = LSTMEstimator.NOT_KEPT | {
+        *("_event", "_targets", "_predictions", "_kernel", "_arrays", "_one"),
+    }
+
+    predict_one: Callable[[Features], float]
+    learn_one: Callable[..., None]
+    step_one: Callable[..., float]
     loss: str
     quantile: float
     experts: bool
@@ -28,75 +80,60 @@ class NumericEstimator(LSTMEstimator):
     def _begin(self, seasonality: int | None) -> None:
         check_choice("loss", self.loss, LOSSES)
         check_probability("quantile", self.quantile)
-        self._target = TargetScaler(self.scale, self.target_lag)
+        self._target = TargetScaler(self.scale)
         mixed = self.experts and self.scale and self.target_lag and self.loss != "quantile"
         self._experts = Experts(0, seasonality) if mixed else None
-        self._goal = np.zeros(1, np.float32)
+        self._past = np.zeros((1, LAGS * self.target_lag))
+
+    @property
+    def parts(self) -> RegressorParts:
+        """What the estimator consists of, by reference."""
+        past = self._past if self._experts is None else self._experts.past
+        return RegressorParts(
+            self._encoder, self._scaler, self._learner, self._target, self._experts, past
+        )
 
     @property
     def shares(self) -> dict[str, float]:
         """Weight of each expert in the predictions; they add up to 1."""
         return {"lstm": 1.0} if self._experts is None else self._experts.shares
 
-    def _recent(self) -> tuple[Any, ...]:
-        experts = () if self._experts is None else self._experts.get_state()
-        return (self._target.recent, experts)
-
-    def _put_recent(self, recent: tuple[Any, ...]) -> None:
-        targets, experts = recent if recent else (Recent(), ())
-        self._target.recent = targets
-        if self._experts is not None:
-            self._experts.set_state(experts)
-
-    def _implicit_inputs(self) -> Sequence[str]:
-        return self._target.inputs
-
-    def _features_grew(self) -> None:
-        if self._experts is not None:
-            self._experts.grow(len(self._encoder.columns))
-
-    def _make_learner(self, input_names: Iterable[str]) -> OnlineLearner:
-        level = self.quantile if self.loss == "quantile" else 1.0
-        return OnlineLearner(
-            input_names, loss=self.loss, levels=(level,), **self._learner_options()
-        )
-
-    def _base(self) -> float:
-        """Write the past targets into the inputs, and return what is to be expected from them."""
-        experts = self._experts
-        base = self._target.base if experts is None else experts.base(self._features)
-        recent = self._target.as_inputs(base)
-        self._inputs[: len(recent)] = recent
-        return base
-
-    def _own(self, base: float) -> float:
-        """Return the LSTM's own prediction."""
-        assert self._learner is not None
-        return self._target.unscaled(float(self._learner.predict(self._inputs)[0]), base)
-
-    def _mixed(self, own: float, base: float) -> float:
-        return own if self._experts is None else self._experts.mix(base, own)
-
-    def _predict(self, x: Features) -> float:
-        if self._learner is None:
-            return 0.0
-        self._read(self._encoder.encode(x))
-        base = self._base()
-        return self._mixed(self._own(base), base)
-
     @property
     def has_learned(self) -> bool:
         """Whether a target has been learned: before, a prediction stands for nothing."""
         return self._target.has_learned
+
+    def run_events(
+        self,
+        what: int,
+        slots: NDArray[np.int64],
+        values: NDArray[np.float64],
+        targets: NDArray[np.float64],
+        predictions: NDArray[np.float64],
+        rows: StreamRows,
+    ) -> None:
+        """Go through N events in one compiled call, each on the stream of its slot.
+
+        Parameters
+        ----------
+        what, slots, values, targets, predictions
+            See `lstmwidgets.kernels.numbers.events`. The optimizer must be a compiled one to learn.
+        rows : StreamRows
+            The streams that are not in the estimator.
+        """
+        streams = (rows.numbers, rows.filled, rows.past)
+        self._kernel(what, slots, values.ravel(), targets, predictions, *streams, *self._arrays)
 
     def stream_to_bytes(self) -> bytes:
         """Return what the stream has left behind, for `put_stream`; empty before the first event.
 
         For keeping it somewhere; `get_state` returns the same as arrays.
         """
-        streams = StreamSlots(self, 1)
-        streams.adopt(0)
-        return streams.state(0)
+        if self._learner is None:
+            return b""
+        rows = self._rows(1)
+        self.leave(rows)
+        return rows.to_bytes([0]).tobytes()
 
     def put_stream(self, data: bytes) -> None:
         """Go on from what `stream_to_bytes` returned, bit for bit.
@@ -106,9 +143,24 @@ class NumericEstimator(LSTMEstimator):
         ValueError
             If that is no stream of such a model, or the model has not seen an event yet.
         """
-        streams = StreamSlots(self, 1)
-        streams.put_state(0, data)
-        streams.enter(0)
+        if not data:
+            self.reset_state()
+            return
+        rows = self._rows(2)
+        rows.from_bytes(0, data)
+        self.enter(0, rows)
+
+    def leave(self, rows: StreamRows) -> None:
+        """Copy the stream in the estimator into its slot."""
+        nothing = np.zeros(0)
+        self.run_events(kernels.LEAVE, ONE[:0], nothing, nothing, nothing, rows)
+        rows.past[rows.filled[-1]] = self.parts.past[0]
+
+    def enter(self, slot: int, rows: StreamRows) -> None:
+        """Exchange the stream in the estimator for that in a slot; the slot inside differs."""
+        values, none = np.full(self._scaler.columns, np.nan), np.full(1, np.nan)
+        self.run_events(0, np.array([slot]), values, none, none, rows)
+        self.parts.past[0] = rows.past[slot]
 
     def learn_late(self, x: Features, y: float, stream: bytes) -> None:
         """Learn a target that comes after later events, from the state that its own started with.
@@ -125,73 +177,131 @@ class NumericEstimator(LSTMEstimator):
         stream : bytes
             What `stream_to_bytes` returned before the event.
         """
-        if self._learner is None:
-            raise ValueError("the model has not seen an event yet; step_one comes first")
         now = self.stream_to_bytes()
         self.put_stream(stream)
         try:
-            self._read(self._encoder.encode(x))
             target = target_in(y)
-            base = self._learn_read(target)
+            self.unlearned += target is None
+            self._learn_values(LEARN & ~kernels.TAKE_IN, self._encoder.encode(x), target)
         finally:
             self.put_stream(now)
         if target is not None:
-            self._remember(target, base)
+            remember(self.parts.past[0], target, self._event[kernels.BASE])
 
-    def _learn_target(self, x: Features, y: float | None) -> None:
-        target = target_in(y)
-        self._read(self._take_in(x))
-        self._learn_read(target)
+    def _rows(self, slots: int) -> StreamRows:
+        """Return rows for streams of this model; the last slot counts as the one inside."""
+        if self._learner is None:
+            raise ValueError("the model has not seen an event yet; it has no room for a stream")
+        rows = StreamRows(slots, self.parts.past.shape[1])
+        rows.fit(self._learner, 0)
+        rows.filled[-1] = slots - 1
+        return rows
 
-    def _learn_read(self, target: float | None) -> float:
-        """Learn the target of the event that was read; return what was to be expected."""
-        assert self._learner is not None
-        base = self._base()
+    def _recent(self) -> tuple[Any, ...]:
+        return (self.parts.past.copy(),)
+
+    def _put_recent(self, recent: tuple[Any, ...]) -> None:
+        self.parts.past[:] = recent[0] if recent else 0
+
+    def _verify(self) -> None:
+        super()._verify()
+        parts = self.parts
+        need(isinstance(parts.target, TargetScaler), "target")
+        width = LAGS * self.target_lag
+        if parts.experts is not None:
+            need(isinstance(parts.experts, Experts), "experts")
+            seasonality = getattr(self, "seasonality", None)
+            whole = Experts(len(parts.encoder.columns), seasonality)
+            need(np.array_equal(parts.experts.arrays[0], whole.arrays[0]), "experts")
+            width = whole.past.shape[1]
+        need_array(parts.past, (1, width), np.float64)
+        need(not width or parts.past[0, 0] >= 0, "targets seen")
+        need(parts.learner is None or parts.learner.outputs == 1, "outputs")
+
+    def _implicit_inputs(self) -> Sequence[str]:
+        return LAG_INPUTS if self.target_lag else ("nothing",)  # one input at least
+
+    def _features_grew(self) -> None:
+        if self._experts is not None:
+            self._experts.grow(len(self._encoder.columns))
+
+    def _make_learner(self, input_names: Iterable[str]) -> OnlineLearner:
+        level = self.quantile if self.loss == "quantile" else 1.0
+        return OnlineLearner(
+            input_names, loss=self.loss, levels=(level,), **self._learner_options()
+        )
+
+    def _make_room(self) -> None:
+        parts = self.parts
+        assert parts.learner is not None
+        self._event = np.zeros(1 + len(self._encoder.columns))
+        self._targets, self._predictions = np.full(1, np.nan), np.zeros(1)
+        self._kernel: Callable[..., float] = kernels.events(parts.learner.kind, parts.learner.rule)
+        advice = NO_EXPERTS if parts.experts is None else parts.experts.arrays
+        learned = (parts.scaler.statistics, self._event, parts.target.numbers, *advice)
+        self._arrays = (*parts.learner.arrays, *learned)
+        alone = (np.zeros((1, 0), np.float32), np.zeros(2, np.int64), parts.past)
+        self._one = (self._targets, self._predictions, *alone, *self._arrays)
+
+    def _peek(self, x: Features) -> float:
+        """Return the prediction for an event; change nothing."""
+        if self._learner is None:
+            return 0.0
+        return self._kernel(PEEK, ONE, self._encoder.encode(x), *self._one)
+
+    def _learn(self, x: Features, target: float | None) -> None:
+        """Learn an event, or let it pass if there is no target."""
         if target is None:
             self.unlearned += 1
-            self._learner.advance(self._inputs)
-            return base
-        if self._target.is_known:
-            self._goal[0] = self._target.scaled(target, base)
-            self._learn(self._goal)
-        else:
-            self._learner.predict(self._inputs)
-            self._learner.advance(self._inputs)
-        if self._experts is not None:
-            own = self._target.unscaled(float(self._learner.output[0]), base)
-            self._experts.learn(self._features, target, own)
-        self._target.learn(target, base)
-        return base
+        self._learn_values(LEARN, self._take_in(x), target)
+
+    def _predict_and_learn(self, x: Features, target: float) -> float:
+        """Return the prediction for an event and learn it; as `_peek` and `_learn` in one."""
+        values = self._encoder.learn_known([x]) if self._is_ready else np.zeros((0, 0))
+        if len(values) and values.shape[1] == self._scaler.columns:
+            return self._learn_values(PEEK | LEARN, values[0], target)
+        prediction = self._peek(x)  # before there is something new
+        self._learn(x, target)
+        return prediction
+
+    def _learn_values(self, what: int, values: NDArray[np.float64], target: float | None) -> float:
+        """Do so with the numbers of an event; return what was predicted, if that is part of it."""
+        assert self._learner is not None
+        self._targets[0] = math.nan if target is None else target
+        if self._learner.is_compiled:
+            return self._kernel(what, ONE, values, *self._one)
+        learnable = target is not None and self._target.is_known
+        first = what & ~(kernels.OPTIMIZE | kernels.REWARD)
+        prediction = self._kernel(first, ONE, values, *self._one)
+        if learnable:
+            self._learner.step_optimizer()
+        self._kernel(kernels.REWARD, ONE, values, *self._one)
+        return prediction
 
     def _observe(self, x: Features, y: float | None) -> float:
+        """Predict an event and let it pass, its target being y, without learning."""
         target = target_in(y)
         if self._learner is None:
             return 0.0
-        self._read(self._encoder.encode(x))
-        base = self._base()
-        prediction = self._mixed(self._own(base), base)
-        self._learner.advance(self._inputs)
-        if target is not None:
-            self._remember(target, base)
-        return prediction
+        self._targets[0] = math.nan if target is None else target
+        return self._kernel(OBSERVE, ONE, self._encoder.encode(x), *self._one)
 
-    def _remember(self, target: float, base: float) -> None:
-        """Take in a target and what was to be expected; learn nothing."""
-        self._target.observe(target, base)
-        if self._experts is not None:
-            self._experts.observe(self._features, target)
+    def _step(self, x: Features, what: int = kernels.TAKE_IN | kernels.PASS) -> float:
+        """Predict an event and let it pass, learning its features' scale only.
 
-    def _step(self, x: Features) -> float:
-        prediction = self._predict(x)
-        self._read(self._take_in(x))
-        assert self._learner is not None
-        self._base()
-        self._learner.advance(self._inputs)
+        What is predicted stands for the target where `what` has it remembered.
+        """
+        prediction = self._peek(x)
+        values = self._take_in(x)
+        self._targets[0] = prediction
+        self._kernel(what, ONE, values, *self._one)
         return prediction
 
 
 def target_in(y: Any) -> float | None:
     """Return a target as a float; None if it is missing or unusable. Raise if it is no number."""
+    if type(y) is float and -LARGEST <= y <= LARGEST:
+        return y
     if is_missing(y):
         return None
     if not isinstance(y, NUMBER):

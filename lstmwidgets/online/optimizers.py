@@ -35,9 +35,9 @@ class CompiledOptimizer(NamedTuple):
     Attributes
     ----------
     rule : int
-        As `lstmwidgets.kernels.optimizers.optimize` takes it.
+        As `lstmwidgets.kernels.optimizers.take_step` takes it.
     settings : ndarray
-        The same.
+        The same, (5,).
     """
 
     rule: int
@@ -52,10 +52,8 @@ def check_optimizer(optimizer: object) -> None:
         raise TypeError(f"optimizer must be a name or a callable, got {optimizer!r}")
 
 
-def find_optimizer(
-    optimizer: str | OptimizerFactory, lr: float
-) -> CompiledOptimizer | OptimizerFactory:
-    """Return the kernel's form of an optimizer, or, where there is none, its factory.
+def find_optimizer(optimizer: str | OptimizerFactory, lr: float) -> CompiledOptimizer | None:
+    """Return the kernel's form of an optimizer, None where there is none.
 
     Names, the classes SGD, Adam and AdamW of `torch.optim` and a `functools.partial` of them with
     options that the kernels know run compiled; all else runs in PyTorch.
@@ -63,7 +61,7 @@ def find_optimizer(
     factory = OPTIMIZERS[optimizer] if isinstance(optimizer, str) else optimizer
     made = factory if isinstance(factory, partial) else partial(factory)
     if made.func not in _RULES or made.args or not made.keywords.keys() <= _COMPILED_OPTIONS:
-        return factory
+        return None
     options = made([nn.Parameter(torch.zeros(1))], lr=lr).param_groups[0]  # checks them as well
     betas = options.get("betas", (options.get("momentum"), 0.0))
     settings = (lr, *betas, options.get("eps", 0.0), options["weight_decay"])
@@ -75,8 +73,8 @@ class TorchOptimizer:
 
     Parameters
     ----------
-    factory : callable
-        Makes it from ``(params, lr=lr)``.
+    factory : str or callable
+        Out of `OPTIMIZERS`, or makes it from ``(params, lr=lr)``.
     lr : float
         Learning rate.
     parameters, gradients : sequence of ndarray
@@ -85,7 +83,7 @@ class TorchOptimizer:
 
     def __init__(
         self,
-        factory: OptimizerFactory,
+        factory: str | OptimizerFactory,
         lr: float,
         parameters: Sequence[Array],
         gradients: Sequence[Array],
@@ -93,7 +91,8 @@ class TorchOptimizer:
         self._tensors = [nn.Parameter(torch.from_numpy(array)) for array in parameters]
         for tensor, gradient in zip(self._tensors, gradients, strict=True):
             tensor.grad = torch.from_numpy(gradient)
-        self._optimizer = factory(self._tensors, lr=lr)
+        make = OPTIMIZERS[factory] if isinstance(factory, str) else factory
+        self._optimizer = make(self._tensors, lr=lr)
 
     def step(self, lr: float) -> None:
         """Take one step with the gradients that are in the arrays now."""

@@ -8,7 +8,7 @@ from river import base
 
 from .batches import labelled_rows, rows, series_like
 from .estimator import Features
-from .numeric import NumericEstimator
+from .numeric import NumericEstimator, target_in
 from .optimizers import OptimizerFactory
 
 
@@ -106,11 +106,11 @@ class LSTMRegressor(NumericEstimator, base.MiniBatchRegressor):
             Target. None, NaN, infinities and numbers beyond 1e30 are counted in `unlearned`; the
             event then advances the state as an unlabelled one.
         """
-        self._learn_target(x, y)
+        self._learn(x, target_in(y))
 
     def predict_one(self, x: Features) -> float:
         """Predict the target of an event; changes nothing. 0.0 before anything was learned."""
-        return self._predict(x)
+        return self._peek(x)
 
     def step_one(self, x: Features) -> float:
         """Predict and advance the state for an event without a label; learn its scale only."""

@@ -10,10 +10,10 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ..checks import check_size, check_slots
-from ..kernels import serving as kernels
-from ..kernels.step import FULL_GATE_RECURRENCE
+from ..kernels import numbers as kernels
+from ..kernels.recent import remember
 from .estimator import Features
-from .experts import NO_EXPERTS, Advice
+from .experts import NO_EXPERTS
 from .features import PLAIN
 from .numeric import target_in
 from .regressor import LSTMRegressor
@@ -77,30 +77,20 @@ class FrozenRegressor:
         if not isinstance(model, LSTMRegressor):
             raise TypeError(f"expected an LSTMRegressor, got {type(model).__name__}")
         check_size("streams", streams)
-        parts = vars(model)
-        learner, scaler, experts = parts["_learner"], parts["_scaler"], parts["_experts"]
-        if learner is None:
+        if model.parts.learner is None:
             raise ValueError("the model has not learned anything yet; let it learn_one first")
+        parts = copy.deepcopy(model.parts._replace(learner=None))
+        learner = model.parts.learner.frozen()
         self.streams = int(streams)
-        self._encoder = copy.deepcopy(parts["_encoder"])
-        sizes, weights, offset = learner.packed()
-        statistics, places = scaler.packed()
-        units = parts["_target"].packed()
-        advice: Advice = NO_EXPERTS if experts is None else experts.packed()
-        self._learned = (sizes, weights, offset, statistics, places, units, *advice)
-        kind, inputs, hidden, layers, outputs, _ = sizes.tolist()
-        self._room = (
-            np.zeros(len(self._encoder.columns)),
-            np.zeros(inputs, np.float32),
-            np.zeros((layers, 6 * hidden), np.float32),
-            np.zeros(9 * hidden, np.float32),
-            np.zeros(outputs, np.float32),
-        )
-        blocks = 6 if kind == FULL_GATE_RECURRENCE else 2
-        recent = kernels.LAGS if model.target_lag else 0
-        lags = 0 if experts is None else experts.memory
-        self._memory = np.zeros((self.streams, layers, blocks * hidden), np.float32)
-        self._past = np.zeros((self.streams, recent + lags))
+        self._encoder = parts.encoder
+        self._kernel = kernels.serving(learner.kind)
+        advice = NO_EXPERTS if parts.experts is None else parts.experts.arrays
+        event, target = np.zeros(1 + parts.scaler.columns), parts.target.numbers
+        self._learned = (*learner.arrays, parts.scaler.statistics, event, target, *advice)
+        layers, width = learner.activations.shape
+        read = width // 6 * kernels.blocks(learner.kind)
+        self._memory = np.zeros((self.streams, layers, read), np.float32)
+        self._past = np.zeros((self.streams, parts.past.shape[1]))
 
     @property
     def bytes_per_stream(self) -> int:
@@ -139,16 +129,8 @@ class FrozenRegressor:
         targets = _targets_in(ys, len(xs))
         values = self._encoder.encode_many(xs)
         predictions = np.empty(len(xs))
-        kernels.serve(
-            which,
-            values,
-            targets,
-            self._memory,
-            self._past,
-            *self._learned,
-            *self._room,
-            predictions,
-        )
+        streams = (self._memory, self._past)
+        self._kernel(which, values.ravel(), targets, predictions, *streams, *self._learned)
         return predictions
 
     def remember(self, slot: int, y: float, base: float) -> None:
@@ -165,8 +147,8 @@ class FrozenRegressor:
         """
         (which,) = check_slots([slot], self.streams)
         target = target_in(y)
-        if self._past.shape[1] and target is not None:
-            kernels.remember(self._past[which], target, float(base))
+        if target is not None:
+            remember(self._past[which], target, float(base))
 
     def reset(self, slots: ArrayLike | None = None) -> None:
         """Let streams begin anew: those of the given slots, or all."""

@@ -10,6 +10,9 @@ from numpy.typing import NDArray
 from river import base
 
 from ..checks import check_size
+from ..kernels import parameters as layout
+from ..kernels.losses import CROSS_ENTROPY
+from .arrays import need
 from .estimator import LSTMEstimator
 from .features import is_missing
 from .labels import Labels
@@ -104,7 +107,6 @@ class LSTMTextClassifier(LSTMEstimator, base.Classifier):
         self.vocabulary = vocabulary
         self.longest = longest
         self._labels = Labels()
-        self._goal = np.zeros(1, np.float32)
         self._words: WordVectors | None = None
         self._counts = NaiveBayes()
 
@@ -131,14 +133,9 @@ class LSTMTextClassifier(LSTMEstimator, base.Classifier):
         rows = table.rows(words)
         vectors = _with_mean(table.vectors(rows))
         place = self._labels.learn(y, learner, with_prior=False)
-        self._goal[0] = place
         learner.offset[:] = self._counts.log_odds(rows, learner.outputs)
         self._counts.learn(rows, place, learner.outputs)
-        learner.reset()
-        for vector in vectors[:-1]:
-            learner.advance(vector)
-        learner.lr, learner.clip = float(self.lr), float(self.clip)
-        learner.learn(vectors[-1], self._goal)
+        learner.learn_sequence(vectors, np.array([place], np.float32))
         read = min(len(rows), len(learner.input_errors))
         errors = np.zeros_like(vectors)
         size = self.embedding_size
@@ -155,7 +152,7 @@ class LSTMTextClassifier(LSTMEstimator, base.Classifier):
         rows = self._words.rows(words)
         vectors = _with_mean(self._words.vectors(rows))
         self._learner.offset[:] = self._counts.log_odds(rows, self._learner.outputs)
-        return self._labels.distribution(self._learner.predict_sequence(vectors))
+        return self._labels.softmax(self._learner.predict_sequence(vectors))
 
     def read_one(self, x: Text) -> Iterator[tuple[str, dict[Any, float]]]:
         """Read a text word by word; learns nothing.
@@ -187,7 +184,7 @@ class LSTMTextClassifier(LSTMEstimator, base.Classifier):
             before_end = [*range(read), -1]
             learner.offset[:] = self._counts.log_odds(rows[before_end], learner.outputs)
             output = learner.predict(vectors[before_end].mean(0))
-            yield words[read - 1], self._labels.distribution(output)
+            yield words[read - 1], self._labels.softmax(output)
 
     def step_one(self, x: Text) -> dict[Any, float]:
         """Return the same as `predict_proba_one`: no text leaves anything behind for the next."""
@@ -201,6 +198,19 @@ class LSTMTextClassifier(LSTMEstimator, base.Classifier):
     @property
     def _multiclass(self) -> bool:
         return True
+
+    def _make_room(self) -> None:
+        """Do nothing: there is only the learner."""
+
+    def _verify(self) -> None:
+        super()._verify()
+        learner, words = self._learner, self._words
+        need(isinstance(self._labels, Labels) and isinstance(self._counts, NaiveBayes), "labels")
+        self._labels.verify(learner)
+        if learner is not None:
+            need(isinstance(words, WordVectors) and words.size == learner.input_size, "words")
+            need(learner.sizes[layout.LOSS] == CROSS_ENTROPY, "loss")
+            need(learner.sizes[layout.REACH] > 0, "gradient of the inputs")
 
     def _begin(self) -> None:
         options = self._learner_options()

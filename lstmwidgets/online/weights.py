@@ -34,7 +34,7 @@ def draw_weights(sizes: Array, flat: Array, names: Sequence[str], seed: int) -> 
     seed : int
         Weights depend on it and, those of inputs, on the names only.
     """
-    kind, inputs, hidden, layers, _, _ = sizes.tolist()
+    kind, inputs, hidden, layers, *_ = sizes.tolist()
     rows, vectors, _, _ = layout.views(sizes, flat)
     for place, name in enumerate(names):
         rows[place] = input_row(sizes, name, seed)
@@ -111,8 +111,8 @@ def grown_moments(
     sizes: Array, new_sizes: Array, moments: list[dict[str, Any]]
 ) -> list[dict[str, Any]]:
     """Give what an optimizer kept of every parameter the shape of the grown one."""
-    before = layout.views(sizes, layout.empty(sizes))
-    after = layout.views(new_sizes, layout.empty(new_sizes))
+    before = layout.views(sizes, np.zeros(layout.count(sizes), np.float32))
+    after = layout.views(new_sizes, np.zeros(layout.count(new_sizes), np.float32))
     grown: list[dict[str, Any]] = []
     for place, (old, new, kept) in enumerate(zip(before, after, moments, strict=True)):
         grown.append({})

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import re
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..kernels.embeddings import learn_rows
-from .optimizers import CompiledOptimizer, OptimizerFactory, find_optimizer
+from ..kernels.optimizers import ADAM, ADAMW, SGD
+from .arrays import Arrays, Table, need
+from .optimizers import OptimizerFactory, find_optimizer
 
 WORD = re.compile(r"\w+(?:['\u2019-]\w+)*|[^\w\s]")
 """A word, with what is joined to it by an apostrophe or a hyphen, or a punctuation mark."""
@@ -32,7 +34,7 @@ def words_of(text: str, longest: int) -> list[str]:
     return [*WORD.findall(tail.lower())[-longest:], END]
 
 
-class WordVectors:
+class WordVectors(Arrays):
     """A table of vectors that grows with the words that come, up to a limit.
 
     Parameters
@@ -52,15 +54,20 @@ class WordVectors:
         Row of each word.
     """
 
+    ARRAYS: ClassVar[Table] = {
+        "_settings": (np.float64, lambda _: (5,)),
+        "_table": (np.float32, lambda own: (len(own["_steps"]), own["size"])),
+        "_moments": (np.float32, lambda own: (len(own["_steps"]), 2, own["size"])),
+        "_steps": (np.int64, lambda own: (np.size(own["_steps"]),)),
+    }
+
     def __init__(self, size: int, most: int, optimizer: str | OptimizerFactory, seed: int) -> None:
         self.size = size
         self.most = most
         self.seed = seed
         self.places: dict[str, int] = {}
-        found = find_optimizer(optimizer, 0.0)
-        if not isinstance(found, CompiledOptimizer):
-            found = find_optimizer("adam", 0.0)
-        assert isinstance(found, CompiledOptimizer)
+        found = find_optimizer(optimizer, 0.0) or find_optimizer("adam", 0.0)
+        assert found is not None
         self._rule, self._settings = found
         self._table = np.zeros((0, size), np.float32)
         self._moments = np.zeros((0, 2, size), np.float32)
@@ -114,3 +121,10 @@ class WordVectors:
         digest = hashlib.blake2b(seeded, digest_size=16).digest()
         random = np.random.default_rng(int.from_bytes(digest, "big"))
         return SPREAD * random.standard_normal(self.size)
+
+    @classmethod
+    def _check(cls, kept: dict[str, Any]) -> None:
+        places = kept["places"]
+        need(kept["_rule"] in (SGD, ADAM, ADAMW) and UNKNOWN in places, "words")
+        need(list(places.values()) == list(range(len(places))), "words")
+        need(len(places) <= np.size(kept["_steps"]), "words")

@@ -1,0 +1,98 @@
+"""What an event is to a classifier; `.numbers` does the same for numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cache
+from typing import Any
+
+from numpy.typing import NDArray
+
+from .compiled import compiled, kernel
+from .learner import differentiate, let_pass, predict
+from .losses import CLASSES
+from .losses import probabilities as write_probabilities
+from .optimizers import optimize
+from .parameters import learner
+from .scaling import standardise, take_in
+
+Array = NDArray[Any]
+
+PREDICT, TAKE_IN, LEARN, OPTIMIZE, PASS = (1 << n for n in range(5))
+"""Parts of what `labelling` does with an event, in this order."""
+
+
+@cache
+def labelling(kind: int, rule: int) -> Callable[..., float]:
+    """Return the kernel of a cell kind out of `.step.KINDS` and a rule out of `.parameters`."""
+
+    @kernel(f"{kind}-{rule}")
+    def label(
+        parts: int,
+        values: Array,
+        place: int,
+        last: int,
+        inputs_of_last: Array,
+        probabilities: Array,
+        sizes: Array,
+        clock: Array,
+        settings: Array,
+        store: Array,
+        window: Array,
+        work: Array,
+        statistics: Array,
+        features: Array,
+    ) -> float:
+        """Go through an event; return the loss, 0 if nothing is learned.
+
+        Parameters
+        ----------
+        parts : int
+            What is done with it, a sum of `PREDICT` and so on.
+        values : ndarray
+            The event's numbers, (columns,), NaN where missing.
+        place : int
+            The output of its class, for `LEARN`.
+        last : int
+            The output of the class before, -1 if there was none.
+        inputs_of_last : ndarray
+            For each class the index of the input that tells that it came last; (0,) for none.
+        probabilities : ndarray
+            Of each class, float64, (K,); written by `PREDICT`.
+        sizes, …, work
+            See `.parameters.Learner`.
+        statistics, features : ndarray
+            See `.scaling.standardise`.
+        """
+        own = learner(sizes, clock, settings, store, window, work)
+        made, loss = own.work, 0.0
+        if parts & PREDICT:
+            _read(values, last, inputs_of_last, made.x, statistics, features)
+            predict(kind, own, made.x)
+            for k in range(probabilities.shape[0]):
+                probabilities[k] = made.output[k]  # in float64 from here on
+            write_probabilities(probabilities, probabilities)
+        if parts & TAKE_IN:
+            take_in(values, statistics)
+        if parts & (LEARN | PASS):
+            _read(values, last, inputs_of_last, made.x, statistics, features)
+        if parts & LEARN:
+            made.goal[0] = place
+            loss = differentiate(kind, rule, CLASSES, own, made.x)
+        if parts & OPTIMIZE:
+            optimize(own)
+        if parts & PASS:
+            let_pass(kind, rule, own, made.x)
+        return float(loss)
+
+    return label
+
+
+@compiled
+def _read(
+    values: Array, last: int, inputs_of_last: Array, x: Array, statistics: Array, features: Array
+) -> None:
+    """Write the network's inputs."""
+    standardise(values, statistics, features, x)
+    for label in range(inputs_of_last.shape[0]):
+        x[inputs_of_last[label]] = label == last

@@ -1,0 +1,383 @@
+"""What an event is to an estimator of numbers: everything that happens with it, in one place.
+
+An event's features are standardised; cheap experts say what target is to be expected, the base; the
+network reads both beside the past targets and puts out by how much the target will differ, in units
+of the typical difference. Then everybody learns the target. `events` does this for one event or
+many, on one stream or many, `serving` for many streams of a model that learns no more.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from functools import cache
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .compiled import compiled, compiled_strictly, inlined, kernel
+from .experts import CHEAP, expect, mix
+from .experts import learn as learn_experts
+from .learner import copy, differentiate, let_pass, predict
+from .losses import NUMBERS
+from .optimizers import optimize
+from .parameters import FILLED, TRACES, Learner, learner
+from .recent import CHANGE, LAST, SEEN, SURPRISE, remember
+from .scaling import BOUND, LARGEST, LIMIT, MEMORY, standardise, take_in
+from .step import FULL_GATE_RECURRENCE
+
+Array = NDArray[Any]
+
+PREDICT, TAKE_IN, LEARN, OPTIMIZE, REWARD, PASS, SUPPOSE, REMEMBER, LEAVE = (
+    1 << n for n in range(9)
+)
+"""Parts of what `events` does with an event, in this order:
+
+predict it; learn its features' scale; compute the gradient, or let it pass where there is no target
+or no scale of targets yet; take the optimizer's step; let experts and the target's scale learn; or
+just let it pass; take the prediction and ``targets[n]`` typical differences for its target;
+remember the target. In the end, the stream in the learner is copied into its slot.
+"""
+
+BASE, FEATURES = range(2)
+"""Places in `event`: what is to be expected of the event, and the first of its features."""
+
+COUNT, CENTRE, SQUARES, RESIDUALS, TYPICAL, SCALED = range(6)
+"""Places in `target`, what was learned of the targets: how many there were, their mean, squared
+deviations, how many residuals, the typical one, and whether to scale by it."""
+
+RATE = 0.005
+"""The typical residual follows at least this fast: it looks back on some 200 events."""
+
+WILD = 10.0
+"""A residual enters the typical one as if it were at most so many times as large."""
+
+
+class Model(NamedTuple):
+    """What an estimator has learned of features and targets.
+
+    Attributes
+    ----------
+    statistics : ndarray
+        Of the features, (5, columns); see `.scaling`.
+    event : ndarray
+        (1 + columns,); written by every event.
+    target : ndarray
+        (6,).
+    shape, flat : ndarray
+        See `.experts.experts`.
+    """
+
+    statistics: Array
+    event: Array
+    target: Array
+    shape: Array
+    flat: Array
+
+
+@cache
+def events(kind: int, rule: int) -> Callable[..., float]:
+    """Return the kernel of a cell kind out of `.step.KINDS` and a rule out of `.parameters`."""
+    whole = blocks(kind)
+
+    @kernel(f"{kind}-{rule}")
+    def events(
+        parts: int,
+        slots: Array,
+        values: Array,
+        targets: Array,
+        predictions: Array,
+        numbers: Array,
+        filled: Array,
+        past: Array,
+        sizes: Array,
+        clock: Array,
+        settings: Array,
+        store: Array,
+        window: Array,
+        work: Array,
+        statistics: Array,
+        event: Array,
+        target: Array,
+        shape: Array,
+        flat: Array,
+    ) -> float:
+        """Go through N events one after the other; return the last prediction.
+
+        Parameters
+        ----------
+        parts : int
+            What is done with each, a sum of `PREDICT` and so on.
+        slots : ndarray
+            Which stream each event belongs to, (N,), from 0 to S - 1.
+        values : ndarray
+            Numbers of the events, one event after the other, (N * columns,), NaN where missing.
+        targets : ndarray
+            (N,), NaN where unknown; with `SUPPOSE` they are written.
+        predictions : ndarray
+            (N,); written by `PREDICT`.
+        numbers : ndarray
+            What streams have left behind that are not in the learner; see `exchange`. (S, numbers)
+        filled : ndarray
+            How many events are in each stream's window, and then the slot whose stream is in the
+            learner, (S + 1,).
+        past : ndarray
+            What is remembered of each stream's targets, (S, numbers); see `.recent`.
+        sizes, clock, settings, store, window, work : ndarray
+            See `.parameters.Learner`.
+        statistics, event, target, shape, flat : ndarray
+            See `Model`.
+        """
+        own = learner(sizes, clock, settings, store, window, work)
+        model = Model(statistics, event, target, shape, flat)
+        columns, last = statistics.shape[1], filled.shape[0] - 1
+        prediction, out = 0.0, parts >= 0
+        for n in range(slots.shape[0]):
+            slot = slots[n]
+            if slot != filled[last]:
+                filled[filled[last]] = clock[FILLED]
+                exchange(out, whole, numbers[filled[last]], clock[FILLED], own)
+                exchange(not out, whole, numbers[slot], filled[slot], own)
+                clock[FILLED], filled[last] = filled[slot], slot
+            row, recent = values[n * columns : (n + 1) * columns], past[slot]
+            y = targets[n]
+            if parts & PREDICT:
+                prediction = _predict(kind, own, model, row, recent)
+                predictions[n] = prediction
+            if parts & TAKE_IN:
+                take_in(row, statistics)
+            if parts & (LEARN | PASS):
+                _read(own, model, row, recent)
+            learnable = parts & LEARN and _is_learnable(target, y)
+            if learnable:
+                own.work.goal[0] = _scaled(y, event[BASE], target)
+                differentiate(kind, rule, NUMBERS, own, own.work.x)
+                if parts & OPTIMIZE:
+                    optimize(own)
+            elif parts & (LEARN | PASS):
+                if parts & LEARN and not np.isnan(y):  # the experts learn how good it was
+                    predict(kind, own, own.work.x)
+                let_pass(kind, rule, own, own.work.x)
+            if parts & REWARD and not np.isnan(y):
+                _reward(own, model, y, recent)
+            if parts & SUPPOSE:
+                y = prediction + y * _unit(target)
+                targets[n] = y
+            if parts & REMEMBER and target[COUNT] > 0 and abs(y) <= LARGEST:
+                remember(recent, y, event[BASE])
+        if parts & LEAVE:
+            filled[filled[last]] = clock[FILLED]
+            exchange(out, whole, numbers[filled[last]], clock[FILLED], own)
+        return prediction
+
+    return events
+
+
+def blocks(kind: int) -> int:
+    """Return how many blocks of a layer's memory a step reads: h and c, or all six."""
+    return 6 if kind == FULL_GATE_RECURRENCE else 2
+
+
+@cache
+def serving(kind: int) -> Callable[..., float]:
+    """Return the kernel that serves many streams with a cell kind out of `.step.KINDS`."""
+
+    @kernel(f"{kind}")
+    def serve(
+        slots: Array,
+        values: Array,
+        targets: Array,
+        predictions: Array,
+        memory: Array,
+        past: Array,
+        sizes: Array,
+        clock: Array,
+        settings: Array,
+        store: Array,
+        window: Array,
+        work: Array,
+        statistics: Array,
+        event: Array,
+        target: Array,
+        shape: Array,
+        flat: Array,
+    ) -> float:
+        """Predict N events, each on the stream of its slot, and let them pass.
+
+        Parameters
+        ----------
+        slots, …, predictions, past
+            As of `events`; targets that are unusable count as unknown.
+        memory : ndarray
+            The blocks h and c of each stream or, with full gate recurrence, all six, (S, L, 2H) or
+            (S, L, 6H); advanced in place.
+        sizes, …, flat
+            As of `events`, of a learner with a window of one event.
+        """
+        own = learner(sizes, clock, settings, store, window, work)
+        model = Model(statistics, event, target, shape, flat)
+        columns = statistics.shape[1]
+        tape, reached = own.window.tape, own.work.memory
+        for n in range(slots.shape[0]):
+            stream, recent = memory[slots[n]], past[slots[n]]
+            row = values[n * columns : (n + 1) * columns]
+            copy(stream, tape[0])
+            predictions[n] = _predict(kind, own, model, row, recent)
+            copy(reached[:, : stream.shape[1]], stream)
+            if abs(targets[n]) <= LARGEST:
+                remember(recent, targets[n], event[BASE])
+        return 0.0
+
+    return serve
+
+
+@inlined
+def _predict(kind: int, own: Learner, model: Model, values: Array, past: Array) -> float:
+    """Return the prediction for an event; leaves its step in the work's memory."""
+    base = _read(own, model, values, past)
+    predict(kind, own, own.work.x)
+    network = _unscaled(own.work.output[0], base, model.target)
+    if model.shape[CHEAP] == 0:
+        return network
+    return mix(network, base, model.shape, model.flat, past)
+
+
+@compiled
+def _read(own: Learner, model: Model, values: Array, past: Array) -> float:
+    """Write the network's inputs and the features of an event; return what is to be expected."""
+    features, target, inputs = model.event[FEATURES:], model.target, own.work.x
+    standardise(values, model.statistics, features, inputs)
+    if model.shape[CHEAP] > 0:
+        base = expect(features, model.shape, model.flat, past)
+    elif past.shape[0] > 0:
+        base = past[LAST]
+    else:
+        base = target[CENTRE] if target[SCALED] > 0 else 0.0
+    _write_lag_inputs(past, base, target, inputs)
+    model.event[BASE] = base
+    return base
+
+
+@inlined
+def _is_learnable(target: Array, y: float) -> bool:
+    """Say whether there is a target, and a unit to learn it in."""
+    return not np.isnan(y) and (target[SCALED] == 0 or target[TYPICAL] > 0)
+
+
+@inlined
+def _reward(own: Learner, model: Model, y: float, past: Array) -> None:
+    """Let experts and the target's scale learn from the event that was read."""
+    base, target = model.event[BASE], model.target
+    if model.shape[CHEAP] > 0:
+        network = _unscaled(own.work.output[0], base, target)
+        learn_experts(y, base, network, model.shape, model.flat, past)
+    _learn_target(y, base, target)
+    remember(past, y, base)
+
+
+@compiled_strictly
+def _learn_target(y: float, base: float, target: Array) -> None:
+    """Take in a target and what was to be expected."""
+    if target[COUNT] > 0:
+        target[RESIDUALS] += 1
+        size = abs(y - base)
+        if target[TYPICAL] > 0:
+            size = min(size, WILD * target[TYPICAL])
+        target[TYPICAL] += max(1 / target[RESIDUALS], RATE) * (size - target[TYPICAL])
+    if target[COUNT] >= MEMORY:
+        target[SQUARES] *= 1 - 1 / MEMORY
+    else:
+        target[COUNT] += 1
+    residual = y - target[CENTRE]
+    if target[TYPICAL] > 0:  # an outlier moves the mean by no more than what is typical
+        residual = _clip(residual, target[COUNT] * target[TYPICAL])
+    target[CENTRE] += residual / target[COUNT]
+    target[SQUARES] += residual * (residual - residual / target[COUNT])
+
+
+@compiled_strictly
+def _unit(target: Array) -> float:
+    """Return the typical difference between target and base; 1 as long as it is not known."""
+    unit: float = target[TYPICAL] if target[SCALED] > 0 and target[TYPICAL] > 0 else 1.0
+    return unit
+
+
+@compiled_strictly
+def _bound(target: Array) -> float:
+    return BOUND if target[SCALED] > 0 else LIMIT
+
+
+@compiled_strictly
+def _scaled(y: float, base: float, target: Array) -> float:
+    """Return what the network should put out for a target."""
+    residual: float = (y - base) / _unit(target)
+    return _clip(residual, BOUND) if target[SCALED] > 0 else residual
+
+
+@compiled_strictly
+def _unscaled(output: Any, base: float, target: Array) -> float:
+    """Return the prediction that a network output stands for."""
+    prediction: float = base + np.float64(output) * _unit(target)
+    return prediction
+
+
+@compiled_strictly
+def _write_lag_inputs(past: Array, base: float, target: Array, inputs: Array) -> None:
+    """Write what the network reads of the past targets, if it does."""
+    if past.shape[0] == 0:
+        return
+    if past[SEEN] == 0 or target[COUNT] == 0:
+        inputs[:4] = 0
+        return
+    last, unit, bound = past[LAST], _unit(target), _bound(target)
+    mean, deviation = 0.0, 1.0
+    if target[SCALED] > 0:
+        mean, deviation = target[CENTRE], math.sqrt(target[SQUARES] / target[COUNT])
+    inputs[0] = _clip((last - mean) / deviation, bound) if deviation > 0 else 0.0
+    inputs[1] = _clip(past[CHANGE] / unit, bound)
+    inputs[2] = _clip((base - last) / unit, bound)
+    inputs[3] = _clip(past[SURPRISE] / unit, bound)
+
+
+@compiled_strictly
+def _clip(value: float, bound: float) -> float:
+    """Return a value that is no larger than the bound, in either direction."""
+    if -bound <= value <= bound:
+        return value
+    return math.copysign(bound, value)
+
+
+@compiled
+def exchange(out: bool, whole: int, numbers: Array, filled: int, own: Learner) -> None:
+    """Copy the stream in a learner into a row of numbers, or a row into a learner.
+
+    The row has the memory before the oldest event of the window and after each of it, of which a
+    step reads ``whole`` blocks, h and c or all six; the other blocks after the last event, to be
+    looked at; the inputs; the eligibility traces. So many events are in the window.
+    """
+    tape, inputs = own.window
+    steps, layers, width = tape.shape
+    block, at = whole * (width // 6), 0
+    for t in range(filled + 1):
+        for layer in range(layers):
+            _copy(out, numbers[at : at + block], tape[t, layer, :block])
+            at += block
+    at = steps * layers * block
+    for layer in range(layers):
+        _copy(out, numbers[at : at + width - block], tape[filled, layer, block:])
+        at += width - block
+    for t in range(filled):
+        _copy(out, numbers[at : at + inputs.shape[2]], inputs[t, 0])
+        at += inputs.shape[2]
+    at = steps * layers * block + layers * (width - block) + inputs.shape[0] * inputs.shape[2]
+    for row in range(TRACES, own.store.shape[0]):
+        _copy(out, numbers[at:], own.store[row, : numbers.shape[0] - at])
+
+
+@compiled
+def _copy(out: bool, numbers: Array, own: Array) -> None:
+    """Copy one of two arrays into the other."""
+    source, to = (own, numbers) if out else (numbers, own)
+    for k in range(own.shape[0]):
+        to[k] = source[k]

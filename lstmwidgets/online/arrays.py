@@ -1,0 +1,60 @@
+"""Objects of arrays and plain values that are pickled, saved and verified by one table.
+
+Kernels trust the arrays that they are handed. What a program has made itself fits; what comes from
+a file is looked at here before any kernel sees it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, ClassVar
+
+import numpy as np
+
+Table = Mapping[str, tuple[Any, Callable[[Mapping[str, Any]], tuple[int, ...]]]]
+"""Dtype and shape of each array that is kept; the shape is a function of all that is kept."""
+
+
+class Arrays:
+    """An object that is kept as a dictionary of arrays and plain values.
+
+    Attributes
+    ----------
+    ARRAYS : dict
+        The arrays that are kept.
+    """
+
+    ARRAYS: ClassVar[Table] = {}
+
+    def __getstate__(self) -> dict[str, Any]:
+        return self._kept()
+
+    def __setstate__(self, kept: dict[str, Any]) -> None:
+        self._check(kept)
+        for name, (dtype, shape) in self.ARRAYS.items():
+            need_array(kept.get(name), shape(kept), dtype)
+        self._restore(kept)
+
+    def _kept(self) -> dict[str, Any]:
+        """Return what is kept."""
+        return dict(vars(self))
+
+    def _restore(self, kept: dict[str, Any]) -> None:
+        """Take on what was kept."""
+        vars(self).update(kept)
+
+    @classmethod
+    def _check(cls, kept: dict[str, Any]) -> None:
+        """Raise ValueError unless what the shapes depend on is as it must be."""
+
+
+def need_array(value: object, shape: tuple[int, ...], dtype: Any) -> None:
+    """Raise ValueError unless a value is an array of this shape and type."""
+    given = (value.shape, value.dtype) if isinstance(value, np.ndarray) else type(value).__name__
+    need(given == (tuple(map(int, shape)), np.dtype(dtype)), f"an array {shape}, got {given}")
+
+
+def need(met: bool, what: str) -> None:
+    """Raise ValueError, naming what does not fit, unless a condition is met."""
+    if not met:
+        raise ValueError(f"the parts of the model do not fit together: {what}")

@@ -1,0 +1,117 @@
+"""What streams leave behind, row by row in few arrays, and as bytes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..kernels import parameters as layout
+from ..kernels.numbers import blocks
+from .learner import OnlineLearner
+from .weights import transplant
+
+Array = NDArray[Any]
+
+SIZES = 6
+"""How many of a learner's sizes are part of a stream's bytes: those up to what the head reads."""
+
+
+class StreamRows:
+    """What each of S streams has left behind, in the sizes of one learner.
+
+    Parameters
+    ----------
+    slots : int
+        How many streams there are, S.
+    past : int
+        How many numbers are remembered of a stream's targets; see `lstmwidgets.kernels.recent`.
+
+    Attributes
+    ----------
+    filled : ndarray
+        Events in each stream's window, and then the slot whose stream is in the learner, (S + 1,).
+    past : ndarray
+        (S, numbers).
+    numbers : ndarray
+        As of `lstmwidgets.kernels.numbers.exchange`, (S, numbers).
+    """
+
+    def __init__(self, slots: int, past: int) -> None:
+        self.filled = np.zeros(slots + 1, np.int64)
+        self.past = np.zeros((slots, past))
+        self.numbers: Array = np.zeros((slots, 0), np.float32)
+        self._sizes: Array | None = None
+
+    def fit(self, learner: OnlineLearner, used: int) -> None:
+        """Take on the sizes of a learner, which may have grown; the first rows are in use."""
+        if self._sizes is not learner.sizes:
+            before, self._sizes = self._sizes, learner.sizes
+            rows = np.zeros((len(self.numbers), self._widths(learner.sizes)[2]), np.float32)
+            if before is not None:
+                rows[:used] = self._fitted(self.numbers[:used], before)
+            self.numbers = rows
+
+    def clear(self, slot: int) -> None:
+        """Let a stream begin anew."""
+        self.numbers[slot] = self.filled[slot] = self.past[slot] = 0
+
+    def to_bytes(self, slots: Sequence[int]) -> NDArray[np.uint8]:
+        """Return what N streams have left behind, (N, bytes), in the machine's order.
+
+        The learner's first sizes and the events in the window, then `past` and `numbers`.
+        """
+        assert self._sizes is not None
+        heads = np.empty((len(slots), SIZES + 1), np.int64)
+        heads[:, :SIZES] = self._sizes[:SIZES]
+        heads[:, SIZES] = self.filled[slots]
+        parts = (heads, self.past[slots], self.numbers[slots])
+        return np.hstack([part.view(np.uint8) for part in parts])
+
+    def from_bytes(self, slot: int, data: bytes) -> None:
+        """Take in what `to_bytes` returned of one stream; raise ValueError if it is none."""
+        assert self._sizes is not None
+        header, middle = (SIZES + 1) * 8, (SIZES + 1) * 8 + self.past[0].nbytes
+        if len(data) < middle:
+            raise ValueError("these are not the numbers of a stream: they end too early")
+        *sizes, filled = np.frombuffer(data[:header], np.int64)
+        before = self._sizes.copy()
+        before[:SIZES] = sizes
+        more, window = self._sizes - before, self._sizes[layout.WINDOW]
+        fixed = [layout.KIND, layout.HIDDEN, layout.LAYERS, layout.OUTPUTS]
+        if more[fixed].any() or (more < 0).any():
+            raise ValueError("these are the numbers of a stream of a model of another kind or size")
+        if len(data) != middle + 4 * self._widths(before)[2]:
+            raise ValueError("these are not the numbers of a stream: there are too few or too many")
+        if not 0 <= filled <= window:
+            raise ValueError(f"there are {filled} events in a window of {window}")
+        numbers = np.frombuffer(data[middle:], np.float32)
+        self.filled[slot], self.past[slot] = filled, np.frombuffer(data[header:middle])
+        self.numbers[slot] = self._fitted(numbers[None], before)[0]
+
+    def _widths(self, sizes: Array) -> tuple[int, int, int]:
+        """Return how many numbers there are up to the inputs, the traces, and the end."""
+        kind, inputs, hidden, layers, _, _, rule, steps, *_ = sizes.tolist()
+        memory = layers * (steps * blocks(kind) + 6) * hidden
+        window = memory + steps * inputs
+        return memory, window, window + layout.count(sizes) * (rule == layout.ELIGIBILITY)
+
+    def _fitted(self, numbers: Array, sizes: Array) -> Array:
+        """Return rows in the learner's sizes; inputs that have come since were zero before."""
+        assert self._sizes is not None
+        if np.array_equal(sizes, self._sizes):
+            return numbers
+        memory, window, _ = self._widths(sizes)
+        first, second, end = self._widths(self._sizes)
+        shape = (len(numbers), self._sizes[layout.WINDOW])
+        rows = np.zeros((len(numbers), end), np.float32)
+        rows[:, :memory] = numbers[:, :memory]
+        inputs = rows[:, first:second].reshape(*shape, self._sizes[layout.INPUTS])  # a view
+        room = sizes[layout.INPUTS]
+        inputs[:, :, :room] = numbers[:, memory:window].reshape(*shape, room)
+        if end > second:
+            for row, before in zip(rows, numbers, strict=True):
+                transplant(sizes, before[window:], self._sizes, row[second:])
+        return rows
