@@ -320,13 +320,21 @@ def copy_numbers(given: Array, own: Array) -> None:
         np.copyto(own, given, casting="same_kind")
 
 
-def _fingerprint(weights: Mapping[str, Tensor | None]) -> list[int]:
+def _fingerprint(weights: Mapping[str, Tensor | None]) -> list[Any]:
     """Return what changes when a weight does: each one's version counter and address."""
-    given = weights.values()
+    given = (*weights.values(),)
     try:
+        if len(given) == 4:  # one layer of the standard cell
+            return [_fused_steps, _seen(*given)]
         return [_fused_steps, *map(_VERSION, given), *map(_ADDRESS, given)]
     except (AttributeError, TypeError):  # one is None, as in a module that was pruned
         return []
+
+
+def _seen(a: Any, b: Any, c: Any, d: Any) -> tuple[int, ...]:
+    """Return the counters and addresses of four tensors, in half of the time of a loop."""
+    versions = a._version, b._version, c._version, d._version  # noqa: SLF001
+    return (*versions, a.data_ptr(), b.data_ptr(), c.data_ptr(), d.data_ptr())
 
 
 _VERSION: Callable[[Any], int] = attrgetter("_version")
