@@ -9,7 +9,7 @@ from contextlib import contextmanager
 
 @contextmanager
 def uncollected() -> Iterator[None]:
-    """Put the search for garbage off, as while modules are imported: what they make stays."""
+    """Put the search for garbage off while little of it is made, as by importing modules."""
     collecting = gc.isenabled()
     gc.disable()
     try:

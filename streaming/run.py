@@ -272,11 +272,12 @@ class Run:
         if "recording" in finals and record.snapshots.items:
             record.recording().save(finals["recording"])
         if "report" in finals:
+            title = f"Predicting {self.source.name}"
+            facts = self._facts(runner, record)
             with uncollected():
                 from .report import report_html  # which takes Bokeh half a second to load
 
-            title = f"Predicting {self.source.name}"
-            html = report_html(title, self._facts(runner, record), record, runner.comparisons)
+                html = report_html(title, facts, record, runner.comparisons)
             finals["report"].write_text(html, encoding="utf-8")
         if "summary" in finals:
             told = summary(runner, self.source, pace, self.seed)
