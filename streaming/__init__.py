@@ -1,11 +1,20 @@
-"""Running predictions on streams: sources, the predict-emit-learn loop, sinks and reports."""
+"""Running predictions on streams: sources, the predict-emit-learn loop, sinks and reports.
 
-from .errors import StreamError
-from .events import BadRecord, Event, LateTarget, Outcome, Prediction
-from .job import Job
-from .loading import job_model
-from .runner import StreamRunner
-from .sources import Columns
+The names below are imported when they are first used, so that the command can answer before PyTorch
+and Numba are there.
+"""
+
+from typing import TYPE_CHECKING
+
+from lstmwidgets.lazy import lazily
+
+if TYPE_CHECKING:
+    from .errors import StreamError
+    from .events import BadRecord, Event, LateTarget, Outcome, Prediction
+    from .job import Job
+    from .loading import job_model
+    from .runner import StreamRunner
+    from .sources import Columns
 
 __all__ = [
     "BadRecord",
@@ -19,3 +28,23 @@ __all__ = [
     "StreamRunner",
     "job_model",
 ]
+
+_MODULES = {
+    "BadRecord": "events",
+    "Columns": "sources",
+    "Event": "events",
+    "Job": "job",
+    "LateTarget": "events",
+    "Outcome": "events",
+    "Prediction": "events",
+    "StreamError": "errors",
+    "StreamRunner": "runner",
+    "job_model": "loading",
+}
+
+if not TYPE_CHECKING:  # to a type checker every name would exist
+    __getattr__ = lazily(__name__, _MODULES)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

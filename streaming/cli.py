@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import atexit
+import gc
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -12,6 +14,7 @@ from typer.exceptions import TyperException
 import lstmwidgets
 
 from .errors import StreamError
+from .garbage import uncollected
 
 app = typer.Typer(
     help="See and use an LSTM while it runs.",
@@ -23,6 +26,7 @@ app = typer.Typer(
 
 def main() -> None:
     """Run the command; wrong use ends with one line on standard error and exit status 2."""
+    atexit.register(gc.freeze)  # a process that ends need not look for garbage: all of it goes
     try:
         status = app(standalone_mode=False)
     except TyperException as error:
@@ -263,9 +267,10 @@ def stream(
       lstmwidgets stream sensors.jsonl --target level --key sensor --follow --checkpoint job
       tail -n +1 -f readings.csv | lstmwidgets stream - --target flow --drop note
     """
-    # Imported here, so that --help need not wait for River and Bokeh.
-    from .job import Job
-    from .sources import Columns
+    with uncollected():  # here, so that --help need not wait for PyTorch and Numba
+        from .job import Job
+        from .sources import Columns
+    gc.freeze()  # what they made is passed over by every later search
 
     job = Job(
         source,

@@ -14,6 +14,7 @@ from lstmwidgets.cells import CELLS
 
 from .errors import StreamError
 from .files import check_distinct
+from .garbage import uncollected
 from .keyed import HOT
 from .sinks import Sink
 from .sources import Columns, Source
@@ -104,7 +105,8 @@ class Job:
         StreamError
             If an option or the data cannot be used; no file has then been written.
         """
-        from .run import Run
+        with uncollected():
+            from .run import Run
 
         torch.set_num_threads(1)  # one event's matrices are too small to share out
         self._check()

@@ -62,6 +62,7 @@ class RunRecord:
     def __init__(self, runner: StreamRunner) -> None:
         self._runner = runner
         self._position = 0
+        self._inspected: Inspectable | None = None
         self.key: str | None = None
         self.points: Thinned[Point] = Thinned(POINTS)
         self.snapshots: Thinned[Snapshot] = Thinned(COLUMNS)
@@ -74,15 +75,20 @@ class RunRecord:
         event = outcome.event
         if not self._position:
             self.key = event.key
+            self._inspected = self._inspectable()
         if event.key != self.key:
             return
-        model = self._runner.model
         if self.points.wants(self._position):
             self.points.append(self._point(outcome))
-        learns = self._runner.serving is None
-        if learns and isinstance(model, Inspectable) and self.snapshots.wants(self._position):
-            self.snapshots.append(self._snapshot(model, outcome))
+        if self._inspected is not None and self.snapshots.wants(self._position):
+            self.snapshots.append(self._snapshot(self._inspected, outcome))
         self._position += 1
+
+    def _inspectable(self) -> Inspectable | None:
+        """Return the model if it can be looked into; to ask at every event would take as long."""
+        model = self._runner.model
+        learns = self._runner.serving is None
+        return model if learns and isinstance(model, Inspectable) else None
 
     def _complete(self, outcome: Outcome) -> None:
         """Put a late target to its point, if that is drawn."""

@@ -93,12 +93,13 @@ def _notes(record: RunRecord) -> Iterator[str]:
 
 def _with_numbered_ids(page: str) -> str:
     """Replace the ids that Bokeh gives: random ones, and those that count all of a process."""
-    random = dict.fromkeys(re.findall(UUID_PATTERN, page))
-    numbers = {found: str(UUID(int=n)) for n, found in enumerate(random)}
-    counted = dict.fromkeys(re.findall(r'"id":"(p\d+)"', page))
-    numbers |= {found: f"p{n}" for n, found in enumerate(counted, 1000)}
-    quoted = rf'{UUID_PATTERN}|(?<=")p\d+(?=")'
-    return re.sub(quoted, lambda match: numbers.get(match[0], match[0]), page)
+    head, end, body = page.rpartition("</head>")  # the head is BokehJS, which has none
+    for n, found in enumerate(dict.fromkeys(re.findall(UUID_PATTERN, body))):
+        body = body.replace(found, str(UUID(int=n)))
+    counted = dict.fromkeys(re.findall(r'"id":"(p\d+)"', body))
+    numbers = {found: f"p{n}" for n, found in enumerate(counted, 1000)}
+    body = re.sub(r'"(p\d+)"', lambda match: f'"{numbers.get(match[1], match[1])}"', body)
+    return f"{head}{end}{body}"
 
 
 UUID_PATTERN = r"[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}"

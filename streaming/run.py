@@ -18,6 +18,7 @@ from lstmwidgets.online.saving import from_bytes, to_bytes
 from .checkpoint import Due, JobFolder, Saved
 from .errors import StreamError
 from .files import written_whole
+from .garbage import uncollected
 from .interrupt import Interruptible
 from .job import Job
 from .keyed import KeyedStreams
@@ -271,10 +272,12 @@ class Run:
         if "recording" in finals and record.snapshots.items:
             record.recording().save(finals["recording"])
         if "report" in finals:
-            from .report import report_html  # which takes Bokeh a second to load
-
             title = f"Predicting {self.source.name}"
-            html = report_html(title, self._facts(runner, record), record, runner.comparisons)
+            facts = self._facts(runner, record)
+            with uncollected():
+                from .report import report_html  # which takes Bokeh half a second to load
+
+                html = report_html(title, facts, record, runner.comparisons)
             finals["report"].write_text(html, encoding="utf-8")
         if "summary" in finals:
             told = summary(runner, self.source, pace, self.seed)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import tempfile
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from hypothesis import strategies as st
 
 from lstmwidgets.streaming import Event, StreamError
 from lstmwidgets.streaming.sources import Columns, open_source
+from lstmwidgets.streaming.sources.river_files import FILES
 
 
 def write(folder: Path, text: str | bytes) -> str:
@@ -169,6 +171,23 @@ def test_progress_reaches_one(tmp_path: Path) -> None:
     seen = [source.progress for _ in source]
     assert seen == sorted(seen)
     assert source.progress == 1
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_rivers_files_have_what_rivers_classes_have(name: str) -> None:
+    from river import datasets
+
+    ours, rivers = FILES[name], getattr(datasets, name)()
+
+    assert (ours.task, ours.n_samples) == (rivers.task, rivers.n_samples)
+    assert [repr(sample) for sample in ours] == [repr(sample) for sample in rivers]
+    assert isinstance(open_source(f"river:{name}", Columns())._dataset, type(ours))
+
+
+def test_a_river_that_lacks_the_file_is_asked_itself(monkeypatch: pytest.MonkeyPatch) -> None:
+    moved = replace(FILES["WaterFlow"], filename="elsewhere.csv")
+    monkeypatch.setitem(FILES, "WaterFlow", moved)
+    assert len(list(open_source("river:WaterFlow", Columns()))) == 1268
 
 
 def test_river_data_sets_are_events_with_time() -> None:

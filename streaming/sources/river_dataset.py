@@ -9,7 +9,9 @@ from typing import Any
 
 from ..errors import StreamError
 from ..events import Event
+from ..garbage import uncollected
 from .base import Columns, Source
+from .river_files import FILES
 from .schema import RecordError, Schema
 from .values import VALUES
 
@@ -80,7 +82,10 @@ class RiverDataset(Source):
 
 
 def _load(name: str) -> Any:
-    from river import datasets
+    if name in FILES and FILES[name].path.is_file():
+        return FILES[name]
+    with uncollected():
+        from river import datasets
 
     names = [entry for entry in datasets.__all__ if entry[0].isupper()]
     if name not in names:
