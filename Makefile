@@ -24,9 +24,10 @@ $(STAMP): pyproject.toml constraints.txt
 demo: $(STAMP) ## the main job: stream River's hourly water flow; table, predictions and report
 	$(BIN)/lstmwidgets stream river:WaterFlow --report out/report.html --predictions out/predictions.jsonl
 
-setup: $(STAMP) ## everything that demo, tests, notebooks and benchmarks need, browser and Redis included
+setup: $(STAMP) ## everything that demo, tests, notebooks and benchmarks need: browser, Redis, compiled kernels
 	@sh scripts/install_chromium.sh
 	@sh scripts/install_redis.sh
+	@$(BIN)/lstmwidgets warmup
 
 test: setup ## the tests (about a quarter of an hour on two cores)
 	$(BIN)/pytest

@@ -1,16 +1,16 @@
 """What all estimators and steppers predict over seeded events, to be compared between two versions.
 
 ``python -m benchmarks.record PATH`` writes the predictions of this version to a file;
-``python -m benchmarks.record PATH --against OTHER`` writes them and says how far they are from those
-that another version wrote. Events bring missing values, texts and outliers, and new features and
-classes in the course of the stream.
+``python -m benchmarks.record PATH --against OTHER`` writes them and says how far they are from
+those that another version wrote. Events bring missing values, texts and outliers, and new features
+and classes in the course of the stream.
 """
 
 from __future__ import annotations
 
 import argparse
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -39,7 +39,10 @@ BEGINNING = 200
 
 CELLS = ("standard", "peephole", "full_gate_recurrence", "coupled", "layer_norm")
 TRACED = ("standard", "peephole", "coupled")
-WORDS = "good bad fine awful the a is was not very film story end lovely boring nice".split()
+WORDS = [
+    *("good", "bad", "fine", "awful", "the", "a", "is", "was"),
+    *("not", "very", "film", "story", "end", "lovely", "boring", "nice"),
+]
 
 Numbers = NDArray[np.float64]
 Event = tuple[dict[str, Any], float]

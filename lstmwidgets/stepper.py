@@ -193,13 +193,13 @@ class CompiledStepper(Stepper):
         """Advance the only stream by one step; see `Stepper.step`."""
         if self._packed_from != _fingerprint(self._weights):
             self.refresh()
-        try:  # most often it is an array that the kernel takes as it is
-            status = self._step(x_t, *self._packed)
+        x = x_t if type(x_t) is np.ndarray else self._own_row(x_t)
+        try:  # most often the kernel takes it as it is
+            status = self._step(x, *self._packed)
         except TypeError:
-            x_t = self._own_row(x_t)
-            status = self._step(x_t, *self._packed)
+            status = self._step(self._own_row(x), *self._packed)
         if status:
-            self._refuse_row(x_t)
+            self._refuse_row(as_array(x_t))
         output: Array = self._output.copy()
         return output
 

@@ -306,6 +306,32 @@ def stream(
 
 
 @app.command()
+def warmup(
+    processes: Annotated[
+        int | None,
+        typer.Option(min=1, help="How many work side by side; by default one a processor."),
+    ] = None,
+) -> None:
+    """Compile the kernels of all models ahead, as for an image; otherwise that is done when needed.
+
+    What is compiled is kept beside the installed package or in the user's cache folder;
+    NUMBA_CACHE_DIR names another one.
+    """
+    from rich.console import Console
+    from rich.progress import Progress
+
+    from lstmwidgets.warmup import warm_up
+
+    kernels = 0
+    with Progress(console=Console(stderr=True)) as bar:
+        task = bar.add_task("Compiling kernels", total=None)
+        for state in warm_up(processes):
+            kernels += state.kernels
+            bar.update(task, completed=state.done, total=state.total, description=state.part)
+    typer.echo(f"{kernels} kernels compiled" if kernels else "all kernels were there already")
+
+
+@app.command()
 def inspect(
     folder: Annotated[Path, typer.Argument(help="A folder given to stream --checkpoint.")],
 ) -> None:

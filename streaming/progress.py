@@ -8,6 +8,8 @@ from collections.abc import Iterable, Iterator
 from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TaskProgressColumn, TextColumn
 
+from lstmwidgets.kernels import COMPILING
+
 from .events import Outcome
 from .runner import StreamRunner
 from .sources import Source
@@ -20,7 +22,10 @@ EVERY_LINE = 2.0
 
 
 class Pace:
-    """How fast events go by. The first one, which builds the model, sets the clock going."""
+    """How fast events go by; compiling kernels, once on a machine, is not counted.
+
+    The first event, which builds the model, sets the clock going.
+    """
 
     def __init__(self) -> None:
         self._events = 0
@@ -28,10 +33,11 @@ class Pace:
 
     def count(self) -> float:
         """Take note of an event, and return the clock's time in seconds."""
-        self._last = time.perf_counter()
+        now = time.perf_counter()
+        self._last = now - COMPILING.seconds
         self._first = self._first or self._last
         self._events += 1
-        return self._last
+        return now
 
     @property
     def events_per_second(self) -> float | None:

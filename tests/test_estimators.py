@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 
 from lstmwidgets.cells import CELLS
 from lstmwidgets.kernels import parameters as layout
+from lstmwidgets.kernels.parameters import PARAMETERS
 from lstmwidgets.online import LSTMForecaster, load, save
 from lstmwidgets.online.learner import TRACED_CELLS, OnlineLearner
 from tests.family import FAMILY, Event, Member, numbers
@@ -80,7 +81,7 @@ def test_copies_go_on_bit_for_bit(member: Member, options: dict[str, Any], tmp_p
     expected = member.run(model, events)
     for twin in twins:
         assert member.run(twin, events) == expected
-        assert np.array_equal(twin._learner._parameters, model._learner._parameters)
+        assert np.array_equal(twin._learner.row(PARAMETERS), model._learner.row(PARAMETERS))
 
 
 @given(
@@ -120,15 +121,15 @@ def test_growth_moves_no_output_and_keeps_moments(
 
 def kept(learner: OnlineLearner) -> list[dict[str, Any]]:
     """Return what the optimizer keeps by the names of the weights."""
-    if "torch moments" not in (state := learner.__getstate__()):
-        rows = learner._moments[: 1 if learner._factory == "sgd" else 2]
-        return [learner._named(row) for row in rows]
+    if (state := learner.__getstate__())["torch moments"] is None:
+        rows = [layout.FIRST, layout.SECOND][: 1 if learner._factory == "sgd" else 2]
+        return [learner.named(learner.row(row)) for row in rows]
     parts, named = state["torch moments"], []
     for name in (name for name, value in parts[0].items() if value.ndim):
-        flat = layout.empty(learner._sizes)
-        for place, part in zip(layout.views(learner._sizes, flat), parts, strict=True):
+        flat = np.zeros(layout.count(learner.sizes), np.float32)
+        for place, part in zip(layout.views(learner.sizes, flat), parts, strict=True):
             place[:] = part[name].numpy()
-        named.append(learner._named(flat))
+        named.append(learner.named(flat))
     return named
 
 

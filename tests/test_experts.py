@@ -13,10 +13,15 @@ import pytest
 
 from benchmarks.series import series, tables
 from lstmwidgets.kernels import experts as kernels
-from lstmwidgets.kernels.mixture import FLOOR, MEMORY, WEIGHT, reward
+from lstmwidgets.kernels.mixture import FLOOR, MEMORY, WEIGHT
+from lstmwidgets.kernels.mixture import reward as compiled_reward
+from lstmwidgets.kernels.recent import remember
 from lstmwidgets.online.experts import LARGEST_LINEAR, Experts
 
+from .kernel_calls import from_python
+
 NOTHING = np.zeros(0)
+regress, reward = from_python(kernels._regress), from_python(compiled_reward)
 
 
 def forecasts(experts: Experts, x: Any, y: Any, lstm: Any = None) -> list[float]:
@@ -70,7 +75,7 @@ def test_least_squares_are_those_of_ridge_regression(events: int) -> None:
     z, target = noise(events, 6), noise(events, seed=1)
     model = np.vstack([np.zeros(6), kernels.VARIANCE * np.eye(6)])
     for n in range(events):
-        kernels._regress(z[n], target[n], 1.0, model, np.zeros(6))
+        regress(z[n], target[n], 1.0, model, np.zeros(6))
     precision = np.eye(6) / kernels.VARIANCE + z.T @ z
     np.testing.assert_allclose(model[0], np.linalg.solve(precision, z.T @ target), rtol=1e-9)
     np.testing.assert_allclose(model[1:], np.linalg.inv(precision), rtol=1e-9)
@@ -80,7 +85,7 @@ def test_forgetting_weighs_the_past_exponentially() -> None:
     z, target, weight = noise(400, 4), noise(400, seed=1), 0.98 ** np.arange(399.0, -1, -1)
     model = np.vstack([np.zeros(4), kernels.VARIANCE * np.eye(4)])
     for n in range(400):
-        kernels._regress(z[n], target[n], 0.98, model, np.zeros(4))
+        regress(z[n], target[n], 0.98, model, np.zeros(4))
     expected = np.linalg.solve((z.T * weight) @ z, (z.T * weight) @ target)
     np.testing.assert_allclose(model[0], expected, atol=0.02)  # the prior, forgotten by now
 
@@ -88,14 +93,14 @@ def test_forgetting_weighs_the_past_exponentially() -> None:
 def test_a_covariance_does_not_wind_up() -> None:
     model = np.vstack([np.zeros(2), kernels.VARIANCE * np.eye(2)])
     for _ in range(10_000):
-        kernels._regress(np.array([1.0, 0.0]), 1.0, 0.98, model, np.zeros(2))
+        regress(np.array([1.0, 0.0]), 1.0, 0.98, model, np.zeros(2))
     assert np.trace(model[1:]) <= 2 * kernels.VARIANCE * (1 + 1e-9)
     np.testing.assert_allclose(model[0], [1.0, 0.0], atol=1e-3)
 
 
 def test_a_covariance_that_lost_its_definiteness_starts_afresh() -> None:
     model = np.vstack([np.ones(2), -np.eye(2)])
-    kernels._regress(np.array([1.0, 1.0]), 5.0, 1.0, model, np.zeros(2))
+    regress(np.array([1.0, 1.0]), 5.0, 1.0, model, np.zeros(2))
     np.testing.assert_array_equal(model, [[1, 1], [kernels.VARIANCE, 0], [0, kernels.VARIANCE]])
 
 
@@ -153,21 +158,19 @@ def test_a_copy_goes_on_bit_for_bit(copied: Any) -> None:
 
 def test_a_state_holds_the_recent_past_alone() -> None:
     experts, x = taught(), np.zeros(3)
-    before, state = experts.base(x), experts.get_state()
+    before, past = experts.base(x), experts.past.copy()
     for y in (5.0, 6.0, 7.0):
-        experts.observe(x, y)
+        remember(experts.past[0], y, 0.0)
     assert experts.base(x) != before
-    experts.set_state(state)
+    experts.past[:] = past
     assert experts.base(x) == before
-    assert experts.get_state() == state
-    hash(state)
 
 
 def test_reset_keeps_what_was_learned() -> None:
     experts = taught()
     shares = experts.shares
     experts.reset()
-    assert not any(experts.get_state())
+    assert not experts.past.any()
     assert experts.shares == shares
     assert abs(experts.base(np.zeros(3))) < 1  # about the mean
 

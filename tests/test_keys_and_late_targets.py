@@ -15,6 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from river.linear_model import LinearRegression
 
+from lstmwidgets.kernels.parameters import PARAMETERS
 from lstmwidgets.online import LSTMRegressor
 from lstmwidgets.streaming import Event, Outcome, StreamError, StreamRunner
 from lstmwidgets.streaming.cold import ColdStore
@@ -257,7 +258,7 @@ def test_the_edges_of_time_are_times() -> None:
 
 def test_serving_observes_every_key_and_changes_no_model() -> None:
     events, model = keyed_events(100, seed=1), trained()
-    before = model._learner._parameters.copy()
+    before = model._learner.row(PARAMETERS).copy()
     outcomes = ran(StreamRunner(model, events, serving=Serving(model)))
     oracles: dict[str | None, LSTMRegressor] = {}
     for event, outcome in zip(events, outcomes, strict=True):
@@ -265,7 +266,7 @@ def test_serving_observes_every_key_and_changes_no_model() -> None:
             oracles[event.key] = copy.deepcopy(model)
             oracles[event.key].reset_state()
         assert outcome.prediction == oracles[event.key].observe_one(event.x, event.y)
-    assert (model._learner._parameters == before).all()
+    assert (model._learner.row(PARAMETERS) == before).all()
 
 
 def test_serving_goes_on_from_what_was_saved() -> None:

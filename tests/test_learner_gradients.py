@@ -18,6 +18,7 @@ from torch.nn.functional import linear
 from lstmwidgets.cells import CELLS, Weights, advance_layers
 from lstmwidgets.kernels import parameters as layout
 from lstmwidgets.kernels.losses import LOSSES
+from lstmwidgets.kernels.parameters import GRADIENT, PARAMETERS
 from lstmwidgets.online.learner import TRACED_CELLS, OnlineLearner, _rounded
 from lstmwidgets.state import State
 
@@ -40,10 +41,10 @@ def made(cell: str, layers: int, loss: str, seed: int, **options: Any) -> Online
         input_gradient=True,
         **options,
     )
-    weights = learner._parameters
+    weights = learner.row(PARAMETERS)
     drawn = np.random.default_rng(seed).normal(0, 0.3, len(weights))
     weights += np.where(weights != 0, drawn, 0).astype(np.float32)
-    _, vectors, head, bias = layout.views(learner._sizes, weights)
+    _, vectors, head, bias = layout.views(learner.sizes, weights)
     for part in (vectors, head, bias):
         part += np.random.default_rng(seed + 1).normal(0, 0.3, part.shape).astype(np.float32)
     return learner
@@ -61,13 +62,13 @@ class Reference:
     """The learner's definition in tensors, differentiated by autograd."""
 
     def __init__(self, learner: OnlineLearner, dtype: torch.dtype = torch.float64) -> None:
-        self.cell = learner._cell
+        self.cell = CELLS[learner.cell]
         self.weights = {
             name: torch.from_numpy(array).to(dtype).requires_grad_()
             for name, array in learner.parameters().items()
         }
         self.layers: list[Weights] = []
-        for k in range(int(learner._sizes[layout.LAYERS])):
+        for k in range(int(learner.sizes[layout.LAYERS])):
             shapes = self.cell.shapes(1, 1)
             self.layers.append({name: self.weights[f"{name}_l{k}"] for name in shapes})
 
@@ -107,9 +108,9 @@ def assert_gradients(
     learner: OnlineLearner, reference: Reference, rounded: Reference | None = None
 ) -> None:
     """A rounded reference is the same in float32; what it is off by is forgiven five times."""
-    rows, _, _, _ = layout.views(learner._sizes, learner._gradient)
+    rows, _, _, _ = layout.views(learner.sizes, learner.row(GRADIENT))
     assert np.isfinite(rows).all()
-    if learner._cell.name == "full_gate_recurrence":  # the candidate reads no gates
+    if CELLS[learner.cell].name == "full_gate_recurrence":  # the candidate reads no gates
         assert not rows[_rounded(INPUTS) + 5 : _rounded(INPUTS) + 20, 10:15].any()
     for name, gradient in learner.gradients().items():
         if name.startswith("bias_hh"):  # a learner has one bias a layer
@@ -133,7 +134,7 @@ def backpropagated(
     """Return weights with gradients, the loss, and the window's inputs with gradients."""
     reference = Reference(learner, dtype)
     zeros = torch.zeros(len(reference.layers), 1, 5, dtype=dtype)
-    state = learner._cell.state_type(*(zeros for _ in learner._cell.state_type._fields))
+    state = CELLS[learner.cell].state_type(*(zeros for _ in CELLS[learner.cell].state_type._fields))
     inputs = [*torch.from_numpy(xs).to(dtype).unbind()]
     with torch.no_grad():
         for x in inputs[:-window]:
@@ -244,13 +245,13 @@ def test_compiled_optimizers_are_those_of_torch(factory: Callable[..., Any]) -> 
     """A thousand steps with the same gradients, clipped now and then."""
     learner = made("standard", 1, "squared", 0, optimizer=factory, lr=0.01)
     learner.clip = 2.0
-    arrays = layout.views(learner._sizes, learner._parameters)
+    arrays = learner.weights()
     parameters = [nn.Parameter(torch.from_numpy(array.copy())) for array in arrays]
     optimizer = factory(parameters, lr=0.01)
     xs, targets = draw(1, 1000, "squared")
     for x, target in zip(xs, targets, strict=True):
         learner.learn(x, target)
-        gradients = layout.views(learner._sizes, learner._gradient)
+        gradients = layout.views(learner.sizes, learner.row(GRADIENT))
         for parameter, gradient in zip(parameters, gradients, strict=True):
             parameter.grad = torch.from_numpy(gradient.copy())
         nn.utils.clip_grad_norm_(parameters, 2.0)
@@ -268,16 +269,16 @@ def test_other_optimizers_run_through_grad(factory: Callable[..., Any]) -> None:
     learner = made("standard", 2, "squared", 0, optimizer=factory, lr=0.01)
     twin = made("standard", 2, "squared", 0, lr=0.01)
     xs, targets = draw(1, 50, "squared")
-    arrays = layout.views(learner._sizes, learner._parameters)
+    arrays = learner.weights()
     parameters = [nn.Parameter(torch.from_numpy(array.copy())) for array in arrays]
     optimizer = factory(parameters, lr=0.01)
     for x, target in zip(xs, targets, strict=True):
         learner.learn(x, target)
-        gradients: Sequence[Any] = layout.views(learner._sizes, learner._gradient)
+        gradients: Sequence[Any] = layout.views(learner.sizes, learner.row(GRADIENT))
         for parameter, gradient in zip(parameters, gradients, strict=True):
             parameter.grad = torch.from_numpy(gradient.copy())
         optimizer.step()
     for mine, parameter in zip(arrays, parameters, strict=True):
         np.testing.assert_allclose(mine, parameter.detach().numpy(), atol=1e-6)
     twin.learn(xs[0], targets[0])
-    assert not np.allclose(twin._parameters, learner._parameters, atol=1e-3)
+    assert not np.allclose(twin.row(PARAMETERS), learner.row(PARAMETERS), atol=1e-3)

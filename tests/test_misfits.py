@@ -49,7 +49,7 @@ def test_an_interrupted_event_can_come_again(
             model.learn_one(*event)
     for _ in range(5):
         model.learn_one(*event)
-    assert model._scaler.columns == len(model._features) == 2
+    assert model._scaler.columns == 2
     assert all(torch.isfinite(weight).all() for weight in model.module.parameters())
 
 
@@ -180,14 +180,12 @@ def test_space_behind_a_text_is_not_read() -> None:
 
 
 FORGERIES: dict[str, Callable[[dict[str, Any]], None]] = {
-    "loss": lambda parts: parts["_learner"].update(_loss=4),
-    "window": lambda parts: parts["_learner"].update(_window=0),
-    "another window": lambda parts: parts["_learner"].update(_window=99),
-    "rule": lambda parts: parts["_learner"].update(_rule=1),
+    "window": lambda parts: parts.update(window=99),
+    "rule": lambda parts: parts.update(gradient="eligibility"),
+    "optimizer": lambda parts: parts["_learner"].update(optimizer="sgd"),
     "method": lambda parts: parts.update(_make_room=3),
-    "regressors": lambda parts: parts["_experts"].update(_others=3000),
-    "season": lambda parts: parts["_experts"].update(_season=-5),
     "inputs": lambda parts: parts["_learner"].update(input_size=99),
+    "array": lambda parts: parts["_learner"].update(tape=None),
     "columns": lambda parts: parts["_encoder"].update(columns={"dict": [["'a'", 7]]}),
 }
 

@@ -14,10 +14,13 @@ from torch import nn
 
 from lstmwidgets import LSTM
 from lstmwidgets.cells import CELLS
+from lstmwidgets.kernels.scaling import take_in
 from lstmwidgets.online import LSTMRegressor
 from lstmwidgets.online.features import CATEGORIES, FeatureEncoder
 from lstmwidgets.online.learner import TRACED_CELLS, OnlineLearner
 from lstmwidgets.online.scaling import OnlineScaler
+
+from .kernel_calls import from_python
 
 Stream = list[tuple[dict[str, Any], float]]
 
@@ -208,18 +211,19 @@ def test_module_head_and_state_make_the_prediction(cell: str) -> None:
     assert isinstance(head, nn.Linear)
     x, _ = stream(21)[-1]
     said = model.predict_one(x)
-    inputs = torch.from_numpy(model._inputs.copy())
+    inputs = torch.from_numpy(model.parts.learner.inputs.copy())
     assert head.in_features == 6 + len(inputs)
     output, state = module.step(inputs[None], model.state)
     own = head(torch.cat([output[0], inputs])).item()
-    assert model._target.unscaled(own, model._target.base) == pytest.approx(said, rel=1e-5)
+    base, unit = model._event[0], model.parts.target.unit
+    assert base + unit * own == pytest.approx(said, rel=1e-5)
     model._learner.advance(inputs.numpy())
     for mine, part in zip(model.state, state, strict=True):
         torch.testing.assert_close(mine, part.detach(), rtol=1e-4, atol=1e-6)
     with torch.no_grad():
         for parameter in [*module.parameters(), *head.parameters()]:
             parameter.zero_()  # copies: the model has its own
-    assert model.predict_one(x) != model._target.base
+    assert model.predict_one(x) == said != base
 
 
 @pytest.mark.parametrize("cell", CELLS)
@@ -248,9 +252,11 @@ def test_unlabelled_events_are_part_of_the_window_and_show_their_gates(cell: str
 
 def test_a_reset_forgets_the_last_targets_as_well() -> None:
     model = learned(small(experts=False), [({}, 1.0), ({}, 9.0), ({}, 2.0)])
-    assert any(model._target.as_inputs(0.0))
+    model.predict_one({})
+    assert model.parts.learner.inputs.any()
     model.reset_state()
-    assert not any(model._target.as_inputs(0.0))
+    model.predict_one({})
+    assert not model.parts.learner.inputs.any()
     mixed = learned(small(), [({}, float(n % 2)) for n in range(50)])
     assert abs(mixed.predict_one({})) < 0.3  # the last value is 1, the next one 0
     mixed.reset_state()
@@ -290,6 +296,6 @@ def test_the_scaler_agrees_with_numpy() -> None:
     scaler = OnlineScaler()
     scaler.grow(range(2), [True, True])
     for row in values:
-        scaler.learn(row)
+        from_python(take_in)(row, scaler.statistics)
     np.testing.assert_allclose(scaler.mean, np.nanmean(values, 0))
     np.testing.assert_allclose(scaler.deviation, np.nanstd(values, 0))

@@ -14,6 +14,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from lstmwidgets.kernels.parameters import PARAMETERS
+from lstmwidgets.kernels.recent import LAST
 from lstmwidgets.online import LSTMClassifier, LSTMRegressor
 from lstmwidgets.online.learner import TRACED_CELLS
 from lstmwidgets.online.saving import to_bytes
@@ -92,7 +94,7 @@ def test_a_stream_in_bytes_goes_on_bit_for_bit(seed: int, window: int, cut: int)
         assert model.predict_one(x) == other.predict_one(x)
         model.step_one(x) if y is None else model.learn_one(x, y)
         other.step_one(x) if y is None else other.learn_one(x, y)
-    assert np.array_equal(model._learner._parameters, other._learner._parameters)
+    assert np.array_equal(model._learner.row(PARAMETERS), other._learner.row(PARAMETERS))
 
 
 def kept(model: LSTMRegressor) -> tuple[Any, bytes]:
@@ -254,8 +256,8 @@ def test_a_late_target_is_learned_from_the_state_that_its_event_started_with() -
     state = model.activations.copy()
     model.learn_late({"a": 2}, 2.5, before)
     assert np.array_equal(model.activations, state)
-    assert model._target.recent.last == 2.5
-    assert model._experts._scalars.tolist() == prompt._experts._scalars.tolist()
+    assert model.parts.past[0, LAST] == 2.5
+    assert model.shares == prompt.shares
     ours, theirs = model._learner.parameters(), prompt._learner.parameters()
     for name, weight in ours.items():  # the features' scale has seen two events more
         np.testing.assert_allclose(weight, theirs[name], atol=2e-3)

@@ -350,18 +350,18 @@ def _add_products(kind: int, own: Learner, gradient: Array, steps: int, second: 
     sizes, dz, (tape, inputs) = own.sizes, own.work.dz, own.window
     hidden = sizes[HIDDEN]
     # Not literals, which would compile the function below several times.
-    first, none, one = np.int64(0), np.int64(0), np.int64(1)
+    none: Any = np.int64(0)
+    first = none
     for layer in range(sizes[LAYERS]):
-        count = source_count(sizes, layer)
-        at = np.int64(layer)
+        count, at = source_count(sizes, layer), none + layer
         if layer == 0:
             below = Sources(inputs, none, none, none)
         else:
-            below = Sources(tape, one, at - 1, none)
+            below = Sources(tape, none + 1, at - 1, none)
         _add_outer(gradient[first : first + count], below, dz, at, none, steps)
         first += count
-        own = Sources(tape, none, at, none)
-        _add_outer(gradient[first : first + hidden], own, dz, at, second, steps)
+        before = Sources(tape, none, at, none)
+        _add_outer(gradient[first : first + hidden], before, dz, at, second, steps)
         first += hidden
         if kind == FULL_GATE_RECURRENCE:
             i_and_f, o = Sources(tape, none, at, 2 * hidden), Sources(tape, none, at, 5 * hidden)

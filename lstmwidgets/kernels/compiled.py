@@ -15,9 +15,11 @@ from numba import njit
 from numba.core import event
 from numba.extending import overload, register_jitable
 
+from . import COMPILING
+
 Function = TypeVar("Function", bound=Callable[..., Any])
 
-OPTIONS: dict[str, Any] = {
+OPTIONS: Any = {
     # Fused multiply-add changes results by less than a rounding; reordering sums is not allowed, so
     # that a stream's numbers do not depend on which other streams are stepped beside it.
     "fastmath": {"contract", "nsz", "arcp"},
@@ -34,27 +36,32 @@ INSIDE = OPTIONS | {"no_cpython_wrapper": True, "no_cfunc_wrapper": True}
 
 def compiled(function: Function) -> Function:
     """Compile what kernels call, as part of each of them."""
-    return _as_given(njit(**INSIDE)(function))
+    made: Function = njit(**INSIDE)(function)
+    return made
 
 
 def inlined(function: Function) -> Function:
     """Compile a small function as lines of those that call it, which takes less time."""
-    return _as_given(njit(**INSIDE, inline="always")(function))
+    made: Function = njit(**INSIDE, inline="always")(function)
+    return made
 
 
 def compiled_sum(function: Function) -> Function:
     """Compile a sum that may be taken in another order, which lets it vectorise."""
-    return _as_given(njit(**INSIDE | {"fastmath": OPTIONS["fastmath"] | {"reassoc"}})(function))
+    made: Function = njit(**INSIDE | {"fastmath": OPTIONS["fastmath"] | {"reassoc"}})(function)
+    return made
 
 
 def compiled_strictly(function: Function) -> Function:
     """Compile so that nothing is fused: the numbers do not depend on the kernel it is part of."""
-    return _as_given(njit(**INSIDE | {"fastmath": False})(function))
+    made: Function = njit(**INSIDE | {"fastmath": False})(function)
+    return made
 
 
 def compiled_too(function: Function) -> Function:
     """Let a function of Python be part of kernels as well."""
-    return _as_given(register_jitable(**INSIDE)(function))
+    made: Function = register_jitable(**INSIDE)(function)
+    return made
 
 
 def by_constant(choices: Mapping[int, Callable[..., Any]]) -> Callable[..., Any]:
@@ -100,14 +107,10 @@ def kernel(name: str, *signatures: Any) -> Callable[[Function], Function]:
         for signature in signatures:
             made.compile(signature)
             made.disable_compile()
-        return _as_given(made)
+        result: Function = made
+        return result
 
     return decorate
-
-
-def compiling_seconds() -> float:
-    """Return how long this process has compiled kernels so far, in seconds."""
-    return _watch.seconds
 
 
 @cache
@@ -119,35 +122,31 @@ def _sources(path: Path) -> str:
     return sha256(text + "".join(parts).encode()).hexdigest()
 
 
-def _as_given(made: Any) -> Any:
-    return made
-
-
-class _Watch(event.Listener):  # type: ignore[misc]  # Numba ships no annotations
-    """Says once that kernels are compiled and not loaded, and counts the seconds."""
+class _Watch(event.Listener):
+    """Says once that kernels are compiled and not loaded, and how long that takes."""
 
     def __init__(self) -> None:
-        self.seconds = 0.0
         self._began = 0.0
-        self._told = False
 
     def on_start(self, event: Any) -> None:
+        """Say so if it is a kernel of ours, the first one that is compiled."""
         if event.data["dispatcher"] in _kernels:
             self._began = perf_counter()
-            if not self._told:
-                print(  # noqa: T201
-                    "lstmwidgets compiles its kernels for this machine: some 10 seconds, once; "
-                    "`lstmwidgets warmup` does it for all models ahead",
-                    file=sys.stderr,
-                    flush=True,
-                )
-                self._told = True
+            if not COMPILING.kernels:
+                print(NOTICE, file=sys.stderr, flush=True)  # noqa: T201
+            COMPILING.kernels += 1
 
     def on_end(self, event: Any) -> None:
+        """Count the seconds."""
         if event.data["dispatcher"] in _kernels:
-            self.seconds += perf_counter() - self._began
+            COMPILING.seconds += perf_counter() - self._began
 
+
+NOTICE = (
+    "lstmwidgets compiles its kernels for this machine, once: some 10 seconds for a model "
+    "(ahead for all models: lstmwidgets warmup)"
+)
 
 _kernels: set[Any] = set()
-_watch = _Watch()
-event.register("numba:compile", _watch)
+_register: Callable[[str, event.Listener], None] = event.register
+_register("numba:compile", _Watch())

@@ -204,18 +204,15 @@ def _look_back(x: Array, season: int, last: float, scalars: Array, past: Array, 
     """Write the regressors: 1, distances and changes in units of the typical one, features."""
     unit = scalars[UNIT]
     scale = 1.0 / unit if unit > 0 else 0.0
+    seasonal = 4 if season > 0 else 0
     z[0] = 1.0
     z[1] = _cut((scalars[MEAN] - last) * scale)
-    used = 2
-    for k in range(1, RECENT + 1):
-        z[used] = _cut(_change(past, k) * scale)
-        used += 1
+    for n in range(2, 2 + RECENT + seasonal):  # changes just now, and then those of a season ago
+        k = n - 1 if n < 2 + RECENT else season + n - RECENT - 4
+        z[n] = _cut(_change(past, k) * scale)
+    used = 2 + RECENT + seasonal
     if season > 0:
-        z[used] = _cut((_lag(past, season) - last) * scale) if past[SEEN] > season else 0.0
-        used += 1
-        for k in range(season - 1, season + 2):
-            z[used] = _cut(_change(past, k) * scale)
-            used += 1
+        z[2 + RECENT] = _cut((_lag(past, season) - last) * scale) if past[SEEN] > season else 0.0
     for k in range(z.shape[0] - used):
         z[used + k] = _cut(x[k])
 

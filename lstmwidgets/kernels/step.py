@@ -189,7 +189,8 @@ def _project(
         z[j] = vector[j]
     add_rows(rows, first, source, 0, size, z)
     add_rows(rows, first + size, own, 0, hidden, z)
-    return size + hidden
+    used: int = size + hidden
+    return used
 
 
 @compiled
@@ -389,7 +390,7 @@ def _standard_layer(
     scratch: Array,
 ) -> int:
     z = scratch[: rows.shape[1]]
-    used = _project(rows, first, source, size, own, vector, z)
+    used: int = _project(rows, first, source, size, own, vector, z)
     _standard(z, own)
     return used
 
@@ -406,7 +407,7 @@ def _coupled_layer(
     scratch: Array,
 ) -> int:
     z = scratch[: rows.shape[1]]
-    used = _project(rows, first, source, size, own, vector, z)
+    used: int = _project(rows, first, source, size, own, vector, z)
     _coupled(z, own)
     return used
 
@@ -423,7 +424,7 @@ def _peephole_layer(
     scratch: Array,
 ) -> int:
     z = scratch[: rows.shape[1]]
-    used = _project(rows, first, source, size, own, vector, z)
+    used: int = _project(rows, first, source, size, own, vector, z)
     _peephole(z, vector[rows.shape[1] :], own)
     return used
 
@@ -440,11 +441,12 @@ def _full_gate_layer(
     scratch: Array,
 ) -> int:
     hidden, z = own.shape[0] // 6, scratch[: rows.shape[1]]
-    used = _project(rows, first, source, size, own, vector, z)
+    used: int = _project(rows, first, source, size, own, vector, z)
     add_rows(rows, first + used, own, 2 * hidden, 2 * hidden, z)  # i, f
     add_rows(rows, first + used + 2 * hidden, own, 5 * hidden, hidden, z)  # o
     _peephole(z, vector[rows.shape[1] :], own)
-    return used + 3 * hidden
+    all_used: int = used + 3 * hidden
+    return all_used
 
 
 @compiled
@@ -460,7 +462,8 @@ def _normalised_layer(
 ) -> int:
     _project_normalised(rows, first, source, size, own, vector, scratch)
     _layer_norm(scratch, vector, own)
-    return size + own.shape[0] // 6
+    used: int = size + own.shape[0] // 6
+    return used
 
 
 _advance_layer = by_constant(

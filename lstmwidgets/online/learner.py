@@ -121,9 +121,7 @@ class OnlineLearner(Arrays):
     """
 
     ARRAYS: ClassVar[Table] = {
-        "parameters": (np.float32, lambda own: (layout.count(own["sizes"]),)),
-        "moments": (np.float32, lambda own: (2, layout.count(own["sizes"]))),
-        "traces": (np.float32, lambda own: (layout.count(own["sizes"]) * _traced(own["sizes"]),)),
+        "store": (np.float32, lambda own: (3 + _traced(own["sizes"]), layout.count(own["sizes"]))),
         "tape": (np.float32, lambda own: (own["clock"][FILLED] + 1, *_memory(own["sizes"]))),
         "inputs": (np.float32, lambda own: (own["clock"][FILLED], own["sizes"][layout.INPUTS])),
     }
@@ -193,6 +191,11 @@ class OnlineLearner(Arrays):
         return int(self.sizes[layout.KIND])
 
     @property
+    def cell(self) -> str:
+        """Name of the cell kind."""
+        return CELL_NAMES[self.kind]
+
+    @property
     def rule(self) -> int:
         """The rule of the gradient, as kernels know it."""
         return int(self.sizes[layout.RULE])
@@ -216,6 +219,11 @@ class OnlineLearner(Arrays):
     def offset(self) -> Array:
         """What is added to the outputs, (K,); see the class."""
         return self._views.work.offset
+
+    @property
+    def inputs(self) -> Array:
+        """The inputs of the event that was read last, (I,); overwritten by the next."""
+        return self._views.work.x
 
     @property
     def input_errors(self) -> Array:
@@ -269,14 +277,33 @@ class OnlineLearner(Arrays):
 
     def gradients(self) -> dict[str, Array]:
         """Return the gradient that was last computed, by the names that `parameters` uses."""
-        return self._named(self._views.store[GRADIENT])
+        return self.named(self.row(GRADIENT))
 
     def parameters(self) -> dict[str, Array]:
         """Return copies of all weights by name: as in `lstm`, and ``head.weight``, ``head.bias``.
 
         A layer has one bias here; it is shown as ``bias_ih``, and ``bias_hh`` is zero.
         """
-        return self._named(self._views.store[PARAMETERS])
+        return self.named(self.row(PARAMETERS))
+
+    def row(self, which: int) -> Array:
+        """Return a row of `lstmwidgets.kernels.parameters.Learner.store` by reference, (P,)."""
+        flat: Array = self._views.store[which, : layout.count(self.sizes)]
+        return flat
+
+    def named(self, flat: Array) -> dict[str, Array]:
+        """Return copies of what a flat array (P,) has for each weight; see `parameters`."""
+        inputs, hidden, layers = self.sizes[1:4].tolist()
+        rows, vectors, head, bias = layout.views(self.sizes, flat)
+        shapes = [self._cell.shapes(hidden if k else inputs, hidden) for k in range(layers)]
+        named = {
+            f"{name}_l{k}": weight
+            for k, layer in enumerate(unpack(rows, vectors, shapes))
+            for name, weight in layer.items()
+        }
+        named["weight_ih_l0"] = named["weight_ih_l0"][:, : self.input_size]
+        seen = head[:, : hidden + self.input_size]
+        return named | {"head.weight": seen.copy(), "head.bias": bias.copy()}
 
     def weights(self) -> layout.Weights:
         """Return the weights as kernels read them, by reference."""
@@ -405,7 +432,7 @@ class OnlineLearner(Arrays):
 
     @property
     def _cell(self) -> Cell:
-        return CELLS[CELL_NAMES[self.kind]]
+        return CELLS[self.cell]
 
     def _grow(self, sizes: Array) -> None:
         """Take on other sizes, made aside: an interruption leaves all as it was."""
@@ -445,14 +472,12 @@ class OnlineLearner(Arrays):
 
     def _kept(self) -> dict[str, Any]:
         own, parameters = self._views, layout.count(self.sizes)
-        filled, moments = own.clock[FILLED], own.store[layout.FIRST : TRACES, :parameters]
+        filled = own.clock[FILLED]
         torch_moments = self._torch_optimizer and self._torch_optimizer.moments()
         return {
             "sizes": self.sizes,
             "clock": own.clock,
-            "parameters": own.store[PARAMETERS, :parameters],
-            "moments": moments.copy(),
-            "traces": own.store[TRACES:, :parameters].ravel(),
+            "store": own.store[_kept_rows(self.sizes), :parameters],
             "tape": own.window.tape[: filled + 1],
             "inputs": own.window.inputs[:filled, 0],
             "input_size": self.input_size,
@@ -469,9 +494,7 @@ class OnlineLearner(Arrays):
         self._levels, self._factory = kept["levels"], kept["optimizer"]
         self._make_arrays(kept["clock"])
         own, parameters, filled = self._views, layout.count(self.sizes), kept["clock"][FILLED]
-        own.store[PARAMETERS, :parameters] = kept["parameters"]
-        own.store[layout.FIRST : TRACES, :parameters] = kept["moments"]
-        own.store[TRACES:, :parameters] = kept["traces"]
+        own.store[_kept_rows(self.sizes), :parameters] = kept["store"]
         own.window.tape[: filled + 1] = kept["tape"]
         own.window.inputs[:filled, 0] = kept["inputs"]
         self._make_ready()
@@ -498,23 +521,15 @@ class OnlineLearner(Arrays):
         last = torch.from_numpy(self.activations.copy())
         return [block[:, None] for block in last.chunk(6, -1)]
 
-    def _named(self, flat: Array) -> dict[str, Array]:
-        inputs, hidden, layers = self.sizes[1:4].tolist()
-        rows, vectors, head, bias = layout.views(self.sizes, flat)
-        shapes = [self._cell.shapes(hidden if k else inputs, hidden) for k in range(layers)]
-        named = {
-            f"{name}_l{k}": weight
-            for k, layer in enumerate(unpack(rows, vectors, shapes))
-            for name, weight in layer.items()
-        }
-        named["weight_ih_l0"] = named["weight_ih_l0"][:, : self.input_size]
-        seen = head[:, : hidden + self.input_size]
-        return named | {"head.weight": seen.copy(), "head.bias": bias.copy()}
-
 
 def _traced(sizes: Array) -> int:
     """Return how many rows of eligibility traces there are."""
     return int(sizes[layout.RULE] == layout.ELIGIBILITY)
+
+
+def _kept_rows(sizes: Array) -> list[int]:
+    """Return the rows of a store that are kept: all but the gradient."""
+    return [PARAMETERS, layout.FIRST, layout.SECOND, *[TRACES] * _traced(sizes)]
 
 
 def _memory(sizes: Array) -> tuple[int, int]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import partial
+from inspect import signature
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -62,7 +63,12 @@ def find_optimizer(optimizer: str | OptimizerFactory, lr: float) -> CompiledOpti
     made = factory if isinstance(factory, partial) else partial(factory)
     if made.func not in _RULES or made.args or not made.keywords.keys() <= _COMPILED_OPTIONS:
         return None
-    options = made([nn.Parameter(torch.zeros(1))], lr=lr).param_groups[0]  # checks them as well
+    if made.keywords and not isinstance(optimizer, str):
+        made([nn.Parameter(torch.zeros(1))], lr=lr)  # checks them
+    # Making one for the others as well would import PyTorch's compiler, which takes a second.
+    bound = signature(made.func).bind([], **{**made.keywords, "lr": lr})
+    bound.apply_defaults()
+    options = bound.arguments
     betas = options.get("betas", (options.get("momentum"), 0.0))
     settings = (lr, *betas, options.get("eps", 0.0), options["weight_decay"])
     return CompiledOptimizer(_RULES[made.func], np.array(settings, np.float64))

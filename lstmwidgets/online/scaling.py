@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-
 from typing import ClassVar
 
 import numpy as np
@@ -27,7 +26,9 @@ class OnlineScaler(Arrays):
         What kernels take, (5, columns); another array once it has grown.
     """
 
-    ARRAYS: ClassVar[Table] = {"statistics": (np.float64, lambda own: (5, np.shape(own["statistics"])[-1]))}
+    ARRAYS: ClassVar[Table] = {
+        "statistics": (np.float64, lambda own: (5, np.shape(own["statistics"])[-1]))
+    }
 
     def __init__(self) -> None:
         self.statistics = np.zeros((5, 0))
