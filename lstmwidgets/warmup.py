@@ -79,7 +79,9 @@ def _parts() -> dict[str, Callable[[], None]]:
     """Return what is to be done, the longest first; a part shares what its kernels share."""
     rules = [(cell, gradient) for gradient in GRADIENTS for cell in CELLS]
     defined = [rule for rule in rules if rule[1] == "tbptt" or rule[0] in TRACED_CELLS]
-    parts: dict[str, Callable[[], None]] = {f"{c} estimators, {g}": partial(use_estimators, c, g) for c, g in defined}
+    parts: dict[str, Callable[[], None]] = {}
+    for cell, gradient in defined:
+        parts[f"{cell} estimators, {gradient}"] = partial(use_estimators, cell, gradient)
     return parts | {f"{cell} stepper": partial(use_steppers, cell) for cell in CELLS}
 
 

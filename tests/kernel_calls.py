@@ -10,12 +10,7 @@ from numba import njit
 from lstmwidgets.kernels.compiled import OPTIONS
 
 
-def from_python(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Return a compiled function that Python can call."""
-
-    @njit(**OPTIONS)
-    def call(*arguments: Any) -> Any:
-        return function(*arguments)
-
-    result: Callable[..., Any] = call
-    return result
+def from_python(function: Any) -> Callable[..., Any]:
+    """Return a function that only compiled code calls, compiled so that Python can call it."""
+    callable_: Callable[..., Any] = njit(**OPTIONS)(function.py_func)
+    return callable_

@@ -22,6 +22,7 @@ from safetensors import safe_open
 from safetensors.numpy import save_file
 
 from lstmwidgets.online import LSTMClassifier, LSTMRegressor, load, save
+from lstmwidgets.online.saving import FORMAT
 from tests.family import FAMILY, Member
 
 
@@ -140,6 +141,9 @@ def test_other_files_are_refused(path: Path) -> None:
     with pytest.raises(ValueError, match="is no file of an estimator"):
         load(path)
     save_file({"weight": np.zeros(3)}, path, {"format": "lstmwidgets estimator 1"})
+    with pytest.raises(ValueError, match="saved by another version"):
+        load(path)
+    save_file({"weight": np.zeros(3)}, path, {"format": FORMAT})
     with pytest.raises(ValueError, match="cannot be read as an estimator: 'model'"):
         load(path)
     for data in (pickle.dumps(trained(FAMILY[0])), b"a,b\n1,2\n", b"\0" * 100, b"\xff" * 100):
@@ -153,7 +157,7 @@ def test_other_files_are_refused(path: Path) -> None:
 FORGED: list[Any] = [
     *(None, True, 5, -1, 1e300, 10**30, "x", "Adam", [], [[]], [1, 2, 3], {}, {"tuple": []}),
     *({"class": "Popen", "state": {}}, {"class": "LSTM", "state": {}}, {"class": []}),
-    *({"class": "Labels", "state": {"dict": []}}, {"class": "Recent", "state": {"tuple": [1] * 9}}),
+    *({"class": "Labels", "state": {"dict": []}}, {"class": "TargetScaler", "state": {"dict": []}}),
     *({"array": "model", "torch": False}, {"float": "nope"}, {"numpy": "int8", "value": 1000}),
     *({"numpy": "object", "value": 1}, {"optimizer": "Foo"}, {"partial": 3, "options": {}}),
     *({"dict": [1]}, {"dict": [[[], 1]]}, {"optimizer": ["Adam"]}, {"partial": {}, "options": []}),
@@ -206,8 +210,8 @@ def test_a_header_cannot_name_what_is_not_on_the_list(saved: Path, forged: Any) 
     with pytest.raises(ValueError, match=r"no optimizer of PyTorch|cannot be read|unknown entry"):
         load(forge(saved, with_another_optimizer))
     assert set(sys.modules) == modules
-    with pytest.raises(ValueError, match="holds a Recent and no estimator"):
-        load(forge(saved, lambda _: {"class": "Recent", "state": {"tuple": [1.0, 0.0, 0.0]}}))
+    with pytest.raises(ValueError, match="holds a NaiveBayes and no estimator"):
+        load(forge(saved, lambda _: {"class": "NaiveBayes", "state": {"dict": []}}))
 
 
 class SGD(torch.optim.SGD):

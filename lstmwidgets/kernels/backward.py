@@ -117,7 +117,6 @@ def _through_standard_layer(_kind: int, layer: Layer, _scratch: Array) -> None:
 
 @inlined
 def _through_coupled_layer(_kind: int, layer: Layer, _scratch: Array) -> None:
-    _through_cell(layer.own, layer.d)
     _through_coupled_gates(layer.own, layer.before, layer.dz, layer.d)
     _add_to_bias(layer)
 

@@ -164,7 +164,7 @@ def events(kind: int, rule: int) -> Callable[..., float]:
             if parts & SUPPOSE:
                 y = prediction + y * _unit(target)
                 targets[n] = y
-            if parts & REMEMBER and target[COUNT] > 0 and abs(y) <= LARGEST:
+            if parts & REMEMBER and abs(y) <= LARGEST:
                 remember(recent, y, event[BASE])
         if parts & LEAVE:
             filled[filled[last]] = clock[FILLED]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -52,7 +52,7 @@ class LSTMAnomalyDetector(LSTMEstimator, base.AnomalyDetector):
     True
     """
 
-    NOT_KEPT = LSTMEstimator.NOT_KEPT | {"_inputs", "_kernel", "_scaled", "_arguments"}
+    NOT_KEPT = LSTMEstimator.NOT_KEPT | {"_inputs", "_scaled", "_arguments"}
 
     def __init__(
         self,
@@ -117,8 +117,10 @@ class LSTMAnomalyDetector(LSTMEstimator, base.AnomalyDetector):
         return score
 
     def _run(self, parts: int, values: NDArray[np.float64]) -> float:
+        assert self._learner is not None
         known = 0 if self._last is None else kernels.KNOWN
-        return self._kernel(parts | known | self._scaled, values, *self._arguments)
+        kernel = kernels.surprising(*self._learner.rules)
+        return kernel(parts | known | self._scaled, values, *self._arguments)
 
     def _implicit_inputs(self) -> Sequence[str]:
         return ("nothing",)  # one that is always there, for events without any feature
@@ -139,7 +141,6 @@ class LSTMAnomalyDetector(LSTMEstimator, base.AnomalyDetector):
             inputs[: len(self._last)] = self._last
             self._last = inputs
         self._inputs = inputs
-        self._kernel: Callable[..., float] = kernels.surprising(learner.kind, learner.rule)
         self._scaled = kernels.SCALED if self.scale else 0
         features = np.zeros((2, self._scaler.columns))
         learned = (inputs, self._errors, self._histogram)

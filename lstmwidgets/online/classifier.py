@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -59,7 +59,7 @@ class LSTMClassifier(LSTMEstimator, base.MiniBatchClassifier):
     True
     """
 
-    NOT_KEPT = LSTMEstimator.NOT_KEPT | {"_kernel", "_probabilities", "_arguments"}
+    NOT_KEPT = LSTMEstimator.NOT_KEPT | {"_probabilities", "_arguments"}
 
     def __init__(
         self,
@@ -157,7 +157,8 @@ class LSTMClassifier(LSTMEstimator, base.MiniBatchClassifier):
     def _run(self, parts: int, values: NDArray[np.float64], place: int = NONE) -> None:
         assert self._learner is not None
         parts &= ~0 if self._learner.is_compiled else ~kernels.OPTIMIZE
-        self._kernel(parts, values, place, self._last, *self._arguments)
+        kernel = kernels.labelling(*self._learner.rules)
+        kernel(parts, values, place, self._last, *self._arguments)
 
     def _add_input_of(self, y: Any, place: int) -> None:
         """Add the input that tells that a new class came last, if there are such inputs."""
@@ -171,9 +172,6 @@ class LSTMClassifier(LSTMEstimator, base.MiniBatchClassifier):
 
     def _make_room(self) -> None:
         assert self._learner is not None
-        self._kernel: Callable[..., float] = kernels.labelling(
-            self._learner.kind, self._learner.rule
-        )
         self._probabilities = np.zeros(len(self._labels.places))
         self._arguments = (
             np.array(self._inputs_of_last, np.int64),

@@ -303,7 +303,7 @@ class LSTMEstimator(base.Estimator):
             return
         need(isinstance(learner, OnlineLearner), "learner")
         sizes, traced = learner.sizes, self.gradient == "eligibility"
-        need(learner.rule == GRADIENTS[self.gradient], "gradient")
+        need(learner.rules[1] == GRADIENTS[self.gradient], "gradient")
         need(sizes[layout.WINDOW] == (1 if traced else self.window), "window")
         indices = scaler.statistics[INDEX]
         need(bool(((indices >= 0) & (indices < learner.input_size)).all()), "indices")

@@ -173,8 +173,8 @@ class Experts(Arrays):
         return {"shape": shape, "numbers": flat[: kernels.kept(shape)], "past": self.past}
 
     def _restore(self, kept: dict[str, Any]) -> None:
-        self.past = kept["past"]
-        self._lay_out(kept["shape"])
+        self.past = np.array(kept["past"])
+        self._lay_out(np.array(kept["shape"].tolist()))
         self.arrays[1][: len(kept["numbers"])] = kept["numbers"]
 
     @classmethod

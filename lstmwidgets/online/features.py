@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..kernels.scaling import LARGEST
+from .arrays import need
 
 NUMBER = (Real, Decimal, np.bool_)
 
@@ -213,6 +214,9 @@ class FeatureEncoder:
 
     def __setstate__(self, kept: dict[str, Any]) -> None:
         self.__dict__.update(kept)
+        count = len(self.columns)
+        need(list(self.columns.values()) == list(range(count)), "columns")
+        need(len(self.numeric) == len(self._keys) == count, "columns")
         self._places = {}
         self._make_ready()
 
@@ -228,8 +232,11 @@ class FeatureEncoder:
 
 def _unusable(values: NDArray[np.float64]) -> int:
     """Return how many numbers are NaN, infinite or beyond `LARGEST`."""
-    if np.dot(flat := values.ravel(), flat) <= LARGEST:  # most often, and much faster
-        return 0
+    try:  # most often all are usable, and that is found much faster
+        if math.fsum(map(abs, values.ravel().tolist())) <= LARGEST:
+            return 0
+    except OverflowError:
+        pass
     return int(np.count_nonzero(~(np.abs(values) <= LARGEST)))
 
 

@@ -12,11 +12,13 @@ from river.time_series.base import Forecaster
 from ..checks import check_probability, check_size
 from ..kernels import numbers as kernels
 from .estimator import Features
-from .numeric import SUPPOSE, NumericEstimator, target_in
+from .numeric import NumericEstimator, target_in
 from .optimizers import OptimizerFactory
 
 ERRORS = 512
 """How many of the last one-step errors prediction intervals are made from."""
+
+FORECAST = kernels.PREDICT | kernels.PASS | kernels.SUPPOSE
 
 PATHS = 200
 """Futures drawn for an interval more than one step ahead."""
@@ -190,8 +192,13 @@ class LSTMForecaster(NumericEstimator, Forecaster):
 
     def step_one(self, x: Features | None = None) -> float:
         """Forecast the next value and go on as if it had come, without learning."""
-        what = kernels.TAKE_IN | kernels.PASS | kernels.REMEMBER
-        return self._step(x or {}, what)
+        what = kernels.TAKE_IN | kernels.PASS
+        return self._step(x or {}, what | self._remembering)
+
+    @property
+    def _remembering(self) -> int:
+        """Whether forecasts are remembered: what stands for one before any value is no value."""
+        return kernels.REMEMBER if self.has_learned else 0
 
     def _futures(
         self, events: Sequence[Features], errors: NDArray[np.float64]
@@ -205,11 +212,12 @@ class LSTMForecaster(NumericEstimator, Forecaster):
         carry, recent = learner.get_carry(), self.parts.past.copy()
         inputs, slots = self._encoder.encode_many(events), np.zeros(len(events), np.int64)
         values, predictions = errors.copy(), np.zeros(len(events))
+        what = FORECAST | self._remembering
         try:
             for path in values:
                 learner.put_back(carry)
                 rows.past[:] = recent
-                self.run_events(SUPPOSE, slots, inputs, path, predictions, rows)
+                self.run_events(what, slots, inputs, path, predictions, rows)
         finally:
             learner.put_back(carry)
         return values

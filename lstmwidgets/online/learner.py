@@ -186,19 +186,14 @@ class OnlineLearner(Arrays):
         self._views.settings[CLIP] = clip
 
     @property
-    def kind(self) -> int:
-        """The cell kind, as kernels know it."""
-        return int(self.sizes[layout.KIND])
+    def rules(self) -> tuple[int, int]:
+        """Cell kind and rule of the gradient, as kernels know them."""
+        return self._rules
 
     @property
     def cell(self) -> str:
         """Name of the cell kind."""
-        return CELL_NAMES[self.kind]
-
-    @property
-    def rule(self) -> int:
-        """The rule of the gradient, as kernels know it."""
-        return int(self.sizes[layout.RULE])
+        return CELL_NAMES[self.rules[0]]
 
     @property
     def room(self) -> int:
@@ -221,7 +216,7 @@ class OnlineLearner(Arrays):
         return self._views.work.offset
 
     @property
-    def inputs(self) -> Array:
+    def last_inputs(self) -> Array:
         """The inputs of the event that was read last, (I,); overwritten by the next."""
         return self._views.work.x
 
@@ -419,7 +414,7 @@ class OnlineLearner(Arrays):
             padded[:, : xs.shape[1]] = xs
             xs = padded
         task = CLASSES if self.sizes[layout.LOSS] == CROSS_ENTROPY else NUMBERS
-        return kernels.reading(self.kind, self.rule, task)(parts, xs, *self.arrays)
+        return kernels.reading(*self.rules, task)(parts, xs, *self.arrays)
 
     def _differentiate(self, parts: int, xs: Array, target: Array) -> float:
         if self.sizes[layout.LOSS] == CROSS_ENTROPY:
@@ -457,6 +452,8 @@ class OnlineLearner(Arrays):
         self.arrays = (self.sizes, clock, np.zeros(6), store, *numbers)
         self._views = layout.learner(*self.arrays)
         self._module = None
+        kind, rule = self.sizes[[layout.KIND, layout.RULE]].tolist()
+        self._rules = (kind, rule)
 
     def _make_ready(self) -> None:
         """Write what loss and optimizer have to know."""

@@ -30,7 +30,6 @@ LAG_INPUTS = ("last target", "last change", "expected change", "last surprise")
 PEEK = kernels.PREDICT
 LEARN = kernels.TAKE_IN | kernels.LEARN | kernels.OPTIMIZE | kernels.REWARD
 OBSERVE = kernels.PREDICT | kernels.PASS | kernels.REMEMBER
-SUPPOSE = OBSERVE | kernels.SUPPOSE
 
 ONE = np.zeros(1, np.int64)
 """The slot of an estimator's own stream, for a single event."""
@@ -67,7 +66,7 @@ class NumericEstimator(LSTMEstimator):
     """An LSTM that predicts a number: the target's scale, and experts beside it."""
 
     NOT_KEPT = LSTMEstimator.NOT_KEPT | {
-        *("_event", "_targets", "_predictions", "_kernel", "_arrays", "_one"),
+        *("_event", "_targets", "_predictions", "_arrays", "_one"),
     }
 
     predict_one: Callable[[Features], float]
@@ -198,10 +197,10 @@ class NumericEstimator(LSTMEstimator):
         return rows
 
     def _recent(self) -> tuple[Any, ...]:
-        return (self.parts.past.copy(),)
+        return tuple(self.parts.past[0].tolist())
 
     def _put_recent(self, recent: tuple[Any, ...]) -> None:
-        self.parts.past[:] = recent[0] if recent else 0
+        self.parts.past[0] = recent or 0
 
     def _verify(self) -> None:
         super()._verify()
@@ -236,12 +235,16 @@ class NumericEstimator(LSTMEstimator):
         assert parts.learner is not None
         self._event = np.zeros(1 + len(self._encoder.columns))
         self._targets, self._predictions = np.full(1, np.nan), np.zeros(1)
-        self._kernel: Callable[..., float] = kernels.events(parts.learner.kind, parts.learner.rule)
         advice = NO_EXPERTS if parts.experts is None else parts.experts.arrays
         learned = (parts.scaler.statistics, self._event, parts.target.numbers, *advice)
         self._arrays = (*parts.learner.arrays, *learned)
         alone = (np.zeros((1, 0), np.float32), np.zeros(2, np.int64), parts.past)
         self._one = (self._targets, self._predictions, *alone, *self._arrays)
+
+    @property
+    def _kernel(self) -> Callable[..., float]:
+        assert self._learner is not None
+        return kernels.events(*self._learner.rules)
 
     def _peek(self, x: Features) -> float:
         """Return the prediction for an event; change nothing."""

@@ -106,7 +106,13 @@ def from_bytes(data: bytes, name: str = "the data") -> Any:
     try:
         arrays = safetensors_numpy.load(data)
         header = _header(data)
-        if header.get("format") != FORMAT:
+        form = header.get("format", "")
+        if form != FORMAT and form.startswith(FORMAT[:-1]):
+            raise ValueError(
+                f"{name} was saved by another version of lstmwidgets ({form!r}); this one reads "
+                f"{FORMAT!r} only: train the model anew, or load it with that version"
+            )
+        if form != FORMAT:
             raise ValueError(f"{name} is no file of an estimator ({FORMAT!r})")
         model = _decode(json.loads(header["model"]), arrays)
         if not isinstance(model, LSTMEstimator):

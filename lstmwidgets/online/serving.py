@@ -83,12 +83,12 @@ class FrozenRegressor:
         learner = model.parts.learner.frozen()
         self.streams = int(streams)
         self._encoder = parts.encoder
-        self._kernel = kernels.serving(learner.kind)
+        self._kernel = kernels.serving(learner.rules[0])
         advice = NO_EXPERTS if parts.experts is None else parts.experts.arrays
         event, target = np.zeros(1 + parts.scaler.columns), parts.target.numbers
         self._learned = (*learner.arrays, parts.scaler.statistics, event, target, *advice)
         layers, width = learner.activations.shape
-        read = width // 6 * kernels.blocks(learner.kind)
+        read = width // 6 * kernels.blocks(learner.rules[0])
         self._memory = np.zeros((self.streams, layers, read), np.float32)
         self._past = np.zeros((self.streams, parts.past.shape[1]))
 
