@@ -244,7 +244,7 @@ def test_in_a_stack_the_eligibility_rule_is_exact_at_once(
 def test_compiled_optimizers_are_those_of_torch(factory: Callable[..., Any]) -> None:
     """A thousand steps with the same gradients, clipped now and then."""
     learner = made("standard", 1, "squared", 0, optimizer=factory, lr=0.01)
-    learner.clip = 2.0
+    learner.set_rates(0.01, 2.0)
     arrays = learner.weights()
     parameters = [nn.Parameter(torch.from_numpy(array.copy())) for array in arrays]
     optimizer = factory(parameters, lr=0.01)

@@ -11,6 +11,7 @@ a layer's memory before the first step and after every one, in the blocks h, c, 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -18,7 +19,7 @@ from numpy.typing import NDArray
 
 from . import LAYER_NORM_EPSILON
 from .activations import tanh
-from .compiled import by_constant, compiled, compiled_sum, inlined
+from .compiled import by_kind, compiled, compiled_sum, inlined
 from .parameters import (
     GRADIENT,
     HIDDEN,
@@ -29,124 +30,64 @@ from .parameters import (
     source_count,
     views,
 )
-from .step import COUPLED, FULL_GATE_RECURRENCE, LAYER_NORM, PEEPHOLE, STANDARD, add_rows
+from .step import COUPLED, FULL_GATE_RECURRENCE, LAYER_NORM, STANDARD, add_rows
 
 Array = NDArray[Any]
 
 
-class Layer(NamedTuple):
-    """What a layer needs to go back by one step.
+def _going_back(kind: int) -> Callable[..., None]:
+    def backward(_kind: int, own: Learner, steps: int) -> None:
+        sizes, (tape, inputs), work = own.sizes, own.window, own.work
+        weights, gradient = views(sizes, own.store[PARAMETERS]), views(sizes, own.store[GRADIENT])
+        hidden, width, back = sizes[HIDDEN], weights.rows.shape[1], work.back
+        for t in range(steps, 0, -1):
+            for layer in range(sizes[LAYERS] - 1, -1, -1):
+                first, count = first_row(sizes, layer), source_count(sizes, layer)
+                rows, vector, d_vector = (
+                    weights.rows[first:],
+                    weights.vectors[layer],
+                    gradient.vectors[layer],
+                )
+                after, before = tape[t, layer], tape[t - 1, layer]
+                dz, d = work.dz[t - 1, layer], back[layer]
+                errors = dz
+                if kind == LAYER_NORM:
+                    below = inputs[t - 1, 0] if layer == 0 else tape[t, layer - 1, :hidden]
+                    _through_normalised_cell(after, vector, d_vector, d, work.scratch)
+                    _through_gates(after, before, dz[:width], d)
+                    _through_normalised_projections(
+                        rows, below, before, vector, d_vector, dz, work.scratch
+                    )
+                    errors = dz[width:]
+                else:
+                    if kind == STANDARD:
+                        _through_cell(after, d)
+                        _through_gates(after, before, dz, d)
+                    elif kind == COUPLED:
+                        _through_coupled_gates(after, before, dz, d)
+                    else:
+                        peephole, d_peephole = vector[width:], d_vector[width:]
+                        _through_peepholes(after, before, peephole, d_peephole, dz, d)
+                    for j in range(width):
+                        d_vector[j] += dz[j]
+                dot_rows(rows[count:], errors, d[:hidden])
+                if kind == FULL_GATE_RECURRENCE:
+                    dot_rows(rows[count + hidden :], errors, d[2 * hidden :])
+                if layer > 0:
+                    add_dot_rows(rows, dz[:width], back[layer - 1, :hidden])
+                elif work.errors.shape[0] > 0:
+                    dot_rows(rows, dz[:width], work.errors[t - 1])
+        _add_products(kind, own, gradient.rows, steps)
 
-    Attributes
-    ----------
-    rows : ndarray
-        Of all layers; its own begin at `first`, an array of one number.
-    below : ndarray
-        What came from below, a number for each of the first rows.
-    before, own : ndarray
-        Its memory before and after the step, (6H,).
-    vector, d_vector : ndarray
-        Its bias and other vectors, and their gradient, which is added to.
-    dz : ndarray
-        Receives dL/dz, (W,), or for layer normalisation that at both projections, (2W,).
-    d : ndarray
-        dL/dh and dL/dc, then dL/di, dL/df and dL/do by way of the step after, (5H,); dL/dc becomes
-        that of the step before.
-    """
-
-    rows: Array
-    below: Array
-    before: Array
-    own: Array
-    vector: Array
-    d_vector: Array
-    dz: Array
-    d: Array
-
-
-@inlined
-def backward(kind: int, own: Learner, steps: int) -> None:
-    """Carry dL/dh of the last step, in ``back``, back through so many steps of the tape.
-
-    Adds to the gradient of the LSTM; that of the head is left alone. Writes the gradient of the
-    inputs into ``errors`` if there is room. ``back`` holds zeros but for dL/dh.
-    """
-    sizes, (tape, inputs), work = own.sizes, own.window, own.work
-    hidden, back = sizes[HIDDEN], work.back
-    weights, gradient = views(sizes, own.store[PARAMETERS]), views(sizes, own.store[GRADIENT])
-    width = weights.rows.shape[1]
-    second: Any = width if kind == LAYER_NORM else np.int64(0)
-    for t in range(steps, 0, -1):
-        for layer in range(sizes[LAYERS] - 1, -1, -1):
-            first, count = first_row(sizes, layer), source_count(sizes, layer)
-            dz, d = work.dz[t - 1, layer], back[layer]
-            one = Layer(
-                weights.rows[first:],
-                inputs[t - 1, 0] if layer == 0 else tape[t, layer - 1, :hidden],
-                tape[t - 1, layer],
-                tape[t, layer],
-                weights.vectors[layer],
-                gradient.vectors[layer],
-                dz,
-                d,
-            )
-            _through_layer(kind, one, work.scratch)
-            recurrent = first + count
-            dot_rows(weights.rows, recurrent, dz[second : second + width], d[:hidden])
-            if kind == FULL_GATE_RECURRENCE:
-                dot_rows(weights.rows, recurrent + hidden, dz, d[2 * hidden :])
-            if layer > 0:
-                add_dot_rows(weights.rows, first, dz[:width], back[layer - 1, :hidden])
-            elif work.errors.shape[0] > 0:
-                dot_rows(weights.rows, first, dz[:width], work.errors[t - 1])
-    _add_products(kind, own, gradient.rows, steps, second)
+    return backward
 
 
-@inlined
-def _add_to_bias(layer: Layer) -> None:
-    for j in range(layer.rows.shape[1]):
-        layer.d_vector[j] += layer.dz[j]
+backward = by_kind(_going_back)
+"""Carries dL/dh of the last step, in ``back``, back through so many steps of a learner's tape.
 
-
-@inlined
-def _through_standard_layer(_kind: int, layer: Layer, _scratch: Array) -> None:
-    _through_cell(layer.own, layer.d)
-    _through_gates(layer.own, layer.before, layer.dz, layer.d)
-    _add_to_bias(layer)
-
-
-@inlined
-def _through_coupled_layer(_kind: int, layer: Layer, _scratch: Array) -> None:
-    _through_coupled_gates(layer.own, layer.before, layer.dz, layer.d)
-    _add_to_bias(layer)
-
-
-@inlined
-def _through_peephole_layer(_kind: int, layer: Layer, _scratch: Array) -> None:
-    width = layer.rows.shape[1]
-    peephole, d_peephole = layer.vector[width:], layer.d_vector[width:]
-    _through_peepholes(layer.own, layer.before, peephole, d_peephole, layer.dz, layer.d)
-    _add_to_bias(layer)
-
-
-@inlined
-def _through_normalised_layer(_kind: int, layer: Layer, scratch: Array) -> None:
-    width = layer.rows.shape[1]
-    _through_normalised_cell(layer.own, layer.vector, layer.d_vector, layer.d, scratch)
-    _through_gates(layer.own, layer.before, layer.dz[:width], layer.d)
-    _through_normalised_projections(layer, scratch)
-
-
-_through_layer = by_constant(
-    {
-        STANDARD: _through_standard_layer,
-        PEEPHOLE: _through_peephole_layer,
-        FULL_GATE_RECURRENCE: _through_peephole_layer,
-        COUPLED: _through_coupled_layer,
-        LAYER_NORM: _through_normalised_layer,
-    }
-)
-"""Writes dL/dz of one layer at one step, and turns dL/dc into that of the step before."""
+Adds to the gradient of the LSTM; that of the head is left alone. Writes the gradient of the inputs
+into ``errors`` if there is room. ``back`` holds zeros but for dL/dh.
+"""
 
 
 @inlined
@@ -166,20 +107,21 @@ def _through_gates(own: Array, before: Array, dz: Array, d: Array) -> None:
     """Write dL/dz of the blocks i, f, g, o, and turn dL/dc into that of the step before."""
     hidden = own.shape[0] // 6
     h, i, f = own[:hidden], own[2 * hidden : 3 * hidden], own[3 * hidden : 4 * hidden]
-    g, o, c = own[4 * hidden : 5 * hidden], own[5 * hidden :], before[hidden : 2 * hidden]
+    g, o, c = (own[4 * hidden : 5 * hidden], own[5 * hidden :], before[hidden : 2 * hidden])
     dh, dc = d[:hidden], d[hidden : 2 * hidden]
     zi, zf = dz[:hidden], dz[hidden : 2 * hidden]
     zg, zo = dz[2 * hidden : 3 * hidden], dz[3 * hidden :]
     for j in range(hidden):  # dh tanh(c) o (1 - o), and h = o tanh(c)
-        zo[j] = dh[j] * (h[j] - h[j] * o[j])
+        shown = h[j]
+        zo[j] = dh[j] * (shown - shown * o[j])
     for j in range(hidden):
-        zg[j] = dc[j] * (i[j] - i[j] * g[j] * g[j])
+        opened, candidate = i[j], g[j]
+        zg[j] = dc[j] * (opened - opened * candidate * candidate)
+        zi[j] = dc[j] * candidate * (opened - opened * opened)
     for j in range(hidden):
-        zi[j] = dc[j] * g[j] * (i[j] - i[j] * i[j])
-    for j in range(hidden):
-        zf[j] = dc[j] * c[j] * (f[j] - f[j] * f[j])
-    for j in range(hidden):
-        dc[j] *= f[j]
+        kept, error = f[j], dc[j]
+        zf[j] = error * c[j] * (kept - kept * kept)
+        dc[j] = error * kept
 
 
 @inlined
@@ -188,7 +130,7 @@ def _through_coupled_gates(own: Array, before: Array, dz: Array, d: Array) -> No
     _through_cell(own, d)
     hidden = own.shape[0] // 6
     h, i, f = own[:hidden], own[2 * hidden : 3 * hidden], own[3 * hidden : 4 * hidden]
-    g, o, c = own[4 * hidden : 5 * hidden], own[5 * hidden :], before[hidden : 2 * hidden]
+    g, o, c = (own[4 * hidden : 5 * hidden], own[5 * hidden :], before[hidden : 2 * hidden])
     dh, dc = d[:hidden], d[hidden : 2 * hidden]
     zf, zg, zo = dz[:hidden], dz[hidden : 2 * hidden], dz[2 * hidden :]
     for j in range(hidden):
@@ -210,8 +152,8 @@ def _through_peepholes(
     Without full gate recurrence the last three blocks of d are zeros.
     """
     hidden = own.shape[0] // 6
-    c, i, f = own[hidden : 2 * hidden], own[2 * hidden : 3 * hidden], own[3 * hidden : 4 * hidden]
-    g, o, old = own[4 * hidden : 5 * hidden], own[5 * hidden :], before[hidden : 2 * hidden]
+    c, i, f = (own[hidden : 2 * hidden], own[2 * hidden : 3 * hidden], own[3 * hidden : 4 * hidden])
+    g, o, old = (own[4 * hidden : 5 * hidden], own[5 * hidden :], before[hidden : 2 * hidden])
     dh, dc = d[:hidden], d[hidden : 2 * hidden]
     di, df, do = d[2 * hidden : 3 * hidden], d[3 * hidden : 4 * hidden], d[4 * hidden :]
     zi, zf = dz[:hidden], dz[hidden : 2 * hidden]
@@ -238,7 +180,7 @@ def _through_normalised_cell(
 ) -> None:
     """Add dL/dc by way of h = o tanh(LN(c))."""
     hidden = own.shape[0] // 6
-    c, o, dh, dc = own[hidden : 2 * hidden], own[5 * hidden :], d[:hidden], d[hidden : 2 * hidden]
+    c, o, dh, dc = (own[hidden : 2 * hidden], own[5 * hidden :], d[:hidden], d[hidden : 2 * hidden])
     weight, bias = vector[12 * hidden : 13 * hidden], vector[13 * hidden :]
     d_weight, d_bias = d_vector[12 * hidden : 13 * hidden], d_vector[13 * hidden :]
     values, errors = scratch[:hidden], scratch[hidden : 2 * hidden]
@@ -256,25 +198,29 @@ def _through_normalised_cell(
 
 
 @inlined
-def _through_normalised_projections(layer: Layer, scratch: Array) -> None:
+def _through_normalised_projections(
+    rows: Array,
+    below: Array,
+    before: Array,
+    vector: Array,
+    d_vector: Array,
+    dz: Array,
+    scratch: Array,
+) -> None:
     """Turn dL/dz in the first half of dz into that at W x there, and at R h in the second half."""
-    width, count = layer.rows.shape[1], layer.below.shape[0]
-    from_x, from_h = layer.dz[:width], layer.dz[width : 2 * width]
-    vector, d_vector = layer.vector, layer.d_vector
+    width, count = rows.shape[1], below.shape[0]
+    from_x, from_h, values = dz[:width], dz[width : 2 * width], scratch[:width]
     for j in range(width):
         from_h[j] = from_x[j]
         d_vector[j] += from_x[j]
-    values = scratch[:width]
     values[:] = 0
-    add_rows(layer.rows, 0, layer.below, 0, count, values)
-    scale = _standardise(values)
+    add_rows(rows, below, values)
     weight, d_weight = vector[width : 2 * width], d_vector[width : 2 * width]
-    _through_normalisation(values, scale, weight, d_weight, from_x)
+    _through_normalisation(values, _standardise(values), weight, d_weight, from_x)
     values[:] = 0
-    add_rows(layer.rows, count, layer.before, 0, width // 4, values)
-    scale = _standardise(values)
+    add_rows(rows[count:], before[: width // 4], values)
     weight, d_weight = vector[2 * width : 3 * width], d_vector[2 * width : 3 * width]
-    _through_normalisation(values, scale, weight, d_weight, from_h)
+    _through_normalisation(values, _standardise(values), weight, d_weight, from_h)
 
 
 @compiled
@@ -321,17 +267,17 @@ def _dot(row: Array, errors: Array) -> Any:
 
 
 @compiled
-def dot_rows(rows: Array, first: int, errors: Array, result: Array) -> None:
+def dot_rows(rows: Array, errors: Array, result: Array) -> None:
     """Write the products of rows with errors, one for each number of the result."""
     for r in range(result.shape[0]):
-        result[r] = _dot(rows[first + r], errors)
+        result[r] = _dot(rows[r], errors)
 
 
 @compiled
-def add_dot_rows(rows: Array, first: int, errors: Array, result: Array) -> None:
+def add_dot_rows(rows: Array, errors: Array, result: Array) -> None:
     """Add the products of rows with errors to the result."""
     for r in range(result.shape[0]):
-        result[r] += _dot(rows[first + r], errors)
+        result[r] += _dot(rows[r], errors)
 
 
 class Sources(NamedTuple):
@@ -344,13 +290,14 @@ class Sources(NamedTuple):
 
 
 @inlined
-def _add_products(kind: int, own: Learner, gradient: Array, steps: int, second: int) -> None:
+def _add_products(kind: int, own: Learner, gradient: Array, steps: int) -> None:
     """Add the sum over steps of source times dL/dz to the gradient of every row."""
     sizes, dz, (tape, inputs) = own.sizes, own.work.dz, own.window
     hidden = sizes[HIDDEN]
     # Not literals, which would compile the function below several times.
     none: Any = np.int64(0)
     first = none
+    second = none + gradient.shape[1] if kind == LAYER_NORM else none
     for layer in range(sizes[LAYERS]):
         count, at = source_count(sizes, layer), none + layer
         if layer == 0:
@@ -363,7 +310,7 @@ def _add_products(kind: int, own: Learner, gradient: Array, steps: int, second: 
         _add_outer(gradient[first : first + hidden], before, dz, at, second, steps)
         first += hidden
         if kind == FULL_GATE_RECURRENCE:
-            i_and_f, o = Sources(tape, none, at, 2 * hidden), Sources(tape, none, at, 5 * hidden)
+            i_and_f, o = (Sources(tape, none, at, 2 * hidden), Sources(tape, none, at, 5 * hidden))
             _add_outer(gradient[first : first + 2 * hidden], i_and_f, dz, at, none, steps)
             first += 2 * hidden
             _add_outer(gradient[first : first + hidden], o, dz, at, none, steps)

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Callable, Mapping
-from functools import cache
+from collections.abc import Callable
 from hashlib import sha256
 from pathlib import Path
 from time import perf_counter
@@ -41,7 +40,7 @@ def compiled(function: Function) -> Function:
 
 
 def inlined(function: Function) -> Function:
-    """Compile a small function as lines of those that call it, which takes less time."""
+    """Compile a function as lines of those that call it; what constants rule out is left away."""
     made: Function = njit(**INSIDE, inline="always")(function)
     return made
 
@@ -64,20 +63,19 @@ def compiled_too(function: Function) -> Function:
     return made
 
 
-def by_constant(choices: Mapping[int, Callable[..., Any]]) -> Callable[..., Any]:
-    """Return a function that stands for one of several, by its first argument, when compiled.
+def by_kind(make: Callable[[int], Callable[..., Any]]) -> Callable[..., Any]:
+    """Return a function whose code is made for each cell kind, its first argument, when compiled.
 
-    What is not chosen is not compiled. The argument is a constant of the calling code, such as a
-    kernel's cell kind, and is handed on with the others, by position.
+    The kind is a constant of the calling code. In what is made it is a constant too, and so it is
+    in functions that are inlined there: branches for other kinds are not compiled.
     """
 
     def choose(*arguments: Any) -> Any:
-        raise TypeError(f"compiled code only chooses one of {[*choices.values()]} for {arguments}")
+        raise TypeError(f"{make.__name__} is for compiled code only, got {arguments}")
 
     @overload(choose, jit_options=INSIDE, strict=False, prefer_literal=True)
-    def _chosen(constant: Any, *_: Any) -> Callable[..., Any]:
-        choice = choices[constant.literal_value]
-        return getattr(choice, "py_func", choice)
+    def _made(kind: Any, *_: Any) -> Callable[..., Any]:
+        return make(kind.literal_value)
 
     return choose
 
@@ -98,7 +96,7 @@ def kernel(name: str, *signatures: Any) -> Callable[[Function], Function]:
 
     def decorate(function: Function) -> Function:
         # A part of the cached file's name.
-        function.__qualname__ += f"-{name}-{_sources(Path(function.__code__.co_filename))[:12]}"
+        function.__qualname__ += f"-{name}-{_SOURCES[Path(function.__code__.co_filename)][:12]}"
         try:
             made = njit(cache=True, **OPTIONS)(function)
         except RuntimeError:  # Numba's word for: no folder can be written
@@ -113,7 +111,6 @@ def kernel(name: str, *signatures: Any) -> Callable[[Function], Function]:
     return decorate
 
 
-@cache
 def _sources(path: Path) -> str:
     """Hash a file of kernels and those that it imports: Numba looks at one function only."""
     text = path.read_bytes()
@@ -147,6 +144,7 @@ NOTICE = (
     "(ahead for all models: lstmwidgets warmup)"
 )
 
+_SOURCES = {path: _sources(path) for path in Path(__file__).parent.glob("*.py")}
 _kernels: set[Any] = set()
 _register: Callable[[str, event.Listener], None] = event.register
 _register("numba:compile", _Watch())

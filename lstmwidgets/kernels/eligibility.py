@@ -85,7 +85,7 @@ def traces_to_gradient(own: Learner, x: Array) -> None:
     sizes, tape, work = own.sizes, own.window.tape, own.work
     back = work.back
     hidden, kind = sizes[HIDDEN], sizes[KIND]
-    weights, gradient = views(sizes, own.store[PARAMETERS]), views(sizes, own.store[GRADIENT])
+    weights, gradient = (views(sizes, own.store[PARAMETERS]), views(sizes, own.store[GRADIENT]))
     traces = views(sizes, own.store[TRACES])
     width = weights.rows.shape[1]
     for layer in range(sizes[LAYERS] - 1, -1, -1):
@@ -104,9 +104,9 @@ def traces_to_gradient(own: Learner, x: Array) -> None:
             for j in range(hidden):
                 dz[begin + j] *= dc[j]
         if layer > 0:
-            add_dot_rows(weights.rows, first, dz, back[layer - 1, :hidden])
+            add_dot_rows(weights.rows[first:], dz, back[layer - 1, :hidden])
         elif work.errors.shape[0] > 0:
-            dot_rows(weights.rows, first, dz, work.errors[0])
+            dot_rows(weights.rows[first:], dz, work.errors[0])
 
 
 @compiled
@@ -124,7 +124,7 @@ def _effects(kind: int, before: Array, own: Array, effect: Array, keep: Array) -
         for j in range(hidden):
             of_f[j] = (c[j] - g[j]) * (f[j] - f[j] * f[j])
     else:
-        of_i, of_f, of_g = effect[:hidden], effect[hidden : 2 * hidden], effect[2 * hidden :]
+        of_i, of_f, of_g = (effect[:hidden], effect[hidden : 2 * hidden], effect[2 * hidden :])
         for j in range(hidden):
             of_i[j] = g[j] * (i[j] - i[j] * i[j])
         for j in range(hidden):

@@ -13,7 +13,7 @@ from typing import Any
 from numpy.typing import NDArray
 
 from .backward import backward
-from .compiled import by_constant, compiled, inlined, kernel
+from .compiled import compiled, inlined, kernel
 from .eligibility import traces_to_gradient, update_traces
 from .losses import loss_and_gradient
 from .optimizers import optimize
@@ -23,7 +23,6 @@ from .parameters import (
     GRADIENT,
     LOSS,
     PARAMETERS,
-    TBPTT,
     TRACES,
     Learner,
     Weights,
@@ -84,7 +83,7 @@ def reading(kind: int, rule: int, task: int) -> Callable[..., float]:
                 copy(tape[clock[FILLED]], made.memory)
             for t in range(last):
                 advance(kind, weights.rows, weights.vectors, xs[t], made.memory, made.scratch)
-            look_ahead(kind, own, xs[last], made.memory)
+            look_ahead(kind, own, xs[last])
             return 0.0
         if parts & AFRESH:
             tape[0] = 0
@@ -102,20 +101,19 @@ def reading(kind: int, rule: int, task: int) -> Callable[..., float]:
     return read
 
 
-@compiled
-def look_ahead(kind: int, own: Learner, x: Array, memory: Array) -> None:
-    """Write the outputs (K,) for an input (I,), and its step into a memory, (L, 6H)."""
-    weights, work = views(own.sizes, own.store[PARAMETERS]), own.work
-    advance(kind, weights.rows, weights.vectors, x, memory, work.scratch)
-    _read_out(weights, memory, x, work)
-
-
 @inlined
 def predict(kind: int, own: Learner, x: Array) -> None:
     """Write the outputs (K,) for an input (I,), and its step into the work's memory."""
-    memory = own.work.memory
-    copy(own.window.tape[own.clock[FILLED]], memory)
-    look_ahead(kind, own, x, memory)
+    copy(own.window.tape[own.clock[FILLED]], own.work.memory)
+    look_ahead(kind, own, x)
+
+
+@inlined
+def look_ahead(kind: int, own: Learner, x: Array) -> None:
+    """Take a step from the work's memory, and write the outputs (K,)."""
+    weights, work = views(own.sizes, own.store[PARAMETERS]), own.work
+    advance(kind, weights.rows, weights.vectors, x, work.memory, work.scratch)
+    _read_out(weights, work.memory, x, work.offset, work.output)
 
 
 @inlined
@@ -125,56 +123,34 @@ def let_pass(kind: int, rule: int, own: Learner, x: Array) -> None:
     last = _enter(window, own.clock, x, window.inputs.shape[0])
     copy(window.tape[last - 1], window.tape[last])
     advance(kind, weights.rows, weights.vectors, x, window.tape[last], own.work.scratch)
-    _follow(rule, own, x)
+    if rule == ELIGIBILITY:
+        update_traces(own, x)
 
 
 @inlined
 def differentiate(kind: int, rule: int, task: int, own: Learner, x: Array) -> float:
     """Advance by an input (I,), write outputs and the gradient of the loss, and return the loss."""
-    weights, window, work = views(own.sizes, own.store[PARAMETERS]), own.window, own.work
+    weights, window, work = (views(own.sizes, own.store[PARAMETERS]), own.window, own.work)
     last = _enter(window, own.clock, x, min(window.inputs.shape[0], 1))
     for t in range(last):
         copy(window.tape[t], window.tape[t + 1])
         inputs, memory = window.inputs[t, 0], window.tape[t + 1]
         advance(kind, weights.rows, weights.vectors, inputs, memory, work.scratch)
-    _read_out(weights, window.tape[last], x, work)
+    _read_out(weights, window.tape[last], x, work.offset, work.output)
     loss = loss_and_gradient(
         task, own.sizes[LOSS], work.levels, work.output, work.goal, work.d_output
     )
     own.store[GRADIENT] = 0
     work.back[:] = 0
     _through_head(weights, views(own.sizes, own.store[GRADIENT]), window.tape[last], x, work)
-    _through_steps(rule, kind, own, x, last)
+    if rule == ELIGIBILITY:
+        update_traces(own, x)
+        traces_to_gradient(own, x)
+    else:
+        backward(kind, own, last)
     if work.errors.shape[0] > 0:
         _through_skip(weights.head, work.d_output, work.errors[last - 1])
     return float(loss)
-
-
-@compiled
-def _nothing_to_follow(_rule: int, _own: Learner, _x: Array) -> None:
-    pass
-
-
-@compiled
-def _with_traces(_rule: int, own: Learner, x: Array) -> None:
-    update_traces(own, x)
-
-
-_follow = by_constant({TBPTT: _nothing_to_follow, ELIGIBILITY: _with_traces})
-
-
-@compiled
-def _through_time(_rule: int, kind: int, own: Learner, _x: Array, last: int) -> None:
-    backward(kind, own, last)
-
-
-@compiled
-def _by_traces(_rule: int, _kind: int, own: Learner, x: Array, _last: int) -> None:
-    update_traces(own, x)
-    traces_to_gradient(own, x)
-
-
-_through_steps = by_constant({TBPTT: _through_time, ELIGIBILITY: _by_traces})
 
 
 @compiled
@@ -208,13 +184,13 @@ def copy(memory: Array, to: Array) -> None:
 
 
 @compiled
-def _read_out(weights: Weights, memory: Array, x: Array, work: Work) -> None:
+def _read_out(weights: Weights, memory: Array, x: Array, offset: Array, output: Array) -> None:
     """Write head · (h of the top layer, x) + bias + offset; x counts if the head is that wide."""
-    head, output = weights.head, work.output
+    head = weights.head
     hidden = memory.shape[1] // 6
     h = memory[memory.shape[0] - 1, :hidden]
     for k in range(output.shape[0]):
-        total = weights.bias[k] + work.offset[k] + _dot_by_fours(head[k, :hidden], h)
+        total = weights.bias[k] + offset[k] + _dot_by_fours(head[k, :hidden], h)
         if head.shape[1] > hidden:
             total += _dot_by_fours(head[k, hidden:], x)
         output[k] = total

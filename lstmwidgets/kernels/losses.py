@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .activations import exp
-from .compiled import by_constant, compiled
+from .compiled import compiled, inlined
 
 Array = NDArray[Any]
 
@@ -25,9 +25,9 @@ LOSSES = {
 }
 
 
-@compiled
-def _of_numbers(
-    _task: int, loss: int, levels: Array, output: Array, target: Array, gradient: Array
+@inlined
+def loss_and_gradient(
+    task: int, loss: int, levels: Array, output: Array, target: Array, gradient: Array
 ) -> float:
     """Return the loss of one event, and write dL/d output, (K,).
 
@@ -38,10 +38,18 @@ def _of_numbers(
     absolute      abs(r), gradient 0 at r = 0                          not read
     huber         r²/2 where abs(r) < δ, else δ (abs(r) - δ/2)         δ of each output
     quantile      -τ r where r < 0, else (1 - τ) r                     τ of each output
+    of classes    log of the sum of e^output, minus output[target[0]]  not read
     ============= ==================================================== =========================
 
-    An output whose target is NaN has no loss and no gradient.
+    An output whose target is NaN has no loss and no gradient. The task is a constant.
     """
+    if task == CLASSES:
+        return _cross_entropy(output, int(target[0]), gradient)
+    return _of_numbers(loss, levels, output, target, gradient)
+
+
+@compiled
+def _of_numbers(loss: int, levels: Array, output: Array, target: Array, gradient: Array) -> float:
     total = 0.0
     for k in range(output.shape[0]):
         apart = output[k] - target[k]
@@ -85,16 +93,8 @@ def probabilities(output: Array, result: Array) -> None:
 
 
 @compiled
-def _cross_entropy(
-    _task: int, _loss: int, _levels: Array, output: Array, target: Array, gradient: Array
-) -> float:
-    """Return log of the sum of e^output, minus ``output[target[0]]``, and write the gradient."""
+def _cross_entropy(output: Array, right: int, gradient: Array) -> float:
     probabilities(output, gradient)
-    right = int(target[0])
     loss = -np.log(max(np.float64(gradient[right]), 1e-300))
     gradient[right] -= 1
     return float(loss)
-
-
-loss_and_gradient = by_constant({NUMBERS: _of_numbers, CLASSES: _cross_entropy})
-"""Returns the loss of one event, and writes dL/d output, (K,)."""

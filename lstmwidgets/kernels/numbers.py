@@ -22,7 +22,7 @@ from .experts import learn as learn_experts
 from .learner import copy, differentiate, let_pass, predict
 from .losses import NUMBERS
 from .optimizers import optimize
-from .parameters import FILLED, TRACES, Learner, learner
+from .parameters import FILLED, TRACES, Learner, Window, learner
 from .recent import CHANGE, LAST, SEEN, SURPRISE, remember
 from .scaling import BOUND, LARGEST, LIMIT, MEMORY, standardise, take_in
 from .step import FULL_GATE_RECURRENCE
@@ -32,6 +32,7 @@ Array = NDArray[Any]
 PREDICT, TAKE_IN, LEARN, OPTIMIZE, REWARD, PASS, SUPPOSE, REMEMBER, LEAVE = (
     1 << n for n in range(9)
 )
+LOOKING, LEARNING = PREDICT, TAKE_IN | LEARN | PASS
 """Parts of what `events` does with an event, in this order:
 
 predict it; learn its features' scale; compute the gradient, or let it pass where there is no target
@@ -137,29 +138,33 @@ def events(kind: int, rule: int) -> Callable[..., float]:
             slot = slots[n]
             if slot != filled[last]:
                 filled[filled[last]] = clock[FILLED]
-                exchange(out, whole, numbers[filled[last]], clock[FILLED], own)
-                exchange(not out, whole, numbers[slot], filled[slot], own)
+                exchange(out, whole, numbers[filled[last]], clock[FILLED], own.window, store)
+                exchange(not out, whole, numbers[slot], filled[slot], own.window, store)
                 clock[FILLED], filled[last] = filled[slot], slot
             row, recent = values[n * columns : (n + 1) * columns], past[slot]
             y = targets[n]
-            if parts & PREDICT:
-                prediction = _predict(kind, own, model, row, recent)
-                predictions[n] = prediction
-            if parts & TAKE_IN:
-                take_in(row, statistics)
-            if parts & (LEARN | PASS):
-                _read(own, model, row, recent)
-            learnable = parts & LEARN and _is_learnable(target, y)
-            if learnable:
-                own.work.goal[0] = _scaled(y, event[BASE], target)
-                differentiate(kind, rule, NUMBERS, own, own.work.x)
-                if parts & OPTIMIZE:
-                    optimize(own)
-            elif parts & (LEARN | PASS):
-                if parts & LEARN and not np.isnan(y):  # the experts learn how good it was
+            has_target = not np.isnan(y)
+            for turn in (LOOKING, LEARNING):
+                if not parts & turn:
+                    continue
+                if parts & TAKE_IN & turn:
+                    take_in(row, statistics)
+                base = _read(own, model, row, recent)
+                learnable = has_target and (target[SCALED] == 0 or target[TYPICAL] > 0)
+                unlearned = turn == LEARNING and not (parts & LEARN and learnable)
+                if turn == LOOKING or (unlearned and has_target and parts & LEARN):
                     predict(kind, own, own.work.x)
-                let_pass(kind, rule, own, own.work.x)
-            if parts & REWARD and not np.isnan(y):
+                if turn == LOOKING:
+                    prediction = _mixed(own, model, base, recent)
+                    predictions[n] = prediction
+                elif unlearned:
+                    let_pass(kind, rule, own, own.work.x)
+                else:
+                    own.work.goal[0] = _scaled(y, base, target)
+                    differentiate(kind, rule, NUMBERS, own, own.work.x)
+                    if parts & OPTIMIZE:
+                        optimize(own)
+            if parts & REWARD and has_target:
                 _reward(own, model, y, recent)
             if parts & SUPPOSE:
                 y = prediction + y * _unit(target)
@@ -168,7 +173,7 @@ def events(kind: int, rule: int) -> Callable[..., float]:
                 remember(recent, y, event[BASE])
         if parts & LEAVE:
             filled[filled[last]] = clock[FILLED]
-            exchange(out, whole, numbers[filled[last]], clock[FILLED], own)
+            exchange(out, whole, numbers[filled[last]], clock[FILLED], own.window, store)
         return prediction
 
     return events
@@ -223,7 +228,9 @@ def serving(kind: int) -> Callable[..., float]:
             stream, recent = memory[slots[n]], past[slots[n]]
             row = values[n * columns : (n + 1) * columns]
             copy(stream, tape[0])
-            predictions[n] = _predict(kind, own, model, row, recent)
+            base = _read(own, model, row, recent)
+            predict(kind, own, own.work.x)
+            predictions[n] = _mixed(own, model, base, recent)
             copy(reached[:, : stream.shape[1]], stream)
             if abs(targets[n]) <= LARGEST:
                 remember(recent, targets[n], event[BASE])
@@ -233,17 +240,15 @@ def serving(kind: int) -> Callable[..., float]:
 
 
 @inlined
-def _predict(kind: int, own: Learner, model: Model, values: Array, past: Array) -> float:
-    """Return the prediction for an event; leaves its step in the work's memory."""
-    base = _read(own, model, values, past)
-    predict(kind, own, own.work.x)
+def _mixed(own: Learner, model: Model, base: float, past: Array) -> float:
+    """Return the prediction for an event that the network has looked at."""
     network = _unscaled(own.work.output[0], base, model.target)
     if model.shape[CHEAP] == 0:
         return network
     return mix(network, base, model.shape, model.flat, past)
 
 
-@compiled
+@inlined
 def _read(own: Learner, model: Model, values: Array, past: Array) -> float:
     """Write the network's inputs and the features of an event; return what is to be expected."""
     features, target, inputs = model.event[FEATURES:], model.target, own.work.x
@@ -257,12 +262,6 @@ def _read(own: Learner, model: Model, values: Array, past: Array) -> float:
     _write_lag_inputs(past, base, target, inputs)
     model.event[BASE] = base
     return base
-
-
-@inlined
-def _is_learnable(target: Array, y: float) -> bool:
-    """Say whether there is a target, and a unit to learn it in."""
-    return not np.isnan(y) and (target[SCALED] == 0 or target[TYPICAL] > 0)
 
 
 @inlined
@@ -349,14 +348,16 @@ def _clip(value: float, bound: float) -> float:
 
 
 @compiled
-def exchange(out: bool, whole: int, numbers: Array, filled: int, own: Learner) -> None:
+def exchange(
+    out: bool, whole: int, numbers: Array, filled: int, window: Window, store: Array
+) -> None:
     """Copy the stream in a learner into a row of numbers, or a row into a learner.
 
     The row has the memory before the oldest event of the window and after each of it, of which a
     step reads ``whole`` blocks, h and c or all six; the other blocks after the last event, to be
     looked at; the inputs; the eligibility traces. So many events are in the window.
     """
-    tape, inputs = own.window
+    tape, inputs = window
     steps, layers, width = tape.shape
     block, at = whole * (width // 6), 0
     for t in range(filled + 1):
@@ -371,8 +372,8 @@ def exchange(out: bool, whole: int, numbers: Array, filled: int, own: Learner) -
         _copy(out, numbers[at : at + inputs.shape[2]], inputs[t, 0])
         at += inputs.shape[2]
     at = steps * layers * block + layers * (width - block) + inputs.shape[0] * inputs.shape[2]
-    for row in range(TRACES, own.store.shape[0]):
-        _copy(out, numbers[at:], own.store[row, : numbers.shape[0] - at])
+    for row in range(TRACES, store.shape[0]):
+        _copy(out, numbers[at:], store[row, : numbers.shape[0] - at])
 
 
 @compiled

@@ -82,12 +82,6 @@ def views(sizes: Array, flat: Array) -> Weights:
 
 
 @compiled_too
-def row_of(sizes: Array, store: Array, row: int) -> Weights:
-    """Return the parts of a row of `Learner.store`."""
-    return views(sizes, store[row])
-
-
-@compiled_too
 def first_row(sizes: Array, layer: int) -> int:
     """Return the place of a layer's first row."""
     if layer == 0:
@@ -193,7 +187,7 @@ class Learner(NamedTuple):
 @compiled_too
 def lengths(sizes: Array) -> tuple[int, int]:
     """Return how many numbers a window and a work space hold."""
-    inputs, hidden, layers, outputs = sizes[INPUTS], sizes[HIDDEN], sizes[LAYERS], sizes[OUTPUTS]
+    inputs, hidden, layers, outputs = (sizes[INPUTS], sizes[HIDDEN], sizes[LAYERS], sizes[OUTPUTS])
     _, width, _ = shapes(sizes)
     errors = 2 * width if sizes[KIND] == LAYER_NORM else width
     window = (sizes[WINDOW] + 1) * layers * 6 * hidden + sizes[WINDOW] * inputs
@@ -215,7 +209,7 @@ def window_of(sizes: Array, flat: Array) -> Window:
 @compiled_too
 def work_of(sizes: Array, flat: Array) -> Work:
     """Return the parts of a flat array."""
-    inputs, hidden, layers, outputs = sizes[INPUTS], sizes[HIDDEN], sizes[LAYERS], sizes[OUTPUTS]
+    inputs, hidden, layers, outputs = (sizes[INPUTS], sizes[HIDDEN], sizes[LAYERS], sizes[OUTPUTS])
     memory = 5 * outputs + inputs
     back = memory + layers * 6 * hidden
     errors = back + layers * 5 * hidden

@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 
 from . import LAYER_NORM_EPSILON
 from .activations import sigmoid, tanh
-from .compiled import by_constant, compiled, inlined, kernel
+from .compiled import by_kind, compiled, inlined, kernel
 
 Array = NDArray[Any]
 
@@ -100,54 +100,21 @@ def stepping_many(kind: int) -> Callable[..., int]:
         scratch = memory[memory.shape[0] - 2 :].reshape(2 * memory.shape[1] * memory.shape[2])
         n = 0
         while n < x.shape[0]:
-            n += _advance_some(kind, rows, vectors, slots, x, memory, scratch, output, n)
+            last = n + (n + 1 < x.shape[0] and slots[n + 1] != slots[n])
+            stream = memory[slots[n]]
+            if kind == STANDARD and last > n:
+                other = memory[slots[last]]
+                _advance_two(rows, vectors, x[n : n + 2], stream, other, scratch)
+                _copy_output(other, output[last])
+                _copy_output(stream, output[n])
+                n += 2
+            else:
+                advance(kind, rows, vectors, x[n], stream, scratch)
+                _copy_output(stream, output[n])
+                n += 1
         return -1
 
     return step_many
-
-
-@compiled
-def _one(
-    kind: int,
-    rows: Array,
-    vectors: Array,
-    slots: Array,
-    x: Array,
-    memory: Array,
-    scratch: Array,
-    output: Array,
-    n: int,
-) -> int:
-    advance(kind, rows, vectors, x[n], memory[slots[n]], scratch)
-    _copy_output(memory[slots[n]], output[n])
-    return 1
-
-
-@compiled
-def _one_or_two(
-    kind: int,
-    rows: Array,
-    vectors: Array,
-    slots: Array,
-    x: Array,
-    memory: Array,
-    scratch: Array,
-    output: Array,
-    n: int,
-) -> int:
-    if n + 1 == x.shape[0] or slots[n + 1] == slots[n]:
-        return _one(kind, rows, vectors, slots, x, memory, scratch, output, n)
-    stream, other = memory[slots[n]], memory[slots[n + 1]]
-    _advance_two(rows, vectors, x[n], x[n + 1], stream, other, scratch)
-    _copy_output(stream, output[n])
-    _copy_output(other, output[n + 1])
-    return 2
-
-
-_advance_some = by_constant(
-    {kind: _one_or_two if kind == STANDARD else _one for kind in KINDS.values()}
-)
-"""Advances the stream of event n and, where that is faster, of the next; returns how many."""
 
 
 @inlined
@@ -165,97 +132,108 @@ def _copy_output(stream: Array, output: Array) -> None:
         output[j] = top[j]
 
 
-@compiled
-def advance(
-    kind: int, rows: Array, vectors: Array, x: Array, stream: Array, scratch: Array
-) -> None:
-    """Advance one stream, (L, 6H), through all layers; the kind is a constant."""
-    hidden = stream.shape[1] // 6
-    first: Any = np.int64(0)  # not a literal, which would compile every function below twice
-    source, size = x, x.shape[0]
-    for layer in range(stream.shape[0]):
-        own = stream[layer]
-        first += _advance_layer(kind, rows, first, source, size, own, vectors[layer], scratch)
-        source, size = own, hidden  # h comes first in a layer's memory
+def _advancing(kind: int) -> Callable[..., None]:
+    def advance(
+        _kind: int, rows: Array, vectors: Array, x: Array, stream: Array, scratch: Array
+    ) -> None:
+        below, first = x, np.int64(0)
+        for layer in range(stream.shape[0]):
+            own = stream[layer]
+            first += _advance_layer(kind, rows[first:], below, own, vectors[layer], scratch)
+            below = own[: own.shape[0] // 6]  # h comes first in a layer's memory
+
+    return advance
+
+
+advance = by_kind(_advancing)
+"""Advances one stream, (L, 6H), by an input (I,) through all layers."""
 
 
 @inlined
-def _project(
-    rows: Array, first: int, source: Array, size: int, own: Array, vector: Array, z: Array
+def _advance_layer(
+    kind: int, rows: Array, below: Array, own: Array, vector: Array, scratch: Array
 ) -> int:
-    """Write W x + R h + b; return how many rows that took."""
-    hidden = own.shape[0] // 6
-    for j in range(z.shape[0]):
+    """Advance a layer's memory, (6H,), by what comes from below; return how many rows it has."""
+    hidden, width = own.shape[0] // 6, rows.shape[1]
+    used: int = below.shape[0] + hidden
+    if kind == LAYER_NORM:
+        _project_normalised(rows, below, own, vector, scratch)
+        _layer_norm(scratch, vector, own)
+        return used
+    z = scratch[:width]
+    for j in range(width):
         z[j] = vector[j]
-    add_rows(rows, first, source, 0, size, z)
-    add_rows(rows, first + size, own, 0, hidden, z)
-    used: int = size + hidden
+    add_rows(rows, below, z)
+    add_rows(rows[below.shape[0] :], own[:hidden], z)
+    if kind == STANDARD:
+        _standard(z, own)
+    elif kind == COUPLED:
+        _coupled(z, own)
+    else:
+        if kind == FULL_GATE_RECURRENCE:
+            add_rows(rows[used:], own[2 * hidden : 4 * hidden], z)  # i, f
+            add_rows(rows[used + 2 * hidden :], own[5 * hidden :], z)  # o
+            used += 3 * hidden
+        _peephole(z, vector[width:], own)
     return used
 
 
 @compiled
 def _advance_two(
-    rows: Array, vectors: Array, x: Array, y: Array, stream: Array, other: Array, scratch: Array
+    rows: Array, vectors: Array, x: Array, stream: Array, other: Array, scratch: Array
 ) -> None:
     """Advance two streams of the standard cell, reading the weights once for both."""
-    hidden = stream.shape[1] // 6
-    width = rows.shape[1]
+    hidden, width = stream.shape[1] // 6, rows.shape[1]
     z, w = scratch[:width], scratch[width : 2 * width]
-    first: Any = np.int64(0)
-    source, beside, size = x, y, x.shape[0]
+    below, beside, first = x[0], x[1], np.int64(0)
     for layer in range(stream.shape[0]):
         own, its = stream[layer], other[layer]
         for j in range(width):
             z[j] = vectors[layer, j]
         for j in range(width):
             w[j] = vectors[layer, j]
-        _add_rows_to_two(rows, first, source, beside, size, z, w)
-        _add_rows_to_two(rows, first + size, own, its, hidden, z, w)
+        _add_rows_to_two(rows[first:], below, beside, z, w)
+        first += below.shape[0]
+        below, beside = own[:hidden], its[:hidden]
+        _add_rows_to_two(rows[first:], below, beside, z, w)
+        first += hidden
         _standard(z, own)
         _standard(w, its)
-        first += size + hidden
-        source, beside, size = own, its, hidden
 
 
 @compiled
-def _add_rows_to_two(
-    rows: Array, first: int, source: Array, beside: Array, count: int, z: Array, w: Array
-) -> None:
-    """Add ``source[r] * rows[first + r]`` to z and ``beside[r] * rows[first + r]`` to w.
+def _add_rows_to_two(rows: Array, source: Array, beside: Array, z: Array, w: Array) -> None:
+    """Add ``source[r] * rows[r]`` to z and ``beside[r] * rows[r]`` to w.
 
-    The sums are those of `_add_rows`, term by term, so that a stream's numbers are the same to the
+    The sums are those of `add_rows`, term by term, so that a stream's numbers are the same to the
     bit whether it goes alone or beside another.
     """
-    whole = count - count % 4
+    whole = source.shape[0] - source.shape[0] % 4
     for r in range(0, whole, 4):
-        row = first + r
         s0, s1, s2, s3 = source[r], source[r + 1], source[r + 2], source[r + 3]
         b0, b1, b2, b3 = beside[r], beside[r + 1], beside[r + 2], beside[r + 3]
-        w0, w1, w2, w3 = rows[row], rows[row + 1], rows[row + 2], rows[row + 3]
+        w0, w1, w2, w3 = rows[r], rows[r + 1], rows[r + 2], rows[r + 3]
         for j in range(z.shape[0]):
             z[j] += (s0 * w0[j] + s1 * w1[j]) + (s2 * w2[j] + s3 * w3[j])
             w[j] += (b0 * w0[j] + b1 * w1[j]) + (b2 * w2[j] + b3 * w3[j])
-    for r in range(whole, count):
-        s0, b0 = source[r], beside[r]
-        w0 = rows[first + r]
+    for r in range(whole, source.shape[0]):
+        s0, b0, w0 = source[r], beside[r], rows[r]
         for j in range(z.shape[0]):
             z[j] += s0 * w0[j]
             w[j] += b0 * w0[j]
 
 
 @compiled
-def add_rows(rows: Array, first: int, source: Array, begin: int, count: int, z: Array) -> None:
-    """Add ``source[begin + r] * rows[first + r]`` to z for r up to count, four rows a pass."""
-    whole = count - count % 4
+def add_rows(rows: Array, source: Array, z: Array) -> None:
+    """Add ``source[r] * rows[r]`` to z for every r, four rows a pass."""
+    whole = source.shape[0] - source.shape[0] % 4
     for r in range(0, whole, 4):
-        at, row = begin + r, first + r
-        s0, s1, s2, s3 = source[at], source[at + 1], source[at + 2], source[at + 3]
-        w0, w1, w2, w3 = rows[row], rows[row + 1], rows[row + 2], rows[row + 3]
+        s0, s1, s2, s3 = source[r], source[r + 1], source[r + 2], source[r + 3]
+        w0, w1, w2, w3 = rows[r], rows[r + 1], rows[r + 2], rows[r + 3]
         for j in range(z.shape[0]):
             z[j] += (s0 * w0[j] + s1 * w1[j]) + (s2 * w2[j] + s3 * w3[j])
-    for r in range(whole, count):
-        s0 = source[begin + r]
-        w0 = rows[first + r]
+    for r in range(whole, source.shape[0]):
+        s0, w0 = source[r], rows[r]
         for j in range(z.shape[0]):
             z[j] += s0 * w0[j]
 
@@ -274,7 +252,7 @@ def _standard(z: Array, own: Array) -> None:
     _show(own, own[hidden : 2 * hidden])
 
 
-@compiled
+@inlined
 def _coupled(z: Array, own: Array) -> None:
     hidden = z.shape[0] // 3
     gates = own[2 * hidden :]
@@ -290,7 +268,7 @@ def _coupled(z: Array, own: Array) -> None:
     _show(own, own[hidden : 2 * hidden])
 
 
-@compiled
+@inlined
 def _peephole(z: Array, peephole: Array, own: Array) -> None:
     hidden = z.shape[0] // 4
     c, gates = own[hidden : 2 * hidden], own[2 * hidden :]
@@ -306,30 +284,24 @@ def _peephole(z: Array, peephole: Array, own: Array) -> None:
     _show(own, c)
 
 
-@compiled
+@inlined
 def _project_normalised(
-    rows: Array,
-    first: int,
-    source: Array,
-    size: int,
-    own: Array,
-    vector: Array,
-    scratch: Array,
+    rows: Array, below: Array, own: Array, vector: Array, scratch: Array
 ) -> None:
     """Leave LN(W x) + LN(R h) in the first 4H numbers of scratch."""
     width = rows.shape[1]
     z, from_h = scratch[:width], scratch[width : 2 * width]
     for j in range(2 * width):
         scratch[j] = 0
-    add_rows(rows, first, source, 0, size, z)
-    add_rows(rows, first + size, own, 0, width // 4, from_h)
+    add_rows(rows, below, z)
+    add_rows(rows[below.shape[0] :], own[: width // 4], from_h)
     normalise(z, vector[width : 2 * width])
     normalise(from_h, vector[2 * width : 3 * width])
     for j in range(width):
         z[j] += from_h[j] + vector[j]
 
 
-@compiled
+@inlined
 def _layer_norm(scratch: Array, vector: Array, own: Array) -> None:
     hidden = own.shape[0] // 6
     z, shown = scratch[: 4 * hidden], scratch[8 * hidden : 9 * hidden]
@@ -376,103 +348,3 @@ def _show(own: Array, shown: Array) -> None:
     h, o = own[:hidden], own[5 * hidden :]
     for j in range(hidden):
         h[j] = o[j] * tanh(shown[j])
-
-
-@compiled
-def _standard_layer(
-    _kind: int,
-    rows: Array,
-    first: int,
-    source: Array,
-    size: int,
-    own: Array,
-    vector: Array,
-    scratch: Array,
-) -> int:
-    z = scratch[: rows.shape[1]]
-    used: int = _project(rows, first, source, size, own, vector, z)
-    _standard(z, own)
-    return used
-
-
-@compiled
-def _coupled_layer(
-    _kind: int,
-    rows: Array,
-    first: int,
-    source: Array,
-    size: int,
-    own: Array,
-    vector: Array,
-    scratch: Array,
-) -> int:
-    z = scratch[: rows.shape[1]]
-    used: int = _project(rows, first, source, size, own, vector, z)
-    _coupled(z, own)
-    return used
-
-
-@compiled
-def _peephole_layer(
-    _kind: int,
-    rows: Array,
-    first: int,
-    source: Array,
-    size: int,
-    own: Array,
-    vector: Array,
-    scratch: Array,
-) -> int:
-    z = scratch[: rows.shape[1]]
-    used: int = _project(rows, first, source, size, own, vector, z)
-    _peephole(z, vector[rows.shape[1] :], own)
-    return used
-
-
-@compiled
-def _full_gate_layer(
-    _kind: int,
-    rows: Array,
-    first: int,
-    source: Array,
-    size: int,
-    own: Array,
-    vector: Array,
-    scratch: Array,
-) -> int:
-    hidden, z = own.shape[0] // 6, scratch[: rows.shape[1]]
-    used: int = _project(rows, first, source, size, own, vector, z)
-    add_rows(rows, first + used, own, 2 * hidden, 2 * hidden, z)  # i, f
-    add_rows(rows, first + used + 2 * hidden, own, 5 * hidden, hidden, z)  # o
-    _peephole(z, vector[rows.shape[1] :], own)
-    all_used: int = used + 3 * hidden
-    return all_used
-
-
-@compiled
-def _normalised_layer(
-    _kind: int,
-    rows: Array,
-    first: int,
-    source: Array,
-    size: int,
-    own: Array,
-    vector: Array,
-    scratch: Array,
-) -> int:
-    _project_normalised(rows, first, source, size, own, vector, scratch)
-    _layer_norm(scratch, vector, own)
-    used: int = size + own.shape[0] // 6
-    return used
-
-
-_advance_layer = by_constant(
-    {
-        STANDARD: _standard_layer,
-        PEEPHOLE: _peephole_layer,
-        FULL_GATE_RECURRENCE: _full_gate_layer,
-        COUPLED: _coupled_layer,
-        LAYER_NORM: _normalised_layer,
-    }
-)
-"""Advances a layer's memory, (6H,), in place; returns how many rows it has."""

@@ -150,8 +150,7 @@ class LSTMEstimator(base.Estimator):
     def lr(self, lr: float) -> None:
         check_positive("lr", lr)
         self._lr = lr
-        if self._learner is not None:
-            self._learner.lr = float(lr)
+        self._set_rates()
 
     @property
     def clip(self) -> float:
@@ -162,8 +161,11 @@ class LSTMEstimator(base.Estimator):
     def clip(self, clip: float) -> None:
         check_positive("clip", clip)
         self._clip = clip
+        self._set_rates()
+
+    def _set_rates(self) -> None:
         if self._learner is not None:
-            self._learner.clip = float(clip)
+            self._learner.set_rates(float(self._lr), float(self._clip))
 
     @property
     def imputed(self) -> int:

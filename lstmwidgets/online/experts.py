@@ -173,7 +173,7 @@ class Experts(Arrays):
         return {"shape": shape, "numbers": flat[: kernels.kept(shape)], "past": self.past}
 
     def _restore(self, kept: dict[str, Any]) -> None:
-        self.past = np.array(kept["past"])
+        self.past = np.array(kept["past"].tolist())
         self._lay_out(np.array(kept["shape"].tolist()))
         self.arrays[1][: len(kept["numbers"])] = kept["numbers"]
 

@@ -165,25 +165,10 @@ class OnlineLearner(Arrays):
         draw_weights(self.sizes, self._views.store[PARAMETERS], names, seed)
         self._make_ready()
 
-    @property
-    def lr(self) -> float:
-        """Learning rate."""
-        return self._rates[0]
-
-    @lr.setter
-    def lr(self, lr: float) -> None:
-        self._rates = (lr, self._rates[1])
-        self._views.settings[LR] = lr
-
-    @property
-    def clip(self) -> float:
-        """Bound on the gradient's global norm."""
-        return self._rates[1]
-
-    @clip.setter
-    def clip(self, clip: float) -> None:
-        self._rates = (self._rates[0], clip)
-        self._views.settings[CLIP] = clip
+    def set_rates(self, lr: float, clip: float) -> None:
+        """Learn with other rates from now on; see the class."""
+        self._rates = (lr, clip)
+        self._views.settings[LR], self._views.settings[CLIP] = lr, clip
 
     @property
     def rules(self) -> tuple[int, int]:
@@ -267,8 +252,9 @@ class OnlineLearner(Arrays):
             gradient = self._views.store[GRADIENT]
             norm = float(np.linalg.norm(gradient.astype(np.float64)))
             if math.isfinite(norm):
-                gradient *= min(1.0, self.clip / (norm + 1e-6))
-                self._torch_optimizer.step(self.lr)
+                lr, clip = self._rates
+                gradient *= min(1.0, clip / (norm + 1e-6))
+                self._torch_optimizer.step(lr)
 
     def gradients(self) -> dict[str, Array]:
         """Return the gradient that was last computed, by the names that `parameters` uses."""
@@ -458,14 +444,16 @@ class OnlineLearner(Arrays):
     def _make_ready(self) -> None:
         """Write what loss and optimizer have to know."""
         self._views.work.levels[:] = self._levels or 0.0
-        found = find_optimizer(self._factory, self.lr)
+        found = find_optimizer(self._factory, self._rates[0])
         self._torch_optimizer = None
         if found is None:
             gradient = layout.views(self.sizes, self._views.store[GRADIENT])
-            self._torch_optimizer = TorchOptimizer(self._factory, self.lr, self.weights(), gradient)
+            self._torch_optimizer = TorchOptimizer(
+                self._factory, self._rates[0], self.weights(), gradient
+            )
         else:
             self._views.settings[:CLIP] = found.settings
-        self._views.settings[LR], self._views.settings[CLIP] = self._rates
+        self.set_rates(*self._rates)
 
     def _kept(self) -> dict[str, Any]:
         own, parameters = self._views, layout.count(self.sizes)
