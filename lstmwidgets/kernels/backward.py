@@ -18,36 +18,27 @@ import numpy as np
 from numpy.typing import NDArray
 
 from . import LAYER_NORM_EPSILON
+from . import parameters as layout
 from .activations import tanh
 from .compiled import by_kind, compiled, compiled_sum, inlined
-from .parameters import (
-    GRADIENT,
-    HIDDEN,
-    LAYERS,
-    PARAMETERS,
-    Learner,
-    first_row,
-    source_count,
-    views,
-)
 from .step import COUPLED, FULL_GATE_RECURRENCE, LAYER_NORM, STANDARD, add_rows
 
 Array = NDArray[Any]
 
 
 def _going_back(kind: int) -> Callable[..., None]:
-    def backward(_kind: int, own: Learner, steps: int) -> None:
+    def backward(_kind: int, own: layout.Learner, steps: int) -> None:
         sizes, (tape, inputs), work = own.sizes, own.window, own.work
-        weights, gradient = views(sizes, own.store[PARAMETERS]), views(sizes, own.store[GRADIENT])
-        hidden, width, back = sizes[HIDDEN], weights.rows.shape[1], work.back
+        weights, gradient = (
+            layout.row_of(own, layout.PARAMETERS),
+            layout.row_of(own, layout.GRADIENT),
+        )
+        hidden, width, back = sizes[layout.HIDDEN], weights.rows.shape[1], work.back
         for t in range(steps, 0, -1):
-            for layer in range(sizes[LAYERS] - 1, -1, -1):
-                first, count = first_row(sizes, layer), source_count(sizes, layer)
-                rows, vector, d_vector = (
-                    weights.rows[first:],
-                    weights.vectors[layer],
-                    gradient.vectors[layer],
-                )
+            for layer in range(sizes[layout.LAYERS] - 1, -1, -1):
+                first, count = layout.first_row(sizes, layer), layout.source_count(sizes, layer)
+                rows, vector = weights.rows[first:], weights.vectors[layer]
+                d_vector = gradient.vectors[layer]
                 after, before = tape[t, layer], tape[t - 1, layer]
                 dz, d = work.dz[t - 1, layer], back[layer]
                 errors = dz
@@ -290,16 +281,16 @@ class Sources(NamedTuple):
 
 
 @inlined
-def _add_products(kind: int, own: Learner, gradient: Array, steps: int) -> None:
+def _add_products(kind: int, own: layout.Learner, gradient: Array, steps: int) -> None:
     """Add the sum over steps of source times dL/dz to the gradient of every row."""
     sizes, dz, (tape, inputs) = own.sizes, own.work.dz, own.window
-    hidden = sizes[HIDDEN]
+    hidden = sizes[layout.HIDDEN]
     # Not literals, which would compile the function below several times.
     none: Any = np.int64(0)
     first = none
     second = none + gradient.shape[1] if kind == LAYER_NORM else none
-    for layer in range(sizes[LAYERS]):
-        count, at = source_count(sizes, layer), none + layer
+    for layer in range(sizes[layout.LAYERS]):
+        count, at = layout.source_count(sizes, layer), none + layer
         if layer == 0:
             below = Sources(inputs, none, none, none)
         else:

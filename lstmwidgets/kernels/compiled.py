@@ -114,8 +114,9 @@ def kernel(name: str, *signatures: Any) -> Callable[[Function], Function]:
 def _sources(path: Path) -> str:
     """Hash a file of kernels and those that it imports: Numba looks at one function only."""
     text = path.read_bytes()
-    imported = re.findall(r"^from \.(\w*) import", text.decode(), re.MULTILINE)
-    parts = [_sources(path.with_name(f"{name or '__init__'}.py")) for name in imported]
+    found = re.findall(r"^from \.(\w*) import (\w+)", text.decode(), re.MULTILINE)
+    paths = [path.with_name(f"{module or name}.py") for module, name in found]
+    parts = [_sources(each) for each in paths if each.exists()]
     return sha256(text + "".join(parts).encode()).hexdigest()
 
 

@@ -24,43 +24,32 @@ import numpy as np
 from numpy.typing import NDArray
 
 from . import NEGLIGIBLE
+from . import parameters as layout
 from .activations import tanh
 from .backward import add_dot_rows, dot_rows
 from .compiled import compiled
-from .parameters import (
-    GRADIENT,
-    HIDDEN,
-    KIND,
-    LAYERS,
-    PARAMETERS,
-    TRACES,
-    Learner,
-    first_row,
-    source_count,
-    views,
-)
 from .step import COUPLED, PEEPHOLE
 
 Array = NDArray[Any]
 
 
 @compiled
-def update_traces(own: Learner, x: Array) -> None:
+def update_traces(own: layout.Learner, x: Array) -> None:
     """Bring the traces up to the step that the tape (2, L, 6H) has just recorded.
 
     The step's input is x, (I,). Leaves dc/dz of the traced blocks in ``dz``; traces of o
     and of the head stay zeros.
     """
     sizes, tape, work = own.sizes, own.window.tape, own.work
-    hidden, kind = sizes[HIDDEN], sizes[KIND]
-    traces = views(sizes, own.store[TRACES])
+    hidden, kind = sizes[layout.HIDDEN], sizes[layout.KIND]
+    traces = layout.row_of(own, layout.TRACES)
     width = traces.rows.shape[1]
     traced = width - hidden
     keep = work.scratch[:traced]
-    for layer in range(sizes[LAYERS]):
+    for layer in range(sizes[layout.LAYERS]):
         before, effect = tape[0, layer], work.dz[0, layer, :traced]
         _effects(kind, before, tape[1, layer], effect, keep)
-        first, count = first_row(sizes, layer), source_count(sizes, layer)
+        first, count = layout.first_row(sizes, layer), layout.source_count(sizes, layer)
         below = x if layer == 0 else tape[1, layer - 1]
         _follow_rows(traces.rows, first, below, count, effect, keep)
         _follow_rows(traces.rows, first + count, before, hidden, effect, keep)
@@ -76,7 +65,7 @@ def update_traces(own: Learner, x: Array) -> None:
 
 
 @compiled
-def traces_to_gradient(own: Learner, x: Array) -> None:
+def traces_to_gradient(own: layout.Learner, x: Array) -> None:
     """Write the LSTM's gradient from the traces and dL/dh of this step, in ``back``.
 
     Turns what `update_traces` has left in ``dz`` into dL/dz, and writes the gradient of the
@@ -84,18 +73,18 @@ def traces_to_gradient(own: Learner, x: Array) -> None:
     """
     sizes, tape, work = own.sizes, own.window.tape, own.work
     back = work.back
-    hidden, kind = sizes[HIDDEN], sizes[KIND]
-    weights, gradient = (views(sizes, own.store[PARAMETERS]), views(sizes, own.store[GRADIENT]))
-    traces = views(sizes, own.store[TRACES])
+    hidden, kind = sizes[layout.HIDDEN], sizes[layout.KIND]
+    weights, gradient = (layout.row_of(own, layout.PARAMETERS), layout.row_of(own, layout.GRADIENT))
+    traces = layout.row_of(own, layout.TRACES)
     width = weights.rows.shape[1]
-    for layer in range(sizes[LAYERS] - 1, -1, -1):
+    for layer in range(sizes[layout.LAYERS] - 1, -1, -1):
         after, before = tape[1, layer], tape[0, layer]
         dz, d = work.dz[0, layer], back[layer]
         _error_at_cell(after, d, dz)
         if kind == PEEPHOLE:
             _add_error_at_seen_cell(weights.vectors[layer, width:], d, dz)
         dc = d[hidden : 2 * hidden]
-        first, count = first_row(sizes, layer), source_count(sizes, layer)
+        first, count = layout.first_row(sizes, layer), layout.source_count(sizes, layer)
         below = x if layer == 0 else tape[1, layer - 1]
         _assign_rows(gradient.rows, traces.rows, first, below, count, dc, dz)
         _assign_rows(gradient.rows, traces.rows, first + count, before, hidden, dc, dz)

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from .compiled import compiled, compiled_too, inlined, kernel
+from .compiled import compiled, compiled_too, inlined
 from .mixture import WEIGHT, reward
 from .recent import LAGS, SEEN
 
@@ -95,18 +95,6 @@ def experts(shape: Array, flat: Array) -> Experts:
         flat[z : z + size],
         flat[z + size :],
     )
-
-
-@kernel("")
-def consult(
-    x: Array, network: float, y: float, past: Array, shape: Array, flat: Array
-) -> tuple[float, float]:
-    """Return the forecast of cheap experts and of all, and learn y unless it is NaN."""
-    base = expect(x, shape, flat, past)
-    mixed = mix(network, base, shape, flat, past)
-    if not np.isnan(y):
-        learn(y, base, network, shape, flat, past)
-    return base, mixed
 
 
 @inlined

@@ -1,4 +1,4 @@
-"""One event of an online learner: predict, advance, or learn; nothing is allocated.
+"""One event of an online layout.learner: predict, advance, or learn; nothing is allocated.
 
 Cell kind, rule of the gradient and what is learned, numbers or classes, are constants of the
 calling kernel. `.parameters` describes a `Learner`.
@@ -12,25 +12,12 @@ from typing import Any
 
 from numpy.typing import NDArray
 
+from . import parameters as layout
 from .backward import backward
 from .compiled import compiled, inlined, kernel
 from .eligibility import traces_to_gradient, update_traces
 from .losses import loss_and_gradient
 from .optimizers import optimize
-from .parameters import (
-    ELIGIBILITY,
-    FILLED,
-    GRADIENT,
-    LOSS,
-    PARAMETERS,
-    TRACES,
-    Learner,
-    Weights,
-    Window,
-    Work,
-    learner,
-    views,
-)
 from .step import advance
 
 Array = NDArray[Any]
@@ -41,7 +28,7 @@ PREDICT, AFRESH, PASS, LEARN, OPTIMIZE = 1, 2, 4, 8, 16
 
 @cache
 def reading(kind: int, rule: int, task: int) -> Callable[..., float]:
-    """Return the kernel that reads a sequence of inputs with a learner.
+    """Return the kernel that reads a sequence of inputs with a layout.learner.
 
     Parameters
     ----------
@@ -72,23 +59,23 @@ def reading(kind: int, rule: int, task: int) -> Callable[..., float]:
         sizes, …, work
             See `.parameters.Learner`.
         """
-        own = learner(sizes, clock, settings, store, window, work)
+        own = layout.learner(sizes, clock, settings, store, window, work)
         tape, made = own.window.tape, own.work
         last = xs.shape[0] - 1
         if parts & PREDICT:
-            weights = views(sizes, store[PARAMETERS])
+            weights = layout.row_of(own, layout.PARAMETERS)
             if parts & AFRESH:
                 made.memory[:] = 0
             else:
-                copy(tape[clock[FILLED]], made.memory)
+                copy(tape[clock[layout.FILLED]], made.memory)
             for t in range(last):
                 advance(kind, weights.rows, weights.vectors, xs[t], made.memory, made.scratch)
             look_ahead(kind, own, xs[last])
             return 0.0
         if parts & AFRESH:
             tape[0] = 0
-            store[TRACES:] = 0
-            clock[FILLED] = 0
+            store[layout.TRACES :] = 0
+            clock[layout.FILLED] = 0
         for t in range(last + 1 if parts & PASS else last):
             let_pass(kind, rule, own, xs[t])
         if not parts & LEARN:
@@ -102,35 +89,35 @@ def reading(kind: int, rule: int, task: int) -> Callable[..., float]:
 
 
 @inlined
-def predict(kind: int, own: Learner, x: Array) -> None:
+def predict(kind: int, own: layout.Learner, x: Array) -> None:
     """Write the outputs (K,) for an input (I,), and its step into the work's memory."""
-    copy(own.window.tape[own.clock[FILLED]], own.work.memory)
+    copy(own.window.tape[own.clock[layout.FILLED]], own.work.memory)
     look_ahead(kind, own, x)
 
 
 @inlined
-def look_ahead(kind: int, own: Learner, x: Array) -> None:
+def look_ahead(kind: int, own: layout.Learner, x: Array) -> None:
     """Take a step from the work's memory, and write the outputs (K,)."""
-    weights, work = views(own.sizes, own.store[PARAMETERS]), own.work
+    weights, work = layout.row_of(own, layout.PARAMETERS), own.work
     advance(kind, weights.rows, weights.vectors, x, work.memory, work.scratch)
     _read_out(weights, work.memory, x, work.offset, work.output)
 
 
 @inlined
-def let_pass(kind: int, rule: int, own: Learner, x: Array) -> None:
+def let_pass(kind: int, rule: int, own: layout.Learner, x: Array) -> None:
     """Let an input (I,) pass without learning."""
-    weights, window = views(own.sizes, own.store[PARAMETERS]), own.window
+    weights, window = layout.row_of(own, layout.PARAMETERS), own.window
     last = _enter(window, own.clock, x, window.inputs.shape[0])
     copy(window.tape[last - 1], window.tape[last])
     advance(kind, weights.rows, weights.vectors, x, window.tape[last], own.work.scratch)
-    if rule == ELIGIBILITY:
+    if rule == layout.ELIGIBILITY:
         update_traces(own, x)
 
 
 @inlined
-def differentiate(kind: int, rule: int, task: int, own: Learner, x: Array) -> float:
+def differentiate(kind: int, rule: int, task: int, own: layout.Learner, x: Array) -> float:
     """Advance by an input (I,), write outputs and the gradient of the loss, and return the loss."""
-    weights, window, work = (views(own.sizes, own.store[PARAMETERS]), own.window, own.work)
+    weights, window, work = (layout.row_of(own, layout.PARAMETERS), own.window, own.work)
     last = _enter(window, own.clock, x, min(window.inputs.shape[0], 1))
     for t in range(last):
         copy(window.tape[t], window.tape[t + 1])
@@ -138,12 +125,12 @@ def differentiate(kind: int, rule: int, task: int, own: Learner, x: Array) -> fl
         advance(kind, weights.rows, weights.vectors, inputs, memory, work.scratch)
     _read_out(weights, window.tape[last], x, work.offset, work.output)
     loss = loss_and_gradient(
-        task, own.sizes[LOSS], work.levels, work.output, work.goal, work.d_output
+        task, own.sizes[layout.LOSS], work.levels, work.output, work.goal, work.d_output
     )
-    own.store[GRADIENT] = 0
+    own.store[layout.GRADIENT] = 0
     work.back[:] = 0
-    _through_head(weights, views(own.sizes, own.store[GRADIENT]), window.tape[last], x, work)
-    if rule == ELIGIBILITY:
+    _through_head(own, weights, window.tape[last], x)
+    if rule == layout.ELIGIBILITY:
         update_traces(own, x)
         traces_to_gradient(own, x)
     else:
@@ -154,7 +141,7 @@ def differentiate(kind: int, rule: int, task: int, own: Learner, x: Array) -> fl
 
 
 @compiled
-def _enter(window: Window, clock: Array, x: Array, moved: int) -> int:
+def _enter(window: layout.Window, clock: Array, x: Array, moved: int) -> int:
     """Put an input at the end of the window, and return how many are in it.
 
     A full window loses its oldest input; the state after that one, as it was last computed, is the
@@ -162,14 +149,14 @@ def _enter(window: Window, clock: Array, x: Array, moved: int) -> int:
     """
     tape, inputs = window.tape, window.inputs
     steps = inputs.shape[0]
-    if clock[FILLED] < steps:
-        clock[FILLED] += 1
+    if clock[layout.FILLED] < steps:
+        clock[layout.FILLED] += 1
     else:
         for t in range(1, moved + 1):
             copy(tape[t], tape[t - 1])
         for t in range(1, steps):
             copy(inputs[t], inputs[t - 1])
-    last: int = clock[FILLED]
+    last: int = clock[layout.FILLED]
     for k in range(x.shape[0]):
         inputs[last - 1, 0, k] = x[k]
     return last
@@ -184,7 +171,9 @@ def copy(memory: Array, to: Array) -> None:
 
 
 @compiled
-def _read_out(weights: Weights, memory: Array, x: Array, offset: Array, output: Array) -> None:
+def _read_out(
+    weights: layout.Weights, memory: Array, x: Array, offset: Array, output: Array
+) -> None:
     """Write head · (h of the top layer, x) + bias + offset; x counts if the head is that wide."""
     head = weights.head
     hidden = memory.shape[1] // 6
@@ -211,9 +200,10 @@ def _dot_by_fours(weights: Array, values: Array) -> Any:
 
 
 @inlined
-def _through_head(weights: Weights, gradient: Weights, memory: Array, x: Array, work: Work) -> None:
+def _through_head(own: layout.Learner, weights: layout.Weights, memory: Array, x: Array) -> None:
     """Add the head's gradient, and write dL/dh of the top layer."""
-    hidden, top = memory.shape[1] // 6, memory.shape[0] - 1
+    hidden, top, work = memory.shape[1] // 6, memory.shape[0] - 1, own.work
+    gradient = layout.row_of(own, layout.GRADIENT)
     h, dh = memory[top, :hidden], work.back[top, :hidden]
     for k in range(work.d_output.shape[0]):
         error = work.d_output[k]

@@ -16,13 +16,8 @@ NUMBERS, CLASSES = range(2)
 """What is learned."""
 
 SQUARED, ABSOLUTE, HUBER, QUANTILE, CROSS_ENTROPY = range(5)
-LOSSES = {
-    "squared": SQUARED,
-    "absolute": ABSOLUTE,
-    "huber": HUBER,
-    "quantile": QUANTILE,
-    "cross_entropy": CROSS_ENTROPY,
-}
+_NAMES = ("squared", "absolute", "huber", "quantile", "cross_entropy")
+LOSSES = {name: loss for loss, name in enumerate(_NAMES)}
 
 
 @inlined

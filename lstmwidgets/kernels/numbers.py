@@ -303,11 +303,6 @@ def _unit(target: Array) -> float:
 
 
 @compiled_strictly
-def _bound(target: Array) -> float:
-    return BOUND if target[SCALED] > 0 else LIMIT
-
-
-@compiled_strictly
 def _scaled(y: float, base: float, target: Array) -> float:
     """Return what the network should put out for a target."""
     residual: float = (y - base) / _unit(target)
@@ -329,10 +324,10 @@ def _write_lag_inputs(past: Array, base: float, target: Array, inputs: Array) ->
     if past[SEEN] == 0 or target[COUNT] == 0:
         inputs[:4] = 0
         return
-    last, unit, bound = past[LAST], _unit(target), _bound(target)
-    mean, deviation = 0.0, 1.0
+    last, unit = past[LAST], _unit(target)
+    bound, mean, deviation = LIMIT, 0.0, 1.0
     if target[SCALED] > 0:
-        mean, deviation = target[CENTRE], math.sqrt(target[SQUARES] / target[COUNT])
+        bound, mean, deviation = BOUND, target[CENTRE], math.sqrt(target[SQUARES] / target[COUNT])
     inputs[0] = _clip((last - mean) / deviation, bound) if deviation > 0 else 0.0
     inputs[1] = _clip(past[CHANGE] / unit, bound)
     inputs[2] = _clip((base - last) / unit, bound)

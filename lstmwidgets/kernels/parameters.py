@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from .compiled import compiled_too
+from .compiled import compiled_too, inlined
 from .step import COUPLED, FULL_GATE_RECURRENCE, LAYER_NORM, PEEPHOLE
 
 Array = NDArray[Any]
@@ -237,6 +237,12 @@ def learner(
 ) -> Learner:
     """Return a learner of six arrays; windows and work spaces are as long as `lengths` says."""
     return Learner(sizes, clock, settings, store, window_of(sizes, window), work_of(sizes, work))
+
+
+@inlined
+def row_of(own: Learner, row: int) -> Weights:
+    """Return the parts of a row of ``own.store``."""
+    return views(own.sizes, own.store[row])
 
 
 def aligned(shape: tuple[int, ...], dtype: Any = np.float32) -> Array:

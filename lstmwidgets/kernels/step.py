@@ -29,13 +29,8 @@ from .compiled import by_kind, compiled, inlined, kernel
 Array = NDArray[Any]
 
 STANDARD, PEEPHOLE, FULL_GATE_RECURRENCE, COUPLED, LAYER_NORM = range(5)
-KINDS = {
-    "standard": STANDARD,
-    "peephole": PEEPHOLE,
-    "full_gate_recurrence": FULL_GATE_RECURRENCE,
-    "coupled": COUPLED,
-    "layer_norm": LAYER_NORM,
-}
+_NAMES = ("standard", "peephole", "full_gate_recurrence", "coupled", "layer_norm")
+KINDS = {name: kind for kind, name in enumerate(_NAMES)}
 
 
 FINITE, NOT_FINITE, MISFIT = range(3)

@@ -4,8 +4,9 @@ The names below are imported when they are first used: River's base class of for
 metrics, SciPy and scikit-learn along, two seconds that whoever regresses need not wait for.
 """
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from ..lazy import lazily
 
 if TYPE_CHECKING:
     from .anomaly import LSTMAnomalyDetector
@@ -45,10 +46,8 @@ _MODULES = {
 }
 
 
-def __getattr__(name: str) -> Any:
-    if name not in _MODULES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f".{_MODULES[name]}", __name__), name)
+if not TYPE_CHECKING:  # to a type checker every name would exist
+    __getattr__ = lazily(__name__, _MODULES)
 
 
 def __dir__() -> list[str]:

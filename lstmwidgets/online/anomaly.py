@@ -13,7 +13,7 @@ from ..kernels import parameters as layout
 from ..kernels import surprise as kernels
 from ..kernels.losses import CROSS_ENTROPY
 from .arrays import need, need_array
-from .estimator import Features, LSTMEstimator
+from .estimator import Features, LSTMEstimator, shared
 from .learner import OnlineLearner
 from .optimizers import OptimizerFactory
 
@@ -68,19 +68,7 @@ class LSTMAnomalyDetector(LSTMEstimator, base.AnomalyDetector):
         scale: bool = True,
         seed: int | None = None,
     ) -> None:
-        super().__init__(
-            hidden_size,
-            num_layers,
-            cell=cell,
-            gradient=gradient,
-            window=window,
-            optimizer=optimizer,
-            lr=lr,
-            clip=clip,
-            scale=scale,
-            target_lag=False,
-            seed=seed,
-        )
+        super().__init__(**shared(locals()), target_lag=False)
         self._last: NDArray[np.float32] | None = None
         self._errors = np.zeros((2, 0))
         # One event spread over all bins keeps the score rising beyond what has been seen.

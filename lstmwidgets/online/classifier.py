@@ -14,7 +14,7 @@ from ..kernels import parameters as layout
 from ..kernels.losses import CROSS_ENTROPY
 from .arrays import need
 from .batches import frame_like, labelled_rows, rows, series_like
-from .estimator import Features, LSTMEstimator
+from .estimator import Features, LSTMEstimator, shared
 from .labels import Labels
 from .learner import OnlineLearner
 from .optimizers import OptimizerFactory
@@ -76,19 +76,7 @@ class LSTMClassifier(LSTMEstimator, base.MiniBatchClassifier):
         target_lag: bool = True,
         seed: int | None = None,
     ) -> None:
-        super().__init__(
-            hidden_size,
-            num_layers,
-            cell=cell,
-            gradient=gradient,
-            window=window,
-            optimizer=optimizer,
-            lr=lr,
-            clip=clip,
-            scale=scale,
-            target_lag=target_lag,
-            seed=seed,
-        )
+        super().__init__(**shared(locals()))
         self._labels = Labels()
         self._last = NONE
         self._inputs_of_last: list[int] = []

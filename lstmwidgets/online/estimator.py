@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Hashable, Iterable, Mapping, Sequence
+from inspect import signature
 from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
@@ -320,3 +321,11 @@ class LSTMEstimator(base.Estimator):
         if self._learner is not None:
             self._make_room()
             self._is_ready = True
+
+
+def shared(arguments: Mapping[str, Any]) -> dict[str, Any]:
+    """Return those arguments of an estimator's constructor that `LSTMEstimator` takes."""
+    return {name: arguments[name] for name in _SHARED if name in arguments}
+
+
+_SHARED = [name for name in signature(LSTMEstimator).parameters if name != "self"]

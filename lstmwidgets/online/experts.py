@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any, ClassVar
 
 import numpy as np
@@ -10,7 +9,7 @@ from numpy.typing import NDArray
 
 from ..kernels import experts as kernels
 from ..kernels.mixture import PRIOR, WEIGHT
-from ..kernels.recent import LAGS, remember
+from ..kernels.recent import LAGS
 from .arrays import Arrays, Table, need, need_array
 
 Array = NDArray[np.float64]
@@ -68,13 +67,11 @@ class Experts(Arrays):
 
     Examples
     --------
-    >>> import numpy as np
-    >>> experts, x = Experts(features=0, seasonality=4), np.zeros(0)
+    >>> from lstmwidgets.online import LSTMForecaster
+    >>> model = LSTMForecaster(seasonality=4, hidden_size=4, seed=1)
     >>> for y in [1.0, 5.0, 2.0, 2.0] * 20:
-    ...     experts.learn(x, y, lstm=experts.base(x))
-    >>> round(experts.base(x), 1)
-    1.0
-    >>> max(experts.shares, key=experts.shares.get)
+    ...     model.learn_one(y)
+    >>> max(model.shares, key=model.shares.get)
     'seasonal change'
     """
 
@@ -101,45 +98,6 @@ class Experts(Arrays):
         seasonal = ("seasonal change",) if self._views.shape[kernels.SEASON] else ()
         return ("last value", "mean", *seasonal, "linear", "linear, recent", "lstm")
 
-    def base(self, x: Array) -> float:
-        """Return the cheap experts' forecast; changes nothing. 0.0 before the first target.
-
-        Parameters
-        ----------
-        x : ndarray
-            The event's features, standardised and zero where missing, (features,).
-        """
-        base, _ = kernels.consult(x, math.nan, math.nan, self.past[0], *self.arrays)
-        return float(base)
-
-    def predict(self, x: Array, lstm: float) -> float:
-        """Return the mixture's forecast for an event; changes nothing.
-
-        Parameters
-        ----------
-        x : ndarray
-            As of `base`.
-        lstm : float
-            The network's forecast, in the target's unit; passed over if not finite.
-        """
-        _, forecast = kernels.consult(x, lstm, math.nan, self.past[0], *self.arrays)
-        return float(forecast)
-
-    def learn(self, x: Array, y: float, lstm: float) -> None:
-        """Learn an event's target.
-
-        Parameters
-        ----------
-        x : ndarray
-            As of `base`.
-        y : float
-            The target, finite.
-        lstm : float
-            What the network had forecast; it gains and loses nothing if that is not finite.
-        """
-        base, _ = kernels.consult(x, lstm, y, self.past[0], *self.arrays)
-        remember(self.past[0], y, base)
-
     def grow(self, features: int) -> None:
         """Let events have that many features from now on: new ones at the end."""
         old, shape = self._views, self._views.shape.copy()
@@ -150,10 +108,6 @@ class Experts(Arrays):
         own.scalars[:], own.mixture[:] = old.scalars, old.mixture
         own.linear[:, : before + 1, :before] = old.linear
         own.linear[:, 1 + new, new] = kernels.VARIANCE
-
-    def reset(self) -> None:
-        """Forget the recent past, as between two sequences; keep what was learned."""
-        self.past[:] = 0
 
     @property
     def shares(self) -> dict[str, float]:

@@ -241,10 +241,10 @@ def _unusable(values: NDArray[np.float64]) -> int:
 
 
 def number_in(value: Any) -> float | None:
-    """Return a number as a float; None if that is not finite or beyond 1e30."""
+    """Return a number as a float; None if it is none, not finite or beyond 1e30."""
     try:
         number = float(value)
-    except (OverflowError, ValueError):  # a whole number beyond all floats, a signalling NaN
+    except (OverflowError, TypeError, ValueError):  # beyond all floats, no number, signalling NaN
         return None
     return number if abs(number) <= LARGEST else None
 

@@ -11,7 +11,7 @@ from river.time_series.base import Forecaster
 
 from ..checks import check_probability, check_size
 from ..kernels import numbers as kernels
-from .estimator import Features
+from .estimator import Features, shared
 from .numeric import NumericEstimator, target_in
 from .optimizers import OptimizerFactory
 
@@ -80,19 +80,7 @@ class LSTMForecaster(NumericEstimator, Forecaster):
         experts: bool = True,
         seed: int | None = None,
     ) -> None:
-        super().__init__(
-            hidden_size,
-            num_layers,
-            cell=cell,
-            gradient=gradient,
-            window=window,
-            optimizer=optimizer,
-            lr=lr,
-            clip=clip,
-            scale=scale,
-            target_lag=target_lag,
-            seed=seed,
-        )
+        super().__init__(**shared(locals()))
         if seasonality is not None:
             check_size("seasonality", seasonality)
         self.seasonality = seasonality

@@ -231,16 +231,11 @@ class OnlineLearner(Arrays):
 
     def learn(self, x: Array, target: Array) -> float:
         """Learn that an input (I,) comes with a target (K,), or a class (1,); return the loss."""
-        loss = self._differentiate(kernels.LEARN | kernels.OPTIMIZE, x[None], target)
-        self.step_optimizer()
-        return loss
+        return self._learn(kernels.LEARN, x[None], target)
 
     def learn_sequence(self, xs: Array, target: Array) -> float:
         """Learn that a sequence (T, I) that begins at zeros ends with a target; see `learn`."""
-        parts = kernels.AFRESH | kernels.LEARN | kernels.OPTIMIZE
-        loss = self._differentiate(parts, xs, target)
-        self.step_optimizer()
-        return loss
+        return self._learn(kernels.LEARN | kernels.AFRESH, xs, target)
 
     def differentiate(self, x: Array, target: Array) -> float:
         """Advance as `learn` does, and leave the gradient where `gradients` shows it."""
@@ -401,6 +396,11 @@ class OnlineLearner(Arrays):
             xs = padded
         task = CLASSES if self.sizes[layout.LOSS] == CROSS_ENTROPY else NUMBERS
         return kernels.reading(*self.rules, task)(parts, xs, *self.arrays)
+
+    def _learn(self, parts: int, xs: Array, target: Array) -> float:
+        loss = self._differentiate(parts | kernels.OPTIMIZE, xs, target)
+        self.step_optimizer()
+        return loss
 
     def _differentiate(self, parts: int, xs: Array, target: Array) -> float:
         if self.sizes[layout.LOSS] == CROSS_ENTROPY:

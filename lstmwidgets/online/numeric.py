@@ -65,9 +65,7 @@ class RegressorParts(NamedTuple):
 class NumericEstimator(LSTMEstimator):
     """An LSTM that predicts a number: the target's scale, and experts beside it."""
 
-    NOT_KEPT = LSTMEstimator.NOT_KEPT | {
-        *("_event", "_targets", "_predictions", "_arrays", "_one"),
-    }
+    NOT_KEPT = LSTMEstimator.NOT_KEPT | {*("_event", "_targets", "_predictions", "_arrays", "_one")}
 
     predict_one: Callable[[Features], float]
     learn_one: Callable[..., None]

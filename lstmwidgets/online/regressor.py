@@ -7,7 +7,7 @@ from typing import Any
 from river import base
 
 from .batches import labelled_rows, rows, series_like
-from .estimator import Features
+from .estimator import Features, shared
 from .numeric import NumericEstimator, target_in
 from .optimizers import OptimizerFactory
 
@@ -77,19 +77,7 @@ class LSTMRegressor(NumericEstimator, base.MiniBatchRegressor):
         experts: bool = True,
         seed: int | None = None,
     ) -> None:
-        super().__init__(
-            hidden_size,
-            num_layers,
-            cell=cell,
-            gradient=gradient,
-            window=window,
-            optimizer=optimizer,
-            lr=lr,
-            clip=clip,
-            scale=scale,
-            target_lag=target_lag,
-            seed=seed,
-        )
+        super().__init__(**shared(locals()))
         self.loss = loss
         self.quantile = quantile
         self.experts = experts

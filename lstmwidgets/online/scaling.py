@@ -6,9 +6,8 @@ from collections.abc import Sequence
 from typing import ClassVar
 
 import numpy as np
-from numpy.typing import NDArray
 
-from ..kernels.scaling import COUNT, INDEX, MEAN, NUMERIC, SQUARES
+from ..kernels.scaling import INDEX, NUMERIC
 from .arrays import Arrays, Table
 
 
@@ -43,16 +42,3 @@ class OnlineScaler(Arrays):
     def columns(self) -> int:
         """How many columns there are."""
         return self.statistics.shape[1]
-
-    @property
-    def mean(self) -> NDArray[np.float64]:
-        """Mean of each column so far; 0 where nothing is known."""
-        mean: NDArray[np.float64] = self.statistics[MEAN].copy()
-        return mean
-
-    @property
-    def deviation(self) -> NDArray[np.float64]:
-        """Standard deviation of each column so far; 0 where nothing is known."""
-        counts = np.maximum(self.statistics[COUNT], 1)
-        deviation: NDArray[np.float64] = np.sqrt(self.statistics[SQUARES] / counts)
-        return deviation

@@ -14,14 +14,10 @@ from ..kernels import numbers as kernels
 from ..kernels.recent import remember
 from .estimator import Features
 from .experts import NO_EXPERTS
-from .features import PLAIN
 from .numeric import target_in
 from .regressor import LSTMRegressor
 
 Array = NDArray[Any]
-
-SIMPLE = PLAIN | {type(None)}
-"""Types of targets that NumPy turns into floats as they are, None into NaN."""
 
 
 class FrozenRegressor:
@@ -200,10 +196,5 @@ def _targets_in(ys: Sequence[float | None] | None, count: int) -> NDArray[np.flo
         return np.full(count, np.nan)
     if len(ys) != count:
         raise ValueError(f"expected a target for each of {count} events, got {len(ys)}")
-    if SIMPLE.issuperset({*map(type, ys)}):
-        try:
-            return np.array(ys, np.float64)
-        except OverflowError:  # a whole number beyond all floats
-            pass
     usable = (target_in(y) for y in ys)
     return np.array([np.nan if y is None else y for y in usable], np.float64)

@@ -13,7 +13,7 @@ from ..checks import check_size
 from ..kernels import parameters as layout
 from ..kernels.losses import CROSS_ENTROPY
 from .arrays import need
-from .estimator import LSTMEstimator
+from .estimator import LSTMEstimator, shared
 from .features import is_missing
 from .labels import Labels
 from .learner import OnlineLearner
@@ -89,17 +89,7 @@ class LSTMTextClassifier(LSTMEstimator, base.Classifier):
         longest: int = 1_000,
         seed: int | None = None,
     ) -> None:
-        super().__init__(
-            hidden_size,
-            num_layers,
-            cell=cell,
-            gradient=gradient,
-            window=window,
-            optimizer=optimizer,
-            lr=lr,
-            clip=clip,
-            seed=seed,
-        )
+        super().__init__(**shared(locals()))
         check_size("embedding_size", embedding_size)
         check_size("vocabulary", vocabulary)
         check_size("longest", longest)

@@ -19,11 +19,8 @@ from ..models import SequenceModel
 from ..state import Gates, State
 from ..stepper import Stepper
 from ..trace import Trace
-from .features import check_features, is_missing
+from .features import check_features, is_missing, number_in
 from .optimizers import OPTIMIZERS, OptimizerFactory, check_optimizer
-
-LARGEST = 1e30
-"""Numbers beyond it count as missing."""
 
 
 class Past(NamedTuple):
@@ -311,10 +308,5 @@ def step_of(trace: Trace, t: int) -> tuple[State, Gates]:
 
 def _number(value: Any) -> float:
     """Return a feature's value as a number, NaN for what is none."""
-    if is_missing(value):
-        return math.nan
-    try:
-        number = float(value)
-    except (TypeError, ValueError):
-        return math.nan
-    return number if abs(number) <= LARGEST else math.nan
+    number = None if is_missing(value) else number_in(value)
+    return math.nan if number is None else number

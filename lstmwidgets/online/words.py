@@ -100,14 +100,7 @@ class WordVectors(Arrays):
         """Take a step for the rows (T,) whose gradients are (T, E)."""
         self._settings[0] = lr
         learn_rows(
-            self._rule,
-            self._settings,
-            clip,
-            self._table,
-            self._moments,
-            self._steps,
-            rows,
-            errors,
+            self._rule, self._settings, clip, self._table, self._moments, self._steps, rows, errors
         )
 
     def _make_room(self, rows: int) -> None:
