@@ -119,11 +119,8 @@ def _free_from(errors: Sequence[bool]) -> int | None:
 
 def _fix_forget_gates(model: Any) -> None:
     """Hold f at 1; an event that is not learned makes the learner, and is forgotten again."""
-    from lstmwidgets.kernels import parameters
-
     model.step_one({"symbol": "B"})
-    learner = model._learner  # noqa: SLF001
-    _, vectors, _, _ = parameters.views(learner._sizes, learner._parameters)  # noqa: SLF001
+    vectors = model._learner.weights().vectors  # noqa: SLF001
     vectors[:, model.hidden_size : 2 * model.hidden_size] = BIAS  # of the blocks i, f, g, o
     model.reset_state()
 

@@ -1,4 +1,4 @@
-"""One event of an online layout.learner: predict, advance, or learn; nothing is allocated.
+"""One event of an online learner: predict, advance, or learn; nothing is allocated.
 
 Cell kind, rule of the gradient and what is learned, numbers or classes, are constants of the
 calling kernel. `.parameters` describes a `Learner`.
@@ -28,7 +28,7 @@ PREDICT, AFRESH, PASS, LEARN, OPTIMIZE = 1, 2, 4, 8, 16
 
 @cache
 def reading(kind: int, rule: int, task: int) -> Callable[..., float]:
-    """Return the kernel that reads a sequence of inputs with a layout.learner.
+    """Return the kernel that reads a sequence of inputs with a learner.
 
     Parameters
     ----------

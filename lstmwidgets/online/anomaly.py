@@ -44,7 +44,8 @@ class LSTMAnomalyDetector(LSTMEstimator, base.AnomalyDetector):
 
     Examples
     --------
-    >>>     >>> from lstmwidgets.online import LSTMAnomalyDetector
+    >>> import math
+    >>> from lstmwidgets.online import LSTMAnomalyDetector
     >>> model = LSTMAnomalyDetector(hidden_size=8, seed=1)
     >>> for n in range(500):
     ...     model.learn_one({"level": math.sin(n / 4)})
