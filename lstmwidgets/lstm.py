@@ -305,8 +305,8 @@ class LSTM(nn.Module):
 
         Notes
         -----
-        Code is compiled at the first step, which takes some seconds once on a machine (for each
-        dtype), and is kept on disk.
+        A step is compiled when the first stepper of a cell and dtype is made, which takes some
+        seconds once on a machine, and is kept on disk.
 
         Examples
         --------

@@ -131,7 +131,7 @@ class _Watch(event.Listener):
         if event.data["dispatcher"] in _kernels:
             self._began = perf_counter()
             if not COMPILING.kernels:
-                print(NOTICE, file=sys.stderr, flush=True)  # noqa: T201
+                sys.stderr.write(f"{NOTICE}\n")
             COMPILING.kernels += 1
 
     def on_end(self, event: Any) -> None:
@@ -141,7 +141,7 @@ class _Watch(event.Listener):
 
 
 NOTICE = (
-    "lstmwidgets compiles its kernels for this machine, once: some 10 seconds for a model "
+    "lstmwidgets compiles its kernels for this machine, once: 10 to 30 seconds for a model "
     "(ahead for all models: lstmwidgets warmup)"
 )
 
