@@ -32,7 +32,7 @@ class Interrupted(BaseException):
     """As a Ctrl-C."""
 
 
-@pytest.mark.parametrize("place", ["_make_learner", "_features_grew"])
+@pytest.mark.parametrize("place", ["_make_learner", "_features_grew", "_make_room"])
 @pytest.mark.parametrize("kind", [LSTMRegressor, LSTMClassifier, LSTMAnomalyDetector])
 def test_an_interrupted_event_can_come_again(
     kind: type[Any], place: str, monkeypatch: pytest.MonkeyPatch
@@ -47,6 +47,8 @@ def test_an_interrupted_event_can_come_again(
         patch.setattr(model, place, interrupt)
         with pytest.raises(Interrupted):
             model.learn_one(*event)
+    predict = getattr(model, "predict_one", None) or model.score_one
+    assert not predict(event[0])  # as before the first event
     for _ in range(5):
         model.learn_one(*event)
     assert model._scaler.columns == 2

@@ -107,9 +107,9 @@ class LSTMClassifier(LSTMEstimator, base.MiniBatchClassifier):
             return
         values = self._take_in(x)
         assert self._learner is not None
-        self._is_ready = y in self._labels.places  # else until there is room for it
+        self.is_ready = y in self._labels.places  # else until there is room for it
         place = self._labels.learn(y, self._learner)
-        if not self._is_ready:
+        if not self.is_ready:
             self._add_input_of(y, place)
         self._run(kernels.TAKE_IN | kernels.LEARN | kernels.OPTIMIZE, values, place)
         self._learner.step_optimizer()
@@ -156,7 +156,7 @@ class LSTMClassifier(LSTMEstimator, base.MiniBatchClassifier):
             name = y.item() if isinstance(y, np.generic) else y  # the same weights for equal labels
             self._learner.grow_inputs([f"last is {name!r}"])
         self._make_room()
-        self._is_ready = True
+        self.is_ready = True
 
     def _make_room(self) -> None:
         assert self._learner is not None

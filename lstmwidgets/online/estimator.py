@@ -96,9 +96,12 @@ class LSTMEstimator(base.Estimator):
         types without an encoding.
     unlearned : int
         How many targets were missing or unusable; their events advanced the state only.
+    is_ready : bool
+        Whether nothing new is half taken in, as after an interruption; the next event makes up for
+        that.
     """
 
-    NOT_KEPT: ClassVar[frozenset[str]] = frozenset({"_is_ready"})
+    NOT_KEPT: ClassVar[frozenset[str]] = frozenset({"is_ready"})
     """Attributes that are made anew and not kept."""
 
     def __init__(
@@ -140,7 +143,7 @@ class LSTMEstimator(base.Estimator):
         self.unlearned = 0
         self._encoder = FeatureEncoder()
         self._scaler = OnlineScaler()
-        self._is_ready = False
+        self.is_ready = False
 
     @property
     def lr(self) -> float:
@@ -246,13 +249,13 @@ class LSTMEstimator(base.Estimator):
         """Give an event's new features their place; return its numbers, (columns,)."""
         values = self._encoder.learn(x)
         known = self._scaler.columns  # the last to grow, whatever an interruption has left undone
-        if len(values) != known or not self._is_ready:
+        if len(values) != known or not self.is_ready:
             self._grow(known)
         return values
 
     def _grow(self, known: int) -> None:
         """Take on columns beyond those that are known; make the learner with the first event."""
-        self._is_ready = False  # until all of it is done
+        self.is_ready = False  # until all of it is done
         new = list(self._encoder.columns)[known:]
         if self._learner is None:
             self._learner = self._make_learner([*self._implicit_inputs(), *new])
@@ -265,7 +268,7 @@ class LSTMEstimator(base.Estimator):
             numeric = self._encoder.numeric[known:] if self.scale else [False] * len(new)
             self._scaler.grow(range(first, first + len(new)), numeric)
         self._make_room()
-        self._is_ready = True
+        self.is_ready = True
 
     def _implicit_inputs(self) -> Sequence[str]:
         """Return the names of the inputs that no feature feeds."""
@@ -316,11 +319,11 @@ class LSTMEstimator(base.Estimator):
 
     def __setstate__(self, kept: dict[str, Any]) -> None:
         vars(self).update(kept)
-        self._is_ready = False
+        self.is_ready = False
         self._verify()
         if self._learner is not None:
             self._make_room()
-            self._is_ready = True
+            self.is_ready = True
 
 
 def shared(arguments: Mapping[str, Any]) -> dict[str, Any]:

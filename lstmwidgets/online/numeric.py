@@ -246,7 +246,7 @@ class NumericEstimator(LSTMEstimator):
 
     def _peek(self, x: Features) -> float:
         """Return the prediction for an event; change nothing."""
-        if self._learner is None:
+        if not hasattr(self, "_one"):  # no event has come, or none to its end
             return 0.0
         return self._kernel(PEEK, ONE, self._encoder.encode(x), *self._one)
 
@@ -258,7 +258,7 @@ class NumericEstimator(LSTMEstimator):
 
     def _predict_and_learn(self, x: Features, target: float) -> float:
         """Return the prediction for an event and learn it; as `_peek` and `_learn` in one."""
-        values = self._encoder.learn_known([x]) if self._is_ready else np.zeros((0, 0))
+        values = self._encoder.learn_known([x]) if self.is_ready else np.zeros((0, 0))
         if len(values) and values.shape[1] == self._scaler.columns:
             return self._learn_values(PEEK | LEARN, values[0], target)
         prediction = self._peek(x)  # before there is something new
@@ -282,7 +282,7 @@ class NumericEstimator(LSTMEstimator):
     def _observe(self, x: Features, y: float | None) -> float:
         """Predict an event and let it pass, its target being y, without learning."""
         target = target_in(y)
-        if self._learner is None:
+        if not hasattr(self, "_one"):
             return 0.0
         self._targets[0] = math.nan if target is None else target
         return self._kernel(OBSERVE, ONE, self._encoder.encode(x), *self._one)

@@ -174,7 +174,7 @@ class StreamSlots:
     def _known(self, xs: Sequence[Features]) -> Array:
         """Return the rows of events up to the first one that the kernel cannot deal with."""
         parts = self._model.parts
-        if parts.learner is None or not parts.learner.is_compiled:
+        if parts.learner is None or not (parts.learner.is_compiled and self._model.is_ready):
             return np.zeros((0, 0))
         rows: Array = parts.encoder.learn_known(xs)
         return rows if rows.shape[1] == parts.scaler.columns else rows[:0]
