@@ -18,6 +18,7 @@ from .compiled import compiled, inlined, kernel
 from .eligibility import traces_to_gradient, update_traces
 from .losses import loss_and_gradient
 from .optimizers import optimize
+from .parameters import ELIGIBILITY
 from .step import advance
 
 Array = NDArray[Any]
@@ -110,7 +111,7 @@ def let_pass(kind: int, rule: int, own: layout.Learner, x: Array) -> None:
     last = _enter(window, own.clock, x, window.inputs.shape[0])
     copy(window.tape[last - 1], window.tape[last])
     advance(kind, weights.rows, weights.vectors, x, window.tape[last], own.work.scratch)
-    if rule == layout.ELIGIBILITY:
+    if rule == ELIGIBILITY:
         update_traces(own, x)
 
 
@@ -130,7 +131,7 @@ def differentiate(kind: int, rule: int, task: int, own: layout.Learner, x: Array
     own.store[layout.GRADIENT] = 0
     work.back[:] = 0
     _through_head(own, weights, window.tape[last], x)
-    if rule == layout.ELIGIBILITY:
+    if rule == ELIGIBILITY:
         update_traces(own, x)
         traces_to_gradient(own, x)
     else:
