@@ -30,8 +30,8 @@ def _going_back(kind: int) -> Callable[..., None]:
     def backward(_kind: int, own: layout.Learner, steps: int) -> None:
         sizes, (tape, inputs), work = own.sizes, own.window, own.work
         weights, gradient = (
-            layout.row_of(own, layout.PARAMETERS),
-            layout.row_of(own, layout.GRADIENT),
+            layout.views(own.sizes, own.store[layout.PARAMETERS]),
+            layout.views(own.sizes, own.store[layout.GRADIENT]),
         )
         hidden, width, back = sizes[layout.HIDDEN], weights.rows.shape[1], work.back
         for t in range(steps, 0, -1):

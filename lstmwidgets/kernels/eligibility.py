@@ -42,7 +42,7 @@ def update_traces(own: layout.Learner, x: Array) -> None:
     """
     sizes, tape, work = own.sizes, own.window.tape, own.work
     hidden, kind = sizes[layout.HIDDEN], sizes[layout.KIND]
-    traces = layout.row_of(own, layout.TRACES)
+    traces = layout.views(own.sizes, own.store[layout.TRACES])
     width = traces.rows.shape[1]
     traced = width - hidden
     keep = work.scratch[:traced]
@@ -74,8 +74,8 @@ def traces_to_gradient(own: layout.Learner, x: Array) -> None:
     sizes, tape, work = own.sizes, own.window.tape, own.work
     back = work.back
     hidden, kind = sizes[layout.HIDDEN], sizes[layout.KIND]
-    weights, gradient = (layout.row_of(own, layout.PARAMETERS), layout.row_of(own, layout.GRADIENT))
-    traces = layout.row_of(own, layout.TRACES)
+    weights, gradient = (layout.views(own.sizes, own.store[layout.PARAMETERS]), layout.views(own.sizes, own.store[layout.GRADIENT]))
+    traces = layout.views(own.sizes, own.store[layout.TRACES])
     width = weights.rows.shape[1]
     for layer in range(sizes[layout.LAYERS] - 1, -1, -1):
         after, before = tape[1, layer], tape[0, layer]

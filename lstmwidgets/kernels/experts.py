@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from .compiled import compiled, compiled_too, inlined
 from .mixture import WEIGHT, reward
+from .parts import part
 from .recent import LAGS, SEEN
 
 Array = NDArray[Any]
@@ -87,17 +88,17 @@ def experts(shape: Array, flat: Array) -> Experts:
     z = mixture + cheap + 2
     return Experts(
         shape,
-        flat[:5],
-        flat[5:linear].reshape((len(FORGETTING), size + 1, size)),
-        flat[linear:mixture].reshape((4, cheap + 2)),
-        flat[mixture : mixture + cheap],
-        flat[mixture + cheap : z],
-        flat[z : z + size],
-        flat[z + size :],
+        part(flat, 0, (5,)),
+        part(flat, 5, (len(FORGETTING), size + 1, size)),
+        part(flat, linear, (4, cheap + 2)),
+        part(flat, mixture, (cheap,)),
+        part(flat, mixture + cheap, (2,)),
+        part(flat, z, (size,)),
+        part(flat, z + size, (size,)),
     )
 
 
-@inlined
+@compiled
 def expect(x: Array, shape: Array, flat: Array, past: Array) -> float:
     """Return the cheap experts' forecast for an event; changes nothing but scratch.
 
@@ -120,7 +121,7 @@ def expect(x: Array, shape: Array, flat: Array, past: Array) -> float:
     return base
 
 
-@inlined
+@compiled
 def mix(network: float, base: float, shape: Array, flat: Array, past: Array) -> float:
     """Return the forecast of network and cheap experts together.
 
@@ -141,7 +142,7 @@ def mix(network: float, base: float, shape: Array, flat: Array, past: Array) -> 
     return mixed
 
 
-@inlined
+@compiled
 def learn(y: float, base: float, network: float, shape: Array, flat: Array, past: Array) -> None:
     """Learn the target of the event that `expect` has just seen; parameters as of `mix`.
 
@@ -169,7 +170,7 @@ def _last(own: Experts, past: Array) -> float:
     return last
 
 
-@inlined
+@compiled
 def _forecast(x: Array, last: float, own: Experts, past: Array) -> None:
     """Write the cheap experts' forecasts and the regressors."""
     forecasts, z, season, unit = (
@@ -192,7 +193,7 @@ def _forecast(x: Array, last: float, own: Experts, past: Array) -> None:
         forecasts[k] = _within(forecasts[k], last, BOUND * unit)
 
 
-@inlined
+@compiled
 def _look_back(x: Array, season: int, last: float, scalars: Array, past: Array, z: Array) -> None:
     """Write the regressors: 1, distances and changes in units of the typical one, features."""
     unit = scalars[UNIT]
@@ -241,7 +242,7 @@ def _mean(values: Array, weights: Array, centre: float) -> float:
     return centre + apart
 
 
-@inlined
+@compiled
 def _regress(z: Array, target: float, forgetting: float, model: Array, gain: Array) -> None:
     """Learn one event by recursive least squares with a prior and exponential forgetting.
 
@@ -275,7 +276,7 @@ def _regress(z: Array, target: float, forgetting: float, model: Array, gain: Arr
                 model[1 + k, j] /= forgetting
 
 
-@inlined
+@compiled
 def _describe(y: float, scalars: Array, past: Array) -> None:
     """Learn mean and typical change.
 

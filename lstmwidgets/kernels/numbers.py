@@ -149,13 +149,13 @@ def events(kind: int, rule: int) -> Callable[..., float]:
                     continue
                 if parts & TAKE_IN & turn:
                     take_in(row, statistics)
-                base = _read(own, model, row, recent)
+                base = _read(model, row, recent, own.work.x)
                 learnable = has_target and (target[SCALED] == 0 or target[TYPICAL] > 0)
                 unlearned = turn == LEARNING and not (parts & LEARN and learnable)
                 if turn == LOOKING or (unlearned and has_target and parts & LEARN):
                     predict(kind, own, own.work.x)
                 if turn == LOOKING:
-                    prediction = _mixed(own, model, base, recent)
+                    prediction = _mixed(own.work.output[0], model, base, recent)
                     predictions[n] = prediction
                 elif unlearned:
                     let_pass(kind, rule, own, own.work.x)
@@ -165,7 +165,7 @@ def events(kind: int, rule: int) -> Callable[..., float]:
                     if parts & OPTIMIZE:
                         optimize(own)
             if parts & REWARD and has_target:
-                _reward(own, model, y, recent)
+                _reward(own.work.output[0], model, y, recent)
             if parts & SUPPOSE:
                 y = prediction + y * _unit(target)
                 targets[n] = y
@@ -228,9 +228,9 @@ def serving(kind: int) -> Callable[..., float]:
             stream, recent = memory[slots[n]], past[slots[n]]
             row = values[n * columns : (n + 1) * columns]
             copy(stream, tape[0])
-            base = _read(own, model, row, recent)
+            base = _read(model, row, recent, own.work.x)
             predict(kind, own, own.work.x)
-            predictions[n] = _mixed(own, model, base, recent)
+            predictions[n] = _mixed(own.work.output[0], model, base, recent)
             copy(reached[:, : stream.shape[1]], stream)
             if abs(targets[n]) <= LARGEST:
                 remember(recent, targets[n], event[BASE])
@@ -239,19 +239,19 @@ def serving(kind: int) -> Callable[..., float]:
     return serve
 
 
-@inlined
-def _mixed(own: Learner, model: Model, base: float, past: Array) -> float:
+@compiled
+def _mixed(output: Any, model: Model, base: float, past: Array) -> float:
     """Return the prediction for an event that the network has looked at."""
-    network = _unscaled(own.work.output[0], base, model.target)
+    network = _unscaled(output, base, model.target)
     if model.shape[CHEAP] == 0:
         return network
     return mix(network, base, model.shape, model.flat, past)
 
 
-@inlined
-def _read(own: Learner, model: Model, values: Array, past: Array) -> float:
+@compiled
+def _read(model: Model, values: Array, past: Array, inputs: Array) -> float:
     """Write the network's inputs and the features of an event; return what is to be expected."""
-    features, target, inputs = model.event[FEATURES:], model.target, own.work.x
+    features, target = model.event[FEATURES:], model.target
     standardise(values, model.statistics, features, inputs)
     if model.shape[CHEAP] > 0:
         base = expect(features, model.shape, model.flat, past)
@@ -264,12 +264,12 @@ def _read(own: Learner, model: Model, values: Array, past: Array) -> float:
     return base
 
 
-@inlined
-def _reward(own: Learner, model: Model, y: float, past: Array) -> None:
+@compiled
+def _reward(output: Any, model: Model, y: float, past: Array) -> None:
     """Let experts and the target's scale learn from the event that was read."""
     base, target = model.event[BASE], model.target
     if model.shape[CHEAP] > 0:
-        network = _unscaled(own.work.output[0], base, target)
+        network = _unscaled(output, base, target)
         learn_experts(y, base, network, model.shape, model.flat, past)
     _learn_target(y, base, target)
     remember(past, y, base)

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from . import NEGLIGIBLE
-from .compiled import compiled_sum, inlined
+from .compiled import compiled, compiled_sum, inlined
 from .parameters import FIRST, GRADIENT, OPTIMIZER, PARAMETERS, SECOND, STEPS, Learner
 
 Array = NDArray[Any]
@@ -38,7 +38,7 @@ def optimize(own: Learner) -> None:
         clock[STEPS] -= 1
 
 
-@inlined
+@compiled
 def take_step(
     rule: int,
     settings: Array,
@@ -90,7 +90,7 @@ def global_norm(gradient: Array) -> float:
     return float(np.sqrt(total))
 
 
-@inlined
+@compiled
 def _sgd(
     settings: Array, steps: int, factor: Any, parameters: Array, gradient: Array, velocity: Array
 ) -> None:
@@ -103,7 +103,7 @@ def _sgd(
         parameters[k] -= lr * velocity[k]
 
 
-@inlined
+@compiled
 def _adam(
     decoupled: bool,
     settings: Array,

@@ -13,7 +13,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from .compiled import compiled_too, inlined
+from .compiled import compiled_too
+from .parts import part
 from .step import COUPLED, FULL_GATE_RECURRENCE, LAYER_NORM, PEEPHOLE
 
 Array = NDArray[Any]
@@ -74,10 +75,10 @@ def views(sizes: Array, flat: Array) -> Weights:
     second = first + layers * vector
     third = second + outputs * read
     return Weights(
-        flat[:first].reshape((sources, width)),
-        flat[first:second].reshape((layers, vector)),
-        flat[second:third].reshape((outputs, read)),
-        flat[third : third + outputs],
+        part(flat, 0, (sources, width)),
+        part(flat, first, (layers, vector)),
+        part(flat, second, (outputs, read)),
+        part(flat, third, (outputs,)),
     )
 
 
@@ -201,8 +202,8 @@ def window_of(sizes: Array, flat: Array) -> Window:
     steps, layers, width = sizes[WINDOW], sizes[LAYERS], 6 * sizes[HIDDEN]
     taped = (steps + 1) * layers * width
     return Window(
-        flat[:taped].reshape((steps + 1, layers, width)),
-        flat[taped:].reshape((steps, 1, sizes[INPUTS])),
+        part(flat, 0, (steps + 1, layers, width)),
+        part(flat, taped, (steps, 1, sizes[INPUTS])),
     )
 
 
@@ -217,17 +218,17 @@ def work_of(sizes: Array, flat: Array) -> Work:
     dz = scratch + 9 * hidden
     width = (flat.shape[0] - dz) // (sizes[WINDOW] * layers)
     return Work(
-        flat[:outputs],
-        flat[outputs : 2 * outputs],
-        flat[2 * outputs : 3 * outputs],
-        flat[3 * outputs : 4 * outputs],
-        flat[4 * outputs : 5 * outputs],
-        flat[5 * outputs : memory],
-        flat[memory:back].reshape((layers, 6 * hidden)),
-        flat[back:errors].reshape((layers, 5 * hidden)),
-        flat[errors:scratch].reshape((sizes[REACH], inputs)),
-        flat[scratch:dz],
-        flat[dz:].reshape((sizes[WINDOW], layers, width)),
+        part(flat, 0, (outputs,)),
+        part(flat, outputs, (outputs,)),
+        part(flat, 2 * outputs, (outputs,)),
+        part(flat, 3 * outputs, (outputs,)),
+        part(flat, 4 * outputs, (outputs,)),
+        part(flat, 5 * outputs, (inputs,)),
+        part(flat, memory, (layers, 6 * hidden)),
+        part(flat, back, (layers, 5 * hidden)),
+        part(flat, errors, (sizes[REACH], inputs)),
+        part(flat, scratch, (9 * hidden,)),
+        part(flat, dz, (sizes[WINDOW], layers, width)),
     )
 
 
@@ -237,12 +238,6 @@ def learner(
 ) -> Learner:
     """Return a learner of six arrays; windows and work spaces are as long as `lengths` says."""
     return Learner(sizes, clock, settings, store, window_of(sizes, window), work_of(sizes, work))
-
-
-@inlined
-def row_of(own: Learner, row: int) -> Weights:
-    """Return the parts of a row of ``own.store``."""
-    return views(own.sizes, own.store[row])
 
 
 def aligned(shape: tuple[int, ...], dtype: Any = np.float32) -> Array:

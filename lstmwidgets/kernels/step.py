@@ -128,13 +128,15 @@ def _copy_output(stream: Array, output: Array) -> None:
 
 
 def _advancing(kind: int) -> Callable[..., None]:
+    advance_layer = _LAYERS[kind]
+
     def advance(
         _kind: int, rows: Array, vectors: Array, x: Array, stream: Array, scratch: Array
     ) -> None:
         below, first = x, np.int64(0)
         for layer in range(stream.shape[0]):
             own = stream[layer]
-            first += _advance_layer(kind, rows[first:], below, own, vectors[layer], scratch)
+            first += advance_layer(rows[first:], below, own, vectors[layer], scratch)
             below = own[: own.shape[0] // 6]  # h comes first in a layer's memory
 
     return advance
@@ -144,32 +146,73 @@ advance = by_kind(_advancing)
 """Advances one stream, (L, 6H), by an input (I,) through all layers."""
 
 
-@inlined
-def _advance_layer(
-    kind: int, rows: Array, below: Array, own: Array, vector: Array, scratch: Array
+@compiled
+def _advance_standard(
+    rows: Array, below: Array, own: Array, vector: Array, scratch: Array
 ) -> int:
     """Advance a layer's memory, (6H,), by what comes from below; return how many rows it has."""
-    hidden, width = own.shape[0] // 6, rows.shape[1]
-    used: int = below.shape[0] + hidden
-    if kind == LAYER_NORM:
-        _project_normalised(rows, below, own, vector, scratch)
-        _layer_norm(scratch, vector, own)
-        return used
-    z = scratch[:width]
-    for j in range(width):
+    z = scratch[: rows.shape[1]]
+    used = _project(rows, below, own, vector, z)
+    _standard(z, own)
+    return used
+
+
+@compiled
+def _advance_coupled(rows: Array, below: Array, own: Array, vector: Array, scratch: Array) -> int:
+    z = scratch[: rows.shape[1]]
+    used = _project(rows, below, own, vector, z)
+    _coupled(z, own)
+    return used
+
+
+@compiled
+def _advance_peephole(rows: Array, below: Array, own: Array, vector: Array, scratch: Array) -> int:
+    z = scratch[: rows.shape[1]]
+    used = _project(rows, below, own, vector, z)
+    _peephole(z, vector[rows.shape[1] :], own)
+    return used
+
+
+@compiled
+def _advance_full_gate_recurrence(
+    rows: Array, below: Array, own: Array, vector: Array, scratch: Array
+) -> int:
+    hidden, z = own.shape[0] // 6, scratch[: rows.shape[1]]
+    used = _project(rows, below, own, vector, z)
+    add_rows(rows[used:], own[2 * hidden : 4 * hidden], z)  # i, f
+    add_rows(rows[used + 2 * hidden :], own[5 * hidden :], z)  # o
+    _peephole(z, vector[rows.shape[1] :], own)
+    return used + 3 * hidden
+
+
+@compiled
+def _advance_layer_norm(
+    rows: Array, below: Array, own: Array, vector: Array, scratch: Array
+) -> int:
+    _project_normalised(rows, below, own, vector, scratch)
+    _layer_norm(scratch, vector, own)
+    used: int = below.shape[0] + own.shape[0] // 6
+    return used
+
+
+_LAYERS = (
+    _advance_standard,
+    _advance_peephole,
+    _advance_full_gate_recurrence,
+    _advance_coupled,
+    _advance_layer_norm,
+)
+
+
+@inlined
+def _project(rows: Array, below: Array, own: Array, vector: Array, z: Array) -> int:
+    """Write W x + R h + b; return how many rows were read."""
+    for j in range(z.shape[0]):
         z[j] = vector[j]
     add_rows(rows, below, z)
-    add_rows(rows[below.shape[0] :], own[:hidden], z)
-    if kind == STANDARD:
-        _standard(z, own)
-    elif kind == COUPLED:
-        _coupled(z, own)
-    else:
-        if kind == FULL_GATE_RECURRENCE:
-            add_rows(rows[used:], own[2 * hidden : 4 * hidden], z)  # i, f
-            add_rows(rows[used + 2 * hidden :], own[5 * hidden :], z)  # o
-            used += 3 * hidden
-        _peephole(z, vector[width:], own)
+    h = own[: own.shape[0] // 6]
+    add_rows(rows[below.shape[0] :], h, z)
+    used: int = below.shape[0] + h.shape[0]
     return used
 
 
