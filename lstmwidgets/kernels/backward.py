@@ -21,6 +21,7 @@ from . import LAYER_NORM_EPSILON
 from . import parameters as layout
 from .activations import tanh
 from .compiled import by_kind, compiled, compiled_sum, inlined
+from .parts import chunks
 from .step import COUPLED, FULL_GATE_RECURRENCE, LAYER_NORM, STANDARD, add_rows
 
 Array = NDArray[Any]
@@ -81,27 +82,25 @@ into ``errors`` if there is room. ``back`` holds zeros but for dL/dh.
 """
 
 
-@inlined
+@compiled
 def _through_cell(own: Array, d: Array) -> None:
     """Add dL/dc by way of h = o tanh(c)."""
-    hidden = own.shape[0] // 6
-    c, o = own[hidden : 2 * hidden], own[5 * hidden :]
-    dh, dc = d[:hidden], d[hidden : 2 * hidden]
-    for j in range(hidden):
+    _, c, _, _, _, o = chunks(own, 6)
+    dh, dc, _, _, _ = chunks(d, 5)
+    for j in range(c.shape[0]):
         shown = tanh(c[j])
         do = dh[j] * o[j]
         dc[j] += do - do * shown * shown
 
 
-@inlined
+@compiled
 def _through_gates(own: Array, before: Array, dz: Array, d: Array) -> None:
     """Write dL/dz of the blocks i, f, g, o, and turn dL/dc into that of the step before."""
-    hidden = own.shape[0] // 6
-    h, i, f = own[:hidden], own[2 * hidden : 3 * hidden], own[3 * hidden : 4 * hidden]
-    g, o, c = (own[4 * hidden : 5 * hidden], own[5 * hidden :], before[hidden : 2 * hidden])
-    dh, dc = d[:hidden], d[hidden : 2 * hidden]
-    zi, zf = dz[:hidden], dz[hidden : 2 * hidden]
-    zg, zo = dz[2 * hidden : 3 * hidden], dz[3 * hidden :]
+    h, _, i, f, g, o = chunks(own, 6)
+    _, c, _, _, _, _ = chunks(before, 6)
+    dh, dc, _, _, _ = chunks(d, 5)
+    zi, zf, zg, zo = chunks(dz, 4)
+    hidden = h.shape[0]
     for j in range(hidden):  # dh tanh(c) o (1 - o), and h = o tanh(c)
         shown = h[j]
         zo[j] = dh[j] * (shown - shown * o[j])
@@ -115,15 +114,15 @@ def _through_gates(own: Array, before: Array, dz: Array, d: Array) -> None:
         dc[j] = error * kept
 
 
-@inlined
+@compiled
 def _through_coupled_gates(own: Array, before: Array, dz: Array, d: Array) -> None:
     """Write dL/dz of the blocks f, g, o, where i = 1 - f; see `_through_gates`."""
     _through_cell(own, d)
-    hidden = own.shape[0] // 6
-    h, i, f = own[:hidden], own[2 * hidden : 3 * hidden], own[3 * hidden : 4 * hidden]
-    g, o, c = (own[4 * hidden : 5 * hidden], own[5 * hidden :], before[hidden : 2 * hidden])
-    dh, dc = d[:hidden], d[hidden : 2 * hidden]
-    zf, zg, zo = dz[:hidden], dz[hidden : 2 * hidden], dz[2 * hidden :]
+    h, _, i, f, g, o = chunks(own, 6)
+    _, c, _, _, _, _ = chunks(before, 6)
+    dh, dc, _, _, _ = chunks(d, 5)
+    zf, zg, zo = chunks(dz, 3)
+    hidden = h.shape[0]
     for j in range(hidden):
         zo[j] = dh[j] * (h[j] - h[j] * o[j])
     for j in range(hidden):
@@ -134,7 +133,7 @@ def _through_coupled_gates(own: Array, before: Array, dz: Array, d: Array) -> No
         dc[j] *= f[j]
 
 
-@inlined
+@compiled
 def _through_peepholes(
     own: Array, before: Array, peephole: Array, d_peephole: Array, dz: Array, d: Array
 ) -> None:
@@ -142,13 +141,11 @@ def _through_peepholes(
 
     Without full gate recurrence the last three blocks of d are zeros.
     """
-    hidden = own.shape[0] // 6
-    c, i, f = (own[hidden : 2 * hidden], own[2 * hidden : 3 * hidden], own[3 * hidden : 4 * hidden])
-    g, o, old = (own[4 * hidden : 5 * hidden], own[5 * hidden :], before[hidden : 2 * hidden])
-    dh, dc = d[:hidden], d[hidden : 2 * hidden]
-    di, df, do = d[2 * hidden : 3 * hidden], d[3 * hidden : 4 * hidden], d[4 * hidden :]
-    zi, zf = dz[:hidden], dz[hidden : 2 * hidden]
-    zg, zo = dz[2 * hidden : 3 * hidden], dz[3 * hidden :]
+    _, c, i, f, g, o = chunks(own, 6)
+    _, old, _, _, _, _ = chunks(before, 6)
+    dh, dc, di, df, do = chunks(d, 5)
+    zi, zf, zg, zo = chunks(dz, 4)
+    hidden = c.shape[0]
     for j in range(hidden):  # o sees the cell after the step
         shown = tanh(c[j])
         zo[j] = (dh[j] * shown + do[j]) * (o[j] - o[j] * o[j])
@@ -165,13 +162,14 @@ def _through_peepholes(
         d_peephole[hidden + j] += zf[j] * old[j]
 
 
-@inlined
+@compiled
 def _through_normalised_cell(
     own: Array, vector: Array, d_vector: Array, d: Array, scratch: Array
 ) -> None:
     """Add dL/dc by way of h = o tanh(LN(c))."""
-    hidden = own.shape[0] // 6
-    c, o, dh, dc = (own[hidden : 2 * hidden], own[5 * hidden :], d[:hidden], d[hidden : 2 * hidden])
+    _, c, _, _, _, o = chunks(own, 6)
+    dh, dc, _, _, _ = chunks(d, 5)
+    hidden = c.shape[0]
     weight, bias = vector[12 * hidden : 13 * hidden], vector[13 * hidden :]
     d_weight, d_bias = d_vector[12 * hidden : 13 * hidden], d_vector[13 * hidden :]
     values, errors = scratch[:hidden], scratch[hidden : 2 * hidden]
@@ -188,7 +186,7 @@ def _through_normalised_cell(
         dc[j] += errors[j]
 
 
-@inlined
+@compiled
 def _through_normalised_projections(
     rows: Array,
     below: Array,

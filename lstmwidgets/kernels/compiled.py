@@ -26,10 +26,11 @@ OPTIONS: Any = {
     "error_model": "numpy",
     # Kernels allocate nothing: without reference counts an array argument costs a third.
     "_nrt": False,
+    "no_cfunc_wrapper": True,
 }
 
 
-INSIDE = OPTIONS | {"no_cpython_wrapper": True, "no_cfunc_wrapper": True}
+INSIDE = OPTIONS | {"no_cpython_wrapper": True}
 """Of what only compiled code calls."""
 
 

@@ -25,6 +25,7 @@ from numpy.typing import NDArray
 from . import LAYER_NORM_EPSILON
 from .activations import sigmoid, tanh
 from .compiled import by_kind, compiled, inlined, kernel
+from .parts import chunks, part
 
 Array = NDArray[Any]
 
@@ -279,7 +280,7 @@ def add_rows(rows: Array, source: Array, z: Array) -> None:
 @inlined
 def _standard(z: Array, own: Array) -> None:
     hidden = z.shape[0] // 4
-    gates = own[2 * hidden :]
+    gates = part(own, 2 * hidden, (4 * hidden,))
     for j in range(2 * hidden):
         gates[j] = sigmoid(z[j])
     for j in range(2 * hidden, 3 * hidden):
@@ -287,7 +288,7 @@ def _standard(z: Array, own: Array) -> None:
     for j in range(3 * hidden, 4 * hidden):
         gates[j] = sigmoid(z[j])
     _remember(own)
-    _show(own, own[hidden : 2 * hidden])
+    _show(own, part(own, hidden, (hidden,)))
 
 
 @inlined
@@ -372,17 +373,14 @@ def normalise(values: Array, weight: Array) -> None:
 @inlined
 def _remember(own: Array) -> None:
     """Compute c = f c + i g in place."""
-    hidden = own.shape[0] // 6
-    c, i = own[hidden : 2 * hidden], own[2 * hidden : 3 * hidden]
-    f, g = own[3 * hidden : 4 * hidden], own[4 * hidden : 5 * hidden]
-    for j in range(hidden):
+    _, c, i, f, g, _ = chunks(own, 6)
+    for j in range(c.shape[0]):
         c[j] = f[j] * c[j] + i[j] * g[j]
 
 
 @inlined
 def _show(own: Array, shown: Array) -> None:
     """Compute h = o tanh(c), c as it is shown."""
-    hidden = own.shape[0] // 6
-    h, o = own[:hidden], own[5 * hidden :]
-    for j in range(hidden):
+    h, _, _, _, _, o = chunks(own, 6)
+    for j in range(h.shape[0]):
         h[j] = o[j] * tanh(shown[j])
