@@ -30,10 +30,7 @@ Array = NDArray[Any]
 def _going_back(kind: int) -> Callable[..., None]:
     def backward(_kind: int, own: layout.Learner, steps: int) -> None:
         sizes, (tape, inputs), work = own.sizes, own.window, own.work
-        weights, gradient = (
-            layout.views(own.sizes, own.store[layout.PARAMETERS]),
-            layout.views(own.sizes, own.store[layout.GRADIENT]),
-        )
+        weights, gradient = own.weights, own.gradient
         hidden, width, back = sizes[layout.HIDDEN], weights.rows.shape[1], work.back
         for t in range(steps, 0, -1):
             for layer in range(sizes[layout.LAYERS] - 1, -1, -1):

@@ -74,7 +74,7 @@ def traces_to_gradient(own: layout.Learner, x: Array) -> None:
     sizes, tape, work = own.sizes, own.window.tape, own.work
     back = work.back
     hidden, kind = sizes[layout.HIDDEN], sizes[layout.KIND]
-    weights, gradient = (layout.views(own.sizes, own.store[layout.PARAMETERS]), layout.views(own.sizes, own.store[layout.GRADIENT]))
+    weights, gradient = own.weights, own.gradient
     traces = layout.views(own.sizes, own.store[layout.TRACES])
     width = weights.rows.shape[1]
     for layer in range(sizes[layout.LAYERS] - 1, -1, -1):

@@ -64,7 +64,7 @@ def reading(kind: int, rule: int, task: int) -> Callable[..., float]:
         tape, made = own.window.tape, own.work
         last = xs.shape[0] - 1
         if parts & PREDICT:
-            weights = layout.views(own.sizes, own.store[layout.PARAMETERS])
+            weights = own.weights
             if parts & AFRESH:
                 made.memory[:] = 0
             else:
@@ -99,7 +99,7 @@ def predict(kind: int, own: layout.Learner, x: Array) -> None:
 @inlined
 def look_ahead(kind: int, own: layout.Learner, x: Array) -> None:
     """Take a step from the work's memory, and write the outputs (K,)."""
-    weights, work = layout.views(own.sizes, own.store[layout.PARAMETERS]), own.work
+    weights, work = own.weights, own.work
     advance(kind, weights.rows, weights.vectors, x, work.memory, work.scratch)
     _read_out(weights, work.memory, x, work.offset, work.output)
 
@@ -107,7 +107,7 @@ def look_ahead(kind: int, own: layout.Learner, x: Array) -> None:
 @inlined
 def let_pass(kind: int, rule: int, own: layout.Learner, x: Array) -> None:
     """Let an input (I,) pass without learning."""
-    weights, window = layout.views(own.sizes, own.store[layout.PARAMETERS]), own.window
+    weights, window = own.weights, own.window
     last = _enter(window, own.clock, x, window.inputs.shape[0])
     copy(window.tape[last - 1], window.tape[last])
     advance(kind, weights.rows, weights.vectors, x, window.tape[last], own.work.scratch)
@@ -118,7 +118,7 @@ def let_pass(kind: int, rule: int, own: layout.Learner, x: Array) -> None:
 @inlined
 def differentiate(kind: int, rule: int, task: int, own: layout.Learner, x: Array) -> float:
     """Advance by an input (I,), write outputs and the gradient of the loss, and return the loss."""
-    weights, window, work = (layout.views(own.sizes, own.store[layout.PARAMETERS]), own.window, own.work)
+    weights, window, work = own.weights, own.window, own.work
     last = _enter(window, own.clock, x, min(window.inputs.shape[0], 1))
     for t in range(last):
         copy(window.tape[t], window.tape[t + 1])
@@ -204,7 +204,7 @@ def _dot_by_fours(weights: Array, values: Array) -> Any:
 def _through_head(own: layout.Learner, weights: layout.Weights, memory: Array, x: Array) -> None:
     """Add the head's gradient, and write dL/dh of the top layer."""
     hidden, top, work = memory.shape[1] // 6, memory.shape[0] - 1, own.work
-    gradient = layout.views(own.sizes, own.store[layout.GRADIENT])
+    gradient = own.gradient
     h, dh = memory[top, :hidden], work.back[top, :hidden]
     for k in range(work.d_output.shape[0]):
         error = work.d_output[k]

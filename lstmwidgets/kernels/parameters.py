@@ -171,6 +171,8 @@ class Learner(NamedTuple):
     store : ndarray
         Rows of P numbers or a little more: `PARAMETERS`, `GRADIENT`, the optimizer's moments
         `FIRST` and `SECOND`, and with the eligibility rule `TRACES`.
+    weights, gradient : Weights
+        The parts of two rows of the store.
     window : Window
         What of the past gradients still reach.
     work : Work
@@ -181,6 +183,8 @@ class Learner(NamedTuple):
     clock: Array
     settings: Array
     store: Array
+    weights: Weights
+    gradient: Weights
     window: Window
     work: Work
 
@@ -237,7 +241,16 @@ def learner(
     sizes: Array, clock: Array, settings: Array, store: Array, window: Array, work: Array
 ) -> Learner:
     """Return a learner of six arrays; windows and work spaces are as long as `lengths` says."""
-    return Learner(sizes, clock, settings, store, window_of(sizes, window), work_of(sizes, work))
+    return Learner(
+        sizes,
+        clock,
+        settings,
+        store,
+        views(sizes, store[PARAMETERS]),
+        views(sizes, store[GRADIENT]),
+        window_of(sizes, window),
+        work_of(sizes, work),
+    )
 
 
 def aligned(shape: tuple[int, ...], dtype: Any = np.float32) -> Array:
