@@ -11,7 +11,6 @@ a layer's memory before the first step and after every one, in the blocks h, c, 
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -20,63 +19,58 @@ from numpy.typing import NDArray
 from . import LAYER_NORM_EPSILON
 from . import parameters as layout
 from .activations import tanh
-from .compiled import by_kind, compiled, compiled_sum, inlined
+from .compiled import compiled, compiled_sum, inlined
 from .parts import chunks
 from .step import COUPLED, FULL_GATE_RECURRENCE, LAYER_NORM, STANDARD, add_rows
 
 Array = NDArray[Any]
 
 
-def _going_back(kind: int) -> Callable[..., None]:
-    def backward(_kind: int, own: layout.Learner, steps: int) -> None:
-        sizes, (tape, inputs), work = own.sizes, own.window, own.work
-        weights, gradient = own.weights, own.gradient
-        hidden, width, back = sizes[layout.HIDDEN], weights.rows.shape[1], work.back
-        for t in range(steps, 0, -1):
-            for layer in range(sizes[layout.LAYERS] - 1, -1, -1):
-                first, count = layout.first_row(sizes, layer), layout.source_count(sizes, layer)
-                rows, vector = weights.rows[first:], weights.vectors[layer]
-                d_vector = gradient.vectors[layer]
-                after, before = tape[t, layer], tape[t - 1, layer]
-                dz, d = work.dz[t - 1, layer], back[layer]
-                errors = dz
-                if kind == LAYER_NORM:
-                    below = inputs[t - 1, 0] if layer == 0 else tape[t, layer - 1, :hidden]
-                    _through_normalised_cell(after, vector, d_vector, d, work.scratch)
-                    _through_gates(after, before, dz[:width], d)
-                    _through_normalised_projections(
-                        rows, below, before, vector, d_vector, dz, work.scratch
-                    )
-                    errors = dz[width:]
+@inlined
+def backward(kind: int, own: layout.Learner, steps: int) -> None:
+    """Carry dL/dh of the last step, in ``back``, back through so many steps of a learner's tape.
+
+    Adds to the gradient of the LSTM; that of the head is left alone. Writes the gradient of the
+    inputs into ``errors`` if there is room. ``back`` holds zeros but for dL/dh.
+    """
+    sizes, (tape, inputs), work = own.sizes, own.window, own.work
+    weights, gradient = own.weights, own.gradient
+    hidden, width, back = sizes[layout.HIDDEN], weights.rows.shape[1], work.back
+    for t in range(steps, 0, -1):
+        for layer in range(sizes[layout.LAYERS] - 1, -1, -1):
+            first, count = layout.first_row(sizes, layer), layout.source_count(sizes, layer)
+            rows, vector = weights.rows[first:], weights.vectors[layer]
+            d_vector = gradient.vectors[layer]
+            after, before = tape[t, layer], tape[t - 1, layer]
+            dz, d = work.dz[t - 1, layer], back[layer]
+            errors = dz
+            if kind == LAYER_NORM:
+                below = inputs[t - 1, 0] if layer == 0 else tape[t, layer - 1, :hidden]
+                _through_normalised_cell(after, vector, d_vector, d, work.scratch)
+                _through_gates(after, before, dz[:width], d)
+                _through_normalised_projections(
+                    rows, below, before, vector, d_vector, dz, work.scratch
+                )
+                errors = dz[width:]
+            else:
+                if kind == STANDARD:
+                    _through_cell(after, d)
+                    _through_gates(after, before, dz, d)
+                elif kind == COUPLED:
+                    _through_coupled_gates(after, before, dz, d)
                 else:
-                    if kind == STANDARD:
-                        _through_cell(after, d)
-                        _through_gates(after, before, dz, d)
-                    elif kind == COUPLED:
-                        _through_coupled_gates(after, before, dz, d)
-                    else:
-                        peephole, d_peephole = vector[width:], d_vector[width:]
-                        _through_peepholes(after, before, peephole, d_peephole, dz, d)
-                    for j in range(width):
-                        d_vector[j] += dz[j]
-                dot_rows(rows[count:], errors, d[:hidden])
-                if kind == FULL_GATE_RECURRENCE:
-                    dot_rows(rows[count + hidden :], errors, d[2 * hidden :])
-                if layer > 0:
-                    add_dot_rows(rows, dz[:width], back[layer - 1, :hidden])
-                elif work.errors.shape[0] > 0:
-                    dot_rows(rows, dz[:width], work.errors[t - 1])
-        _add_products(kind, own, gradient.rows, steps)
-
-    return backward
-
-
-backward = by_kind(_going_back)
-"""Carries dL/dh of the last step, in ``back``, back through so many steps of a learner's tape.
-
-Adds to the gradient of the LSTM; that of the head is left alone. Writes the gradient of the inputs
-into ``errors`` if there is room. ``back`` holds zeros but for dL/dh.
-"""
+                    peephole, d_peephole = vector[width:], d_vector[width:]
+                    _through_peepholes(after, before, peephole, d_peephole, dz, d)
+                for j in range(width):
+                    d_vector[j] += dz[j]
+            dot_rows(rows[count:], errors, d[:hidden])
+            if kind == FULL_GATE_RECURRENCE:
+                dot_rows(rows[count + hidden :], errors, d[2 * hidden :])
+            if layer > 0:
+                add_dot_rows(rows, dz[:width], back[layer - 1, :hidden])
+            elif work.errors.shape[0] > 0:
+                dot_rows(rows, dz[:width], work.errors[t - 1])
+    _add_products(kind, own, gradient.rows, steps)
 
 
 @compiled

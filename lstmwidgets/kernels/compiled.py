@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 
 from numba import njit
 from numba.core import event
-from numba.extending import overload, register_jitable
+from numba.extending import register_jitable
 
 from . import COMPILING
 
@@ -42,7 +42,12 @@ def compiled(function: Function) -> Function:
 
 
 def inlined(function: Function) -> Function:
-    """Compile a function as lines of those that call it; what constants rule out is left away."""
+    """Compile a function as lines of those that call it; what constants rule out is left away.
+
+    For what needs constants, and for what does little but call: Numba copies the lines of large
+    functions slowly, and optimises small ones anew for every function around them. Constants are
+    numbers, globals and what closures have; Numba takes an attribute of a module for a variable.
+    """
     made: Function = njit(**INSIDE, inline="always")(function)
     return made
 
@@ -63,23 +68,6 @@ def compiled_too(function: Function) -> Function:
     """Let a function of Python be part of kernels as well."""
     made: Function = register_jitable(**INSIDE)(function)
     return made
-
-
-def by_kind(make: Callable[[int], Callable[..., Any]]) -> Callable[..., Any]:
-    """Return a function whose code is made for each cell kind, its first argument, when compiled.
-
-    The kind is a constant of the calling code. In what is made it is a constant too, and so it is
-    in functions that are inlined there: branches for other kinds are not compiled.
-    """
-
-    def choose(*arguments: Any) -> Any:
-        raise TypeError(f"{make.__name__} is for compiled code only, got {arguments}")
-
-    @overload(choose, jit_options=INSIDE, strict=False, prefer_literal=True)
-    def _made(kind: Any, *_: Any) -> Callable[..., Any]:
-        return make(kind.literal_value)
-
-    return choose
 
 
 def kernel(name: str, *signatures: Any) -> Callable[[Function], Function]:

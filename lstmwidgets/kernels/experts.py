@@ -98,7 +98,7 @@ def experts(shape: Array, flat: Array) -> Experts:
     )
 
 
-@compiled
+@inlined
 def expect(x: Array, shape: Array, flat: Array, past: Array) -> float:
     """Return the cheap experts' forecast for an event; changes nothing but scratch.
 
@@ -121,7 +121,7 @@ def expect(x: Array, shape: Array, flat: Array, past: Array) -> float:
     return base
 
 
-@compiled
+@inlined
 def mix(network: float, base: float, shape: Array, flat: Array, past: Array) -> float:
     """Return the forecast of network and cheap experts together.
 
@@ -142,7 +142,7 @@ def mix(network: float, base: float, shape: Array, flat: Array, past: Array) -> 
     return mixed
 
 
-@compiled
+@inlined
 def learn(y: float, base: float, network: float, shape: Array, flat: Array, past: Array) -> None:
     """Learn the target of the event that `expect` has just seen; parameters as of `mix`.
 

@@ -22,7 +22,7 @@ from .experts import learn as learn_experts
 from .learner import copy, differentiate, let_pass, predict
 from .losses import NUMBERS
 from .optimizers import optimize
-from .parameters import FILLED, TRACES, Learner, Window, learner
+from .parameters import FILLED, TRACES, Window, learner
 from .recent import CHANGE, LAST, SEEN, SURPRISE, remember
 from .scaling import BOUND, LARGEST, LIMIT, MEMORY, standardise, take_in
 from .step import FULL_GATE_RECURRENCE
@@ -239,7 +239,7 @@ def serving(kind: int) -> Callable[..., float]:
     return serve
 
 
-@compiled
+@inlined
 def _mixed(output: Any, model: Model, base: float, past: Array) -> float:
     """Return the prediction for an event that the network has looked at."""
     network = _unscaled(output, base, model.target)
@@ -248,7 +248,7 @@ def _mixed(output: Any, model: Model, base: float, past: Array) -> float:
     return mix(network, base, model.shape, model.flat, past)
 
 
-@compiled
+@inlined
 def _read(model: Model, values: Array, past: Array, inputs: Array) -> float:
     """Write the network's inputs and the features of an event; return what is to be expected."""
     features, target = model.event[FEATURES:], model.target
@@ -264,7 +264,7 @@ def _read(model: Model, values: Array, past: Array, inputs: Array) -> float:
     return base
 
 
-@compiled
+@inlined
 def _reward(output: Any, model: Model, y: float, past: Array) -> None:
     """Let experts and the target's scale learn from the event that was read."""
     base, target = model.event[BASE], model.target

@@ -38,7 +38,7 @@ def optimize(own: Learner) -> None:
         clock[STEPS] -= 1
 
 
-@compiled
+@inlined
 def take_step(
     rule: int,
     settings: Array,

@@ -10,14 +10,17 @@ from collections.abc import Callable
 from math import prod
 from typing import Any
 
-from numba import types
-from numba.core.cgutils import unpack_tuple
-from numba.core.typing import signature
-from numba.extending import lower_builtin, type_callable
-from numba.np.arrayobj import make_array, populate_array
+import numba
 from numpy.typing import NDArray
 
+from .compiled import Function
+
 Array = NDArray[Any]
+
+_numba: Any = numba
+_types, _cgutils = _numba.types, _numba.core.cgutils
+_typed: Callable[..., Callable[[Function], Function]] = _numba.extending.type_callable
+_lowered: Callable[..., Callable[[Function], Function]] = _numba.extending.lower_builtin
 
 
 def part(flat: Array, begin: int, shape: tuple[int, ...]) -> Array:
@@ -30,56 +33,54 @@ def chunks(flat: Array, count: int) -> tuple[Array, ...]:
     return tuple(flat.reshape((count, -1)))
 
 
-@type_callable(part)
+@_typed(part)
 def _part(_context: Any) -> Callable[..., Any]:
-    def type_of(flat: Any, begin: Any, shape: Any) -> Any:
+    def type_of(flat: Any, _begin: Any, shape: Any) -> Any:
         axes = len(shape)
-        made = flat.copy(ndim=axes, layout="C")
-        return signature(made, flat, types.intp, types.UniTuple(types.intp, axes))
+        made, places = flat.copy(ndim=axes, layout="C"), _types.UniTuple(_types.intp, axes)
+        return _numba.core.typing.signature(made, flat, _types.intp, places)
 
     return type_of
 
 
-@lower_builtin(part, types.Array, types.intp, types.UniTuple)
+@_lowered(part, _types.Array, _types.intp, _types.UniTuple)
 def _lower_part(context: Any, builder: Any, typed: Any, arguments: Any) -> Any:
-    source = make_array(typed.args[0])(context, builder, arguments[0])
-    lengths = unpack_tuple(builder, arguments[2])
-    return _view(context, builder, typed.return_type, source, arguments[1], lengths)
+    flat, begin, shape = arguments
+    return _view(
+        context, builder, typed.args[0], flat, begin, _cgutils.unpack_tuple(builder, shape)
+    )
 
 
-@type_callable(chunks)
+@_typed(chunks)
 def _chunks(_context: Any) -> Callable[..., Any]:
     def type_of(flat: Any, count: Any) -> Any:
-        if isinstance(count, types.IntegerLiteral):
-            return signature(types.UniTuple(flat, count.literal_value), flat, count)
-        return None
+        if not isinstance(count, _types.IntegerLiteral):
+            return None  # it asks again with the literal
+        made = _types.UniTuple(flat, count.literal_value)
+        return _numba.core.typing.signature(made, flat, count)
 
     return type_of
 
 
-@lower_builtin(chunks, types.Array, types.IntegerLiteral)
+@_lowered(chunks, _types.Array, _types.IntegerLiteral)
 def _lower_chunks(context: Any, builder: Any, typed: Any, arguments: Any) -> Any:
-    made, count = typed.return_type, typed.return_type.count
-    source = make_array(typed.args[0])(context, builder, arguments[0])
-    whole = unpack_tuple(builder, source.shape)[0]
+    kind, count = typed.args[0], typed.return_type.count
+    whole = _numba.np.arrayobj.make_array(kind)(context, builder, arguments[0]).nitems
     length = builder.udiv(whole, whole.type(count))
     begins = [builder.mul(length, length.type(n)) for n in range(count)]
-    views = [_view(context, builder, made.dtype, source, begin, [length]) for begin in begins]
-    return context.make_tuple(builder, made, views)
+    views = [_view(context, builder, kind, arguments[0], begin, [length]) for begin in begins]
+    return context.make_tuple(builder, typed.return_type, views)
 
 
-def _view(context: Any, builder: Any, made: Any, source: Any, begin: Any, shape: Any) -> Any:
-    """Return the contiguous array that begins at a place of another one."""
-    array = make_array(made)(context, builder)
-    strides = [source.itemsize]
-    for length in shape[:0:-1]:
-        strides.insert(0, builder.mul(strides[0], length))
-    populate_array(
-        array,
-        data=builder.gep(source.data, [begin]),
-        shape=shape,
-        strides=strides,
-        itemsize=source.itemsize,
-        meminfo=source.meminfo,
-    )
-    return array._getvalue()
+def _view(context: Any, builder: Any, kind: Any, flat: Any, begin: Any, shape: list[Any]) -> Any:
+    """Build the array that lies in a flat one from a place on."""
+    source = _numba.np.arrayobj.make_array(kind)(context, builder, flat)
+    count, strides = shape[-1], [source.itemsize]
+    for length in shape[-2::-1]:
+        strides.insert(0, builder.mul(source.itemsize, count))
+        count = builder.mul(count, length)
+    # As Numba's model of an array has them: owners, sizes, address, shape and strides.
+    head = [source.meminfo, source.parent, count, source.itemsize]
+    head.append(builder.gep(source.data, [begin]))
+    axes = [_cgutils.pack_array(builder, numbers) for numbers in (shape, strides)]
+    return _cgutils.pack_struct(builder, [*head, *axes])

@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 
 from . import LAYER_NORM_EPSILON
 from .activations import sigmoid, tanh
-from .compiled import by_kind, compiled, inlined, kernel
+from .compiled import compiled, inlined, kernel
 from .parts import chunks, part
 
 Array = NDArray[Any]
@@ -128,29 +128,29 @@ def _copy_output(stream: Array, output: Array) -> None:
         output[j] = top[j]
 
 
-def _advancing(kind: int) -> Callable[..., None]:
-    advance_layer = _LAYERS[kind]
-
-    def advance(
-        _kind: int, rows: Array, vectors: Array, x: Array, stream: Array, scratch: Array
-    ) -> None:
-        below, first = x, np.int64(0)
-        for layer in range(stream.shape[0]):
-            own = stream[layer]
-            first += advance_layer(rows[first:], below, own, vectors[layer], scratch)
-            below = own[: own.shape[0] // 6]  # h comes first in a layer's memory
-
-    return advance
-
-
-advance = by_kind(_advancing)
-"""Advances one stream, (L, 6H), by an input (I,) through all layers."""
+@inlined
+def advance(
+    kind: int, rows: Array, vectors: Array, x: Array, stream: Array, scratch: Array
+) -> None:
+    """Advance one stream, (L, 6H), by an input (I,) through all layers."""
+    below, first = x, np.int64(0)
+    for layer in range(stream.shape[0]):
+        own, of_layer, vector = stream[layer], rows[first:], vectors[layer]
+        if kind == STANDARD:
+            first += _advance_standard(of_layer, below, own, vector, scratch)
+        elif kind == PEEPHOLE:
+            first += _advance_peephole(of_layer, below, own, vector, scratch)
+        elif kind == FULL_GATE_RECURRENCE:
+            first += _advance_full_gate_recurrence(of_layer, below, own, vector, scratch)
+        elif kind == COUPLED:
+            first += _advance_coupled(of_layer, below, own, vector, scratch)
+        else:
+            first += _advance_layer_norm(of_layer, below, own, vector, scratch)
+        below = own[: own.shape[0] // 6]  # h comes first in a layer's memory
 
 
 @compiled
-def _advance_standard(
-    rows: Array, below: Array, own: Array, vector: Array, scratch: Array
-) -> int:
+def _advance_standard(rows: Array, below: Array, own: Array, vector: Array, scratch: Array) -> int:
     """Advance a layer's memory, (6H,), by what comes from below; return how many rows it has."""
     z = scratch[: rows.shape[1]]
     used = _project(rows, below, own, vector, z)
@@ -179,7 +179,7 @@ def _advance_full_gate_recurrence(
     rows: Array, below: Array, own: Array, vector: Array, scratch: Array
 ) -> int:
     hidden, z = own.shape[0] // 6, scratch[: rows.shape[1]]
-    used = _project(rows, below, own, vector, z)
+    used: int = _project(rows, below, own, vector, z)
     add_rows(rows[used:], own[2 * hidden : 4 * hidden], z)  # i, f
     add_rows(rows[used + 2 * hidden :], own[5 * hidden :], z)  # o
     _peephole(z, vector[rows.shape[1] :], own)
@@ -194,15 +194,6 @@ def _advance_layer_norm(
     _layer_norm(scratch, vector, own)
     used: int = below.shape[0] + own.shape[0] // 6
     return used
-
-
-_LAYERS = (
-    _advance_standard,
-    _advance_peephole,
-    _advance_full_gate_recurrence,
-    _advance_coupled,
-    _advance_layer_norm,
-)
 
 
 @inlined
