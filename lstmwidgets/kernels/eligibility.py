@@ -28,6 +28,7 @@ from . import parameters as layout
 from .activations import tanh
 from .backward import add_dot_rows, dot_rows
 from .compiled import compiled
+from .parts import chunks
 from .step import COUPLED, PEEPHOLE
 
 Array = NDArray[Any]
@@ -101,13 +102,9 @@ def traces_to_gradient(own: layout.Learner, x: Array) -> None:
 @compiled
 def _effects(kind: int, before: Array, own: Array, effect: Array, keep: Array) -> None:
     """Write dc/dz of the traced blocks, and f once for each of them."""
-    hidden = own.shape[0] // 6
-    c, i, f = (
-        before[hidden : 2 * hidden],
-        own[2 * hidden : 3 * hidden],
-        own[3 * hidden : 4 * hidden],
-    )
-    g = own[4 * hidden : 5 * hidden]
+    _, _, i, f, g, _ = chunks(own, 6)
+    _, c, _, _, _, _ = chunks(before, 6)
+    hidden = c.shape[0]
     if kind == COUPLED:
         of_f, of_g = effect[:hidden], effect[hidden:]
         for j in range(hidden):
@@ -140,10 +137,10 @@ def _follow_rows(
 @compiled
 def _error_at_cell(own: Array, d: Array, dz: Array) -> None:
     """Write dL/dc, and dL/dz of o, by way of h = o tanh(c)."""
-    hidden = own.shape[0] // 6
-    h, c, o = own[:hidden], own[hidden : 2 * hidden], own[5 * hidden :]
-    dh, dc, zo = d[:hidden], d[hidden : 2 * hidden], dz[dz.shape[0] - hidden :]
-    for j in range(hidden):
+    h, c, _, _, _, o = chunks(own, 6)
+    dh, dc, _, _, _ = chunks(d, 5)
+    zo = dz[dz.shape[0] - h.shape[0] :]
+    for j in range(h.shape[0]):
         shown = tanh(c[j])
         through = dh[j] * o[j]
         zo[j] = dh[j] * (h[j] - h[j] * o[j])

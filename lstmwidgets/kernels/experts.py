@@ -173,12 +173,8 @@ def _last(own: Experts, past: Array) -> float:
 @compiled
 def _forecast(x: Array, last: float, own: Experts, past: Array) -> None:
     """Write the cheap experts' forecasts and the regressors."""
-    forecasts, z, season, unit = (
-        own.forecasts,
-        own.regressors,
-        own.shape[SEASON],
-        own.scalars[UNIT],
-    )
+    forecasts, z = own.forecasts, own.regressors
+    season, unit = own.shape[SEASON], own.scalars[UNIT]
     count, models = forecasts.shape[0], own.linear.shape[0]
     _look_back(x, season, last, own.scalars, past, z)
     forecasts[0], forecasts[1] = last, own.scalars[MEAN]

@@ -133,79 +133,36 @@ def advance(
     kind: int, rows: Array, vectors: Array, x: Array, stream: Array, scratch: Array
 ) -> None:
     """Advance one stream, (L, 6H), by an input (I,) through all layers."""
-    below, first = x, np.int64(0)
+    hidden, width = stream.shape[1] // 6, rows.shape[1]
+    below, first, z = x, np.int64(0), scratch[:width]
     for layer in range(stream.shape[0]):
-        own, of_layer, vector = stream[layer], rows[first:], vectors[layer]
-        if kind == STANDARD:
-            first += _advance_standard(of_layer, below, own, vector, scratch)
-        elif kind == PEEPHOLE:
-            first += _advance_peephole(of_layer, below, own, vector, scratch)
-        elif kind == FULL_GATE_RECURRENCE:
-            first += _advance_full_gate_recurrence(of_layer, below, own, vector, scratch)
-        elif kind == COUPLED:
-            first += _advance_coupled(of_layer, below, own, vector, scratch)
+        own, vector, used = stream[layer], vectors[layer], below.shape[0] + hidden
+        if kind == LAYER_NORM:
+            _project_normalised(rows[first:], below, own, vector, scratch)
+            _layer_norm(scratch, vector, own)
         else:
-            first += _advance_layer_norm(of_layer, below, own, vector, scratch)
-        below = own[: own.shape[0] // 6]  # h comes first in a layer's memory
+            _project(rows[first:], below, own, vector, z)
+        if kind == FULL_GATE_RECURRENCE:
+            add_rows(rows[first + used :], own[2 * hidden : 4 * hidden], z)  # i, f
+            add_rows(rows[first + used + 2 * hidden :], own[5 * hidden :], z)  # o
+            used += 3 * hidden
+        if kind == STANDARD:
+            _standard(z, own)
+        elif kind == COUPLED:
+            _coupled(z, own)
+        elif kind != LAYER_NORM:
+            _peephole(z, vector[width:], own)
+        first += used
+        below = own[:hidden]  # h comes first in a layer's memory
 
 
 @compiled
-def _advance_standard(rows: Array, below: Array, own: Array, vector: Array, scratch: Array) -> int:
-    """Advance a layer's memory, (6H,), by what comes from below; return how many rows it has."""
-    z = scratch[: rows.shape[1]]
-    used = _project(rows, below, own, vector, z)
-    _standard(z, own)
-    return used
-
-
-@compiled
-def _advance_coupled(rows: Array, below: Array, own: Array, vector: Array, scratch: Array) -> int:
-    z = scratch[: rows.shape[1]]
-    used = _project(rows, below, own, vector, z)
-    _coupled(z, own)
-    return used
-
-
-@compiled
-def _advance_peephole(rows: Array, below: Array, own: Array, vector: Array, scratch: Array) -> int:
-    z = scratch[: rows.shape[1]]
-    used = _project(rows, below, own, vector, z)
-    _peephole(z, vector[rows.shape[1] :], own)
-    return used
-
-
-@compiled
-def _advance_full_gate_recurrence(
-    rows: Array, below: Array, own: Array, vector: Array, scratch: Array
-) -> int:
-    hidden, z = own.shape[0] // 6, scratch[: rows.shape[1]]
-    used: int = _project(rows, below, own, vector, z)
-    add_rows(rows[used:], own[2 * hidden : 4 * hidden], z)  # i, f
-    add_rows(rows[used + 2 * hidden :], own[5 * hidden :], z)  # o
-    _peephole(z, vector[rows.shape[1] :], own)
-    return used + 3 * hidden
-
-
-@compiled
-def _advance_layer_norm(
-    rows: Array, below: Array, own: Array, vector: Array, scratch: Array
-) -> int:
-    _project_normalised(rows, below, own, vector, scratch)
-    _layer_norm(scratch, vector, own)
-    used: int = below.shape[0] + own.shape[0] // 6
-    return used
-
-
-@inlined
-def _project(rows: Array, below: Array, own: Array, vector: Array, z: Array) -> int:
-    """Write W x + R h + b; return how many rows were read."""
+def _project(rows: Array, below: Array, own: Array, vector: Array, z: Array) -> None:
+    """Write W x + R h + b."""
     for j in range(z.shape[0]):
         z[j] = vector[j]
     add_rows(rows, below, z)
-    h = own[: own.shape[0] // 6]
-    add_rows(rows[below.shape[0] :], h, z)
-    used: int = below.shape[0] + h.shape[0]
-    return used
+    add_rows(rows[below.shape[0] :], own[: own.shape[0] // 6], z)
 
 
 @compiled
@@ -268,7 +225,7 @@ def add_rows(rows: Array, source: Array, z: Array) -> None:
             z[j] += s0 * w0[j]
 
 
-@inlined
+@compiled
 def _standard(z: Array, own: Array) -> None:
     hidden = z.shape[0] // 4
     gates = part(own, 2 * hidden, (4 * hidden,))
@@ -282,7 +239,7 @@ def _standard(z: Array, own: Array) -> None:
     _show(own, part(own, hidden, (hidden,)))
 
 
-@inlined
+@compiled
 def _coupled(z: Array, own: Array) -> None:
     hidden = z.shape[0] // 3
     gates = own[2 * hidden :]
@@ -298,7 +255,7 @@ def _coupled(z: Array, own: Array) -> None:
     _show(own, own[hidden : 2 * hidden])
 
 
-@inlined
+@compiled
 def _peephole(z: Array, peephole: Array, own: Array) -> None:
     hidden = z.shape[0] // 4
     c, gates = own[hidden : 2 * hidden], own[2 * hidden :]
@@ -314,7 +271,7 @@ def _peephole(z: Array, peephole: Array, own: Array) -> None:
     _show(own, c)
 
 
-@inlined
+@compiled
 def _project_normalised(
     rows: Array, below: Array, own: Array, vector: Array, scratch: Array
 ) -> None:
@@ -331,7 +288,7 @@ def _project_normalised(
         z[j] += from_h[j] + vector[j]
 
 
-@inlined
+@compiled
 def _layer_norm(scratch: Array, vector: Array, own: Array) -> None:
     hidden = own.shape[0] // 6
     z, shown = scratch[: 4 * hidden], scratch[8 * hidden : 9 * hidden]

@@ -283,7 +283,7 @@ class OnlineLearner(Arrays):
 
     def weights(self) -> layout.Weights:
         """Return the weights as kernels read them, by reference."""
-        return layout.views(self.sizes, self._views.store[PARAMETERS])
+        return self._views.weights
 
     @property
     def lstm(self) -> LSTM:
@@ -447,10 +447,8 @@ class OnlineLearner(Arrays):
         found = find_optimizer(self._factory, self._rates[0])
         self._torch_optimizer = None
         if found is None:
-            gradient = layout.views(self.sizes, self._views.store[GRADIENT])
-            self._torch_optimizer = TorchOptimizer(
-                self._factory, self._rates[0], self.weights(), gradient
-            )
+            parts = self._views.weights, self._views.gradient
+            self._torch_optimizer = TorchOptimizer(self._factory, self._rates[0], *parts)
         else:
             self._views.settings[:CLIP] = found.settings
         self.set_rates(*self._rates)
