@@ -8,10 +8,7 @@ so that an event that waits for others counts in full.
 
 from __future__ import annotations
 
-import contextlib
 import csv
-import io
-import json
 import tempfile
 import time
 from collections.abc import Iterator
@@ -24,6 +21,7 @@ import numpy as np
 from lstmwidgets.online import LSTMRegressor, save
 from lstmwidgets.streaming import Event
 from lstmwidgets.streaming.job import KEYED_WINDOW, WINDOW, Job
+from lstmwidgets.streaming.run import run_job
 from lstmwidgets.streaming.sources import Columns, Source
 
 from .timing import RATIO, Figure, Target, Targets
@@ -89,16 +87,14 @@ def _job(name: str, case: str, source: Path, saved: Path, folder: Path) -> float
         str(source),
         _columns(case, "y"),
         predictions=str(folder / "predictions.jsonl"),
-        summary=folder / "summary.json",
         checkpoint=None if name == UNSAVED else folder / "job",
         window=_window(case),
         model=saved if name == SERVING else None,
         learn=name != SERVING,
         seed=1,
     )
-    with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
-        assert job.run() == 0
-    rate: float = json.loads((folder / "summary.json").read_text())["events_per_second"]
+    rate = run_job(job).events_per_second
+    assert rate is not None
     return rate
 
 
@@ -154,8 +150,7 @@ def _latencies(folder: Path, case: str, events: list[Event], rate: float) -> Ite
             window=_window(case),
             seed=1,
         )
-        with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
-            assert job.run() == 0
+        run_job(job)
     waits = np.array(source.waits[100:]) * 1e3
     for percent in (50, 99, 99.9):
         wait = float(np.percentile(waits, percent))

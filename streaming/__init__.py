@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from .events import BadRecord, Event, LateTarget, Outcome, Prediction
     from .job import Job
     from .loading import job_model
+    from .results import JobResult
+    from .run import run_job
     from .runner import StreamRunner
     from .sources import Columns
 
@@ -21,12 +23,14 @@ __all__ = [
     "Columns",
     "Event",
     "Job",
+    "JobResult",
     "LateTarget",
     "Outcome",
     "Prediction",
     "StreamError",
     "StreamRunner",
     "job_model",
+    "run_job",
 ]
 
 _MODULES = {
@@ -34,12 +38,14 @@ _MODULES = {
     "Columns": "sources",
     "Event": "events",
     "Job": "job",
+    "JobResult": "results",
     "LateTarget": "events",
     "Outcome": "events",
     "Prediction": "events",
     "StreamError": "errors",
     "StreamRunner": "runner",
     "job_model": "loading",
+    "run_job": "run",
 }
 
 if not TYPE_CHECKING:  # to a type checker every name would exist

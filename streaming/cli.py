@@ -268,7 +268,12 @@ def stream(
       tail -n +1 -f readings.csv | lstmwidgets stream - --target flow --drop note
     """
     with uncollected():  # here, so that --help need not wait for PyTorch and Numba
+        import torch
+        from rich.console import Console
+
         from .job import Job
+        from .results import show_result
+        from .run import run_job
         from .sources import Columns
     gc.freeze()  # what they made is passed over by every later search
 
@@ -299,10 +304,21 @@ def stream(
         checkpoint_seconds=checkpoint_seconds,
         checkpoint_events=checkpoint_events,
     )
+    torch.set_num_threads(1)  # one event's matrices are too small to share out
+    notes = Console(stderr=True)
     try:
-        return job.run()
+        result = run_job(job, notes)
     except KeyboardInterrupt:
         return _fail("interrupted; nothing more was written", status=130)
+    if result.comparisons:  # none where the job had been finished before
+        show_result(result)
+    if result.stopped_by is None:
+        return 0
+    told = "the files hold what was seen until then"
+    if checkpoint is not None:
+        told = "start it again with the same options, and it goes on"
+    notes.print(f"interrupted: {told}")
+    return 128 + result.stopped_by
 
 
 @app.command()

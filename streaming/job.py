@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
-from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
-
-import torch
-from rich.console import Console
 
 from lstmwidgets.cells import CELLS
 
 from .errors import StreamError
 from .files import check_distinct
-from .garbage import uncollected
 from .keyed import HOT
 from .sinks import Sink
 from .sources import Columns, Source
@@ -97,24 +92,8 @@ class Job:
     checkpoint_seconds: float = 1.0
     checkpoint_events: int | None = None
 
-    def run(self) -> int:
-        """Run it, show progress and results, and return the exit status.
-
-        Raises
-        ------
-        StreamError
-            If an option or the data cannot be used; no file has then been written.
-        """
-        with uncollected():
-            from .run import Run
-
-        torch.set_num_threads(1)  # one event's matrices are too small to share out
-        self._check()
-        notes = Console(stderr=True)
-        with ExitStack() as opened:
-            return Run(self, opened, notes).run()
-
-    def _check(self) -> None:
+    def check(self) -> None:
+        """Raise a StreamError if options do not go together."""
         if self.cell not in CELLS:
             raise StreamError(f"--cell must be one of {', '.join(CELLS)}, got {self.cell!r}")
         if not self.learn and self.model is None:

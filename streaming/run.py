@@ -6,6 +6,7 @@ import gc
 import random
 from collections.abc import Mapping
 from contextlib import ExitStack, closing
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -24,7 +25,7 @@ from .job import Job
 from .keyed import KeyedStreams
 from .progress import Pace, shown
 from .record import RunRecord
-from .results import counted, show_results, summary
+from .results import JobResult, counted, job_result
 from .runner import StreamRunner
 from .serving import BATCH as SERVED
 from .serving import Serving
@@ -37,6 +38,39 @@ if TYPE_CHECKING:
 
 BATCH = 64
 """How many events are learned in one call at most: a millisecond or two."""
+
+
+def run_job(job: Job, notes: Console | None = None) -> JobResult:
+    """Run a job to the end of its source, or until a signal stops it.
+
+    Parameters
+    ----------
+    job : Job
+        What to do.
+    notes : rich.console.Console, optional
+        Where progress is shown; by default nowhere.
+
+    Returns
+    -------
+    JobResult
+        What it has come to; only ``events`` if the job had been finished before.
+
+    Raises
+    ------
+    StreamError
+        If an option or the data cannot be used; no file has then been written.
+
+    Examples
+    --------
+    >>> from lstmwidgets.streaming import Job, run_job
+    >>> from lstmwidgets.streaming.sources import Columns, IterableSource
+    >>> events = [({"hour": n % 24}, float(n % 24)) for n in range(100)]
+    >>> run_job(Job(IterableSource(events, Columns()), seed=1)).events
+    100
+    """
+    job.check()
+    with ExitStack() as opened:
+        return Run(job, opened, Console(quiet=True) if notes is None else notes).run()
 
 
 class Run:
@@ -71,14 +105,14 @@ class Run:
         self._kept = kept
         self._saved: Saved | None = None
 
-    def run(self) -> int:
+    def run(self) -> JobResult:
         """Run it to the end of the source, or until it is stopped."""
         job, before = self.job, self.before
         if before is not None and before.finished and not self.source.has_more(before.offset):
             with ExitStack() as opened:  # which looks whether all of it is there
                 self._open_sinks(opened)
             self.notes.print(f"finished after {counted(before.events, 'event')}: nothing to do")
-            return 0
+            return JobResult(self.source.name, self.seed, before.events)
         finals = {
             name: self.opened.enter_context(written_whole(path))
             for name in ("report", "recording", "summary")
@@ -108,15 +142,8 @@ class Run:
         self._finish(finals, runner, record, pace)
         if self.folder is not None and self._saved is not None and events.stopped_by is None:
             self.folder.save(msgspec.structs.replace(self._saved, finished=True), None)
-        show_results(runner, self.source, pace, self.seed)
-        if events.stopped_by is None:
-            return 0
-        if self.folder is not None:
-            told = "start it again with the same options, and it goes on"
-        else:
-            told = "the files hold what was seen until then"
-        self.notes.print(f"interrupted: {told}")
-        return 128 + events.stopped_by
+        result = job_result(runner, self.source, pace, self.seed)
+        return replace(result, stopped_by=events.stopped_by)
 
     def _recorded(self, runner: StreamRunner, opened: ExitStack) -> tuple[RunRecord, Live | None]:
         """Return what follows the runner, and what shows it meanwhile, if that is wanted."""
@@ -280,8 +307,8 @@ class Run:
                 html = report_html(title, facts, record, runner.comparisons)
             finals["report"].write_text(html, encoding="utf-8")
         if "summary" in finals:
-            told = summary(runner, self.source, pace, self.seed)
-            finals["summary"].write_bytes(msgspec.json.format(msgspec.json.encode(told)))
+            told = msgspec.json.encode(job_result(runner, self.source, pace, self.seed).summary)
+            finals["summary"].write_bytes(msgspec.json.format(told))
 
     def _facts(self, runner: StreamRunner, record: RunRecord) -> dict[str, str]:
         model, job = runner.model, self.job

@@ -28,6 +28,7 @@ from lstmwidgets.streaming import (
     StreamError,
     StreamRunner,
     job_model,
+    run_job,
 )
 from lstmwidgets.streaming import cold as cold_module
 from lstmwidgets.streaming.checkpoint import Due, JobFolder, Saved, inspect
@@ -298,7 +299,7 @@ def test_a_source_is_read_no_further_than_a_slow_sink_takes(tmp_path: Path) -> N
         checkpoint=tmp_path / "job",
         seed=1,
     )
-    assert job.run() == 0
+    assert run_job(job).events == 50
     assert behind == [1] * 50
 
 
@@ -319,7 +320,7 @@ def test_no_more_events_than_asked_for_lie_between_two_checkpoints(tmp_path: Pat
         checkpoint_events=10,
     )
     with pytest.raises(StoppedError):
-        job.run()
+        run_job(job)
     saved = inspect(tmp_path / "job")[1]
     assert saved is not None
     assert 47 <= saved.events <= 57
