@@ -122,7 +122,7 @@ def _fix_forget_gates(model: Any) -> None:
     model.step_one({"symbol": "B"})
     vectors = model._learner.weights().vectors  # noqa: SLF001
     vectors[:, model.hidden_size : 2 * model.hidden_size] = BIAS  # of the blocks i, f, g, o
-    model.reset_state()
+    model.reset_stream()
 
 
 def main() -> None:

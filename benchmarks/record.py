@@ -195,7 +195,7 @@ def frozen(events: list[Event], options: dict[str, Any]) -> Numbers:
     for x, y in events[:half]:
         model.learn_one(x, y)
     served = FrozenRegressor(model, 3)
-    serve = getattr(served, "observe_many", None) or served.predict_many
+    serve = served.observe_many if hasattr(served, "observe_many") else served.predict_many
     slots = [n * n % 3 for n in range(half)]
     rest = events[half : 2 * half]
     xs, ys = [x for x, _ in rest], [y for _, y in rest]

@@ -36,10 +36,19 @@ class Stepper(ABC):
     counter or storage (an optimizer's step, `load_state_dict`, any in-place operation); a write
     through ``.data``, which PyTorch does not count, needs `refresh`.
 
+    Parameters
+    ----------
+    cell : str
+        Cell kind.
+    weights : mapping
+        The module's parameters by name, as ``weight_ih_l0``.
+    streams : int
+        Number of independent states, S.
+
     Attributes
     ----------
     streams : int
-        Number of independent states, S.
+        S.
     input_size, hidden_size, num_layers : int
         I, H and L.
     """

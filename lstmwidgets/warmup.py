@@ -114,7 +114,7 @@ def use_estimators(cell: str, gradient: str) -> None:
         detector.learn_one(x)
         reader.learn_one("a b", n)
     reader.predict_proba_one("a")
-    FrozenRegressor(regressor, 1).predict_many([0], [x])
+    FrozenRegressor(regressor, 1).observe_many([0], [x])
 
 
 def use_steppers(cell: str) -> None:

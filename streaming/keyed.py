@@ -28,10 +28,10 @@ LAST = struct.Struct("<d")
 class Slots(Protocol):
     """Where the states of streams are that are in memory."""
 
-    def states(self, slots: Sequence[int]) -> NDArray[np.uint8]:
+    def streams_to_bytes(self, slots: Sequence[int]) -> NDArray[np.uint8]:
         """Return the states in N slots, (N, bytes)."""
 
-    def put_state(self, slot: int, state: bytes) -> None:
+    def stream_from_bytes(self, slot: int, state: bytes) -> None:
         """Put a state into a slot."""
 
     def reset(self, slot: int) -> None:
@@ -133,7 +133,7 @@ class KeyedSlots:
         try:
             (last,) = LAST.unpack_from(data)
             if self._slots is not None:
-                self._slots.put_state(slot, data[LAST.size :])
+                self._slots.stream_from_bytes(slot, data[LAST.size :])
         except (ValueError, struct.error) as error:
             raise StreamError(
                 f"the state of key {key!r} is damaged: {error}; restore the database from a copy, "
@@ -158,7 +158,7 @@ class KeyedSlots:
         rows = np.array(lasts, "<f8").reshape(-1, 1).view(np.uint8)
         if self._slots is None or not entries:
             return rows
-        return np.hstack([rows, self._slots.states([entry.slot for entry in entries])])
+        return np.hstack([rows, self._slots.streams_to_bytes([entry.slot for entry in entries])])
 
 
 class KeyedStreams(KeyedSlots):
@@ -207,8 +207,8 @@ class KeyedStreams(KeyedSlots):
         self._streams.enter(entry.slot)
         return entry
 
-    def learn_many(self, events: Sequence[Event]) -> Iterator[float]:
-        """Predict events and learn them, one after the other; see `StreamSlots.learn_many`.
+    def iter_predict_learn_many(self, events: Sequence[Event]) -> Iterator[float]:
+        """Predict events and learn them, one after the other; see `StreamSlots`.
 
         The keys of what was yielded last are in memory.
         """
@@ -224,7 +224,7 @@ class KeyedStreams(KeyedSlots):
     def _learn_many(self, events: Sequence[Event], slots: list[int]) -> Iterator[float]:
         those = events[: len(slots)]
         xs, ys = [event.x for event in those], [event.y for event in those]
-        return self._streams.learn_many(slots, xs, ys)
+        return self._streams.iter_predict_learn_many(slots, xs, ys)
 
 
 def portions(events: Sequence[Event], room: int) -> Iterator[Sequence[Event]]:

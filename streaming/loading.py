@@ -44,7 +44,7 @@ def job_model(folder: str | Path, key: str | None = None) -> LSTMRegressor:
         if not isinstance(model, LSTMRegressor):
             raise StreamError(f"the model in {folder} is a {type(model).__name__}")
         if options["key"] is not None:
-            model.reset_state()  # the state of whichever key came last
+            model.reset_stream()  # the state of whichever key came last
         if key is not None and not options["learn"]:
             raise StreamError(f"the job in {folder} only predicts: its keys have no state to learn")
         if key is not None:

@@ -167,13 +167,13 @@ class StreamRunner:
     def _learner(self, model: LSTMRegressor) -> Callable[[Sequence[Event]], Iterator[float]]:
         """Return what predicts and learns events: each on its key's stream, or all on one."""
         if self.keys is not None:
-            return self.keys.learn_many
+            return self.keys.iter_predict_learn_many
         alone = StreamSlots(model, 1)
         alone.adopt(0)
 
         def learn_many(events: Sequence[Event]) -> Iterator[float]:
             xs, ys = [event.x for event in events], [event.y for event in events]
-            return alone.learn_many([0] * len(events), xs, ys)
+            return alone.iter_predict_learn_many([0] * len(events), xs, ys)
 
         return learn_many
 

@@ -71,7 +71,7 @@ class Serving:
         for part in portions(events, self._room):
             slots = [self.enter(event.key).slot for event in part]
             xs, ys = [event.x for event in part], [event.y for event in part]
-            predictions += self._frozen.predict_many(slots, xs, ys).tolist()
+            predictions += self._frozen.observe_many(slots, xs, ys).tolist()
         return predictions
 
     def remember(self, key: str | None, target: float, prediction: float | None) -> None:

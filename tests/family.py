@@ -83,7 +83,7 @@ class Member:
             model.predict_one(x)
         for name in ("module", "head", "state", "gates", "imputed", "unlearned"):
             getattr(model, name)
-        model.get_state()
+        model.get_stream()
 
     def learned(self, model: Any, events: Iterable[Event]) -> Any:
         for event in events:

@@ -136,10 +136,10 @@ def kept(learner: OnlineLearner) -> list[dict[str, Any]]:
 @each(NUMERIC)
 def test_a_new_feature_moves_no_prediction(member: Member) -> None:
     model = member.learned(member.make(scale=False), member.events(30))
-    state, x = model.get_state(), member.events(1, first=30)[0][0]
+    state, x = model.get_stream(), member.events(1, first=30)[0][0]
     said = member.predict(model, x)
     model.step_one(x | {"new": 2.0, "newest": True})
-    model.set_state(state)
+    model.set_stream(state)
     assert member.predict(model, x) == said
 
 
@@ -179,16 +179,16 @@ def test_another_stream_in_between_leaves_no_trace(member: Member, gradient: str
     model = member.make(gradient=gradient)
     member.learned(model, strings_only(member, member.events(23)))
     rest = strings_only(member, member.events(12, first=23))
-    expected, state = member.run(copy.deepcopy(model), rest), model.get_state()
-    model.reset_state()
+    expected, state = member.run(copy.deepcopy(model), rest), model.get_stream()
+    model.reset_stream()
     assert not model.state.h.any()
     assert not model.state.c.any()
     for x, _ in strings_only(member, member.events(9, first=50)):
         model.step_one(x)
     assert member.reads_text or member.run(copy.deepcopy(model), rest) != expected
-    model.set_state(state)
+    model.set_stream(state)
     assert member.run(model, rest) == expected
-    model.set_state(state)  # from before features and classes that have come since
+    model.set_stream(state)  # from before features and classes that have come since
     assert all(map(math.isfinite, numbers(member.predict(model, rest[0][0]))))
 
 
@@ -199,15 +199,15 @@ def test_only_a_fitting_state_is_put_back(member: Member) -> None:
     for options in ({"hidden_size": 5}, {"num_layers": 2}, {"window": 9}, {"cell": "coupled"}):
         other = member.learned(member.make(**options), member.events(7))
         with pytest.raises(ValueError, match="a model of another kind or size"):
-            model.set_state(other.get_state())
+            model.set_stream(other.get_stream())
         assert pickle.dumps(model) == before
     with pytest.raises(ValueError, match="has not seen an event yet"):
-        member.make().set_state(model.get_state())
-    with pytest.raises(TypeError, match="expected what get_state returned, got tuple"):
-        model.set_state((1, 2))
-    model.set_state(None)
+        member.make().set_stream(model.get_stream())
+    with pytest.raises(TypeError, match="expected what get_stream returned, got tuple"):
+        model.set_stream((1, 2))
+    model.set_stream(None)
     assert not model.state.h.any()
-    assert member.make().get_state() is None
+    assert member.make().get_stream() is None
 
 
 @each()

@@ -61,11 +61,11 @@ def test_every_key_has_a_state_of_its_own_wherever_it_is_kept(hot: int) -> None:
     outcomes = ran(StreamRunner(model, events, keys=streams))
     states: dict[str, Any] = {}
     for event, outcome in zip(events, outcomes, strict=True):
-        oracle.set_state(states.get(event.key or ""))
+        oracle.set_stream(states.get(event.key or ""))
         if outcome.number:
             assert outcome.prediction == oracle.predict_one(event.x)
         oracle.learn_one(event.x, event.y)
-        states[event.key or ""] = oracle.get_state()
+        states[event.key or ""] = oracle.get_stream()
     assert (len(streams), streams.in_memory) == (len(KEYS), min(hot, len(KEYS)))
 
 
@@ -264,7 +264,7 @@ def test_serving_observes_every_key_and_changes_no_model() -> None:
     for event, outcome in zip(events, outcomes, strict=True):
         if event.key not in oracles:
             oracles[event.key] = copy.deepcopy(model)
-            oracles[event.key].reset_state()
+            oracles[event.key].reset_stream()
         assert outcome.prediction == oracles[event.key].observe_one(event.x, event.y)
     assert (model._learner.row(PARAMETERS) == before).all()
 

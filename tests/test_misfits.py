@@ -131,7 +131,7 @@ def test_a_state_can_be_put_into_a_model_without_targets() -> None:
         model.learn_one({"a": n}, n)
     twin = model.clone()
     twin.step_one({"a": 1.0})
-    twin.set_state(model.get_state())
+    twin.set_stream(model.get_stream())
     assert math.isfinite(twin.predict_one({"a": 1.0}))
 
 

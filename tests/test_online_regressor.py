@@ -232,7 +232,7 @@ def test_unlabelled_events_are_part_of_the_window_and_show_their_gates(cell: str
     model = small(cell=cell, num_layers=2)
     for x, _ in stream(9):
         model.step_one(x)
-    carry, module = model.get_state().carry, model.module
+    carry, module = model.get_stream().carry, model.module
     assert len(carry.inputs) == model.window
     h, c = (torch.from_numpy(part.copy())[:, None] for part in np.split(carry.tape[0], 6, 1)[:2])
     blocks = [torch.from_numpy(part.copy())[:, None] for part in np.split(carry.tape[0], 6, 1)]
@@ -254,12 +254,12 @@ def test_a_reset_forgets_the_last_targets_as_well() -> None:
     model = learned(small(experts=False), [({}, 1.0), ({}, 9.0), ({}, 2.0)])
     model.predict_one({})
     assert model.parts.learner.last_inputs.any()
-    model.reset_state()
+    model.reset_stream()
     model.predict_one({})
     assert not model.parts.learner.last_inputs.any()
     mixed = learned(small(), [({}, float(n % 2)) for n in range(50)])
     assert abs(mixed.predict_one({})) < 0.3  # the last value is 1, the next one 0
-    mixed.reset_state()
+    mixed.reset_stream()
     assert mixed.predict_one({}) == pytest.approx(0.5, abs=0.2)  # only the mean is known
 
 

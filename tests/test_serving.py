@@ -117,7 +117,7 @@ def observed(model: LSTMRegressor, keys: NDArray[Any], stream: list[Event]) -> N
     for key, (x, y) in zip(keys.tolist(), stream, strict=True):
         if key not in copies:
             copies[key] = copy.deepcopy(model)
-            copies[key].reset_state()
+            copies[key].reset_stream()
         said.append(copies[key].observe_one(x, y))
     return np.array(said)
 
@@ -132,7 +132,7 @@ def served(
     said = []
     for n in range(0, len(stream), batch):
         xs, ys = zip(*stream[n : n + batch], strict=True)
-        said.append(frozen.predict_many(slots[n : n + batch], xs, ys))
+        said.append(frozen.observe_many(slots[n : n + batch], xs, ys))
     return np.concatenate(said)
 
 
@@ -170,7 +170,9 @@ def test_a_thousand_events_in_one_call_are_those_of_a_thousand_calls() -> None:
     one, many = FrozenRegressor(model, 100), FrozenRegressor(model, 100)
 
     assert same_bits(served(one, slots, stream, 1), served(many, slots, stream, 1000))
-    assert [one.state(slot) for slot in range(100)] == [many.state(slot) for slot in range(100)]
+    assert [one.stream_to_bytes(slot) for slot in range(100)] == [
+        many.stream_to_bytes(slot) for slot in range(100)
+    ]
 
 
 @each
@@ -178,7 +180,7 @@ def test_without_targets(variant: dict[str, Any]) -> None:
     model, stream = model_of(variant), events(30, 8, variant.get("numbers", False))
     keys = np.arange(30) % 4
 
-    said = FrozenRegressor(model, 4).predict_many(keys, [x for x, _ in stream])
+    said = FrozenRegressor(model, 4).observe_many(keys, [x for x, _ in stream])
 
     assert same_bits(said, observed(model, keys, [(x, None) for x, _ in stream]))
 
@@ -242,10 +244,10 @@ def test_states_leave_and_come_back(variant: dict[str, Any]) -> None:
     served(first, keys[:30], stream[:30], 5)
 
     for slot in range(3):
-        kept = first.state(slot)
+        kept = first.stream_to_bytes(slot)
         assert len(kept) == first.bytes_per_stream
-        other.put_state(8 - slot, kept)
-        assert other.state(8 - slot) == kept
+        other.stream_from_bytes(8 - slot, kept)
+        assert other.stream_to_bytes(8 - slot) == kept
 
     assert same_bits(served(other, 8 - keys[30:], stream[30:], 5), expected)
 
@@ -270,12 +272,17 @@ def test_a_state_is_no_larger_than_it_must_be() -> None:
 def test_reset_is_a_beginning() -> None:
     model, stream, keys = model_of({}), events(40, 31), np.arange(40) % 4
     frozen, fresh = FrozenRegressor(model, 4), FrozenRegressor(model, 4)
-    began = fresh.state(0)
+    began = fresh.stream_to_bytes(0)
     served(frozen, keys, stream, 40)
     frozen.reset([1, 3])
-    assert [frozen.state(slot) == began for slot in range(4)] == [False, True, False, True]
+    assert [frozen.stream_to_bytes(slot) == began for slot in range(4)] == [
+        False,
+        True,
+        False,
+        True,
+    ]
     frozen.reset()
-    assert [frozen.state(slot) for slot in range(4)] == [began] * 4
+    assert [frozen.stream_to_bytes(slot) for slot in range(4)] == [began] * 4
     assert same_bits(served(frozen, keys, stream, 40), served(fresh, keys, stream, 40))
 
 
@@ -286,7 +293,7 @@ def test_reset_is_a_beginning() -> None:
 def test_observing_changes_the_stream_s_state_only(variant: dict[str, Any]) -> None:
     model, numbers = copy.deepcopy(model_of(variant)), variant.get("numbers", False)
     for x, y in roughened(events(30, 41, numbers), 42):
-        before, whole = model.get_state(), snapshot(model)
+        before, whole = model.get_stream(), snapshot(model)
         foreseen = model.predict_one(x)
         assert snapshot(model) == whole
 
@@ -294,10 +301,10 @@ def test_observing_changes_the_stream_s_state_only(variant: dict[str, Any]) -> N
 
         assert same_bits(np.array([said]), np.array([foreseen]))
         assert snapshot(model) != whole
-        after = model.get_state()
-        model.set_state(before)
+        after = model.get_stream()
+        model.set_stream(before)
         assert snapshot(model) == whole
-        model.set_state(after)
+        model.set_stream(after)
 
 
 def test_an_event_without_anything_to_learn_is_observed_as_it_is_learned() -> None:
@@ -305,7 +312,7 @@ def test_an_event_without_anything_to_learn_is_observed_as_it_is_learned() -> No
     for _ in range(3):
         observing.observe_one({}, None)
         learning.learn_one({}, None)
-    seen, learned = observing.get_state(), learning.get_state()
+    seen, learned = observing.get_stream(), learning.get_stream()
     assert seen is not None
     assert learned is not None
     assert seen.recent == learned.recent
@@ -315,7 +322,7 @@ def test_an_event_without_anything_to_learn_is_observed_as_it_is_learned() -> No
 def test_nothing_is_observed_before_an_event_was_learned() -> None:
     model = LSTMRegressor(seed=1)
     assert model.observe_one({"a": 1.0}, 2.0) == 0.0
-    assert model.get_state() is None
+    assert model.get_stream() is None
     model.learn_one({"a": 1.0}, 2.0)
     twin = LSTMRegressor(seed=1)
     twin.learn_one({"a": 1.0}, 2.0)
@@ -384,12 +391,12 @@ def test_bad_calls_are_named_and_change_nothing(
 ) -> None:
     frozen = FrozenRegressor(model_of({}), 4)
     served(frozen, np.arange(20) % 4, events(20, 61), 20)
-    before = [frozen.state(slot) for slot in range(4)]
+    before = [frozen.stream_to_bytes(slot) for slot in range(4)]
 
     with pytest.raises(error, match=message):
-        frozen.predict_many(slots, xs, ys)
+        frozen.observe_many(slots, xs, ys)
 
-    assert [frozen.state(slot) for slot in range(4)] == before
+    assert [frozen.stream_to_bytes(slot) for slot in range(4)] == before
 
 
 def test_slots_of_any_kind_and_none() -> None:
@@ -400,21 +407,25 @@ def test_slots_of_any_kind_and_none() -> None:
     locked.setflags(write=False)
     given_slots: list[Any] = [slots, slots.tolist(), slots.astype(np.uint8), locked]
     given_slots.append(np.repeat(slots, 2)[::2])
-    said = [FrozenRegressor(model, 3).predict_many(which, xs, ys) for which in given_slots]
-    said.append(FrozenRegressor(model, 3).predict_many(slots, xs, np.array(ys)))  # type: ignore[arg-type]
+    said = [FrozenRegressor(model, 3).observe_many(which, xs, ys) for which in given_slots]
+    said.append(FrozenRegressor(model, 3).observe_many(slots, xs, np.array(ys)))  # type: ignore[arg-type]
     assert all(same_bits(said[0], other) for other in said[1:])
-    assert FrozenRegressor(model, 3).predict_many([], [], []).shape == (0,)
+    assert FrozenRegressor(model, 3).observe_many([], [], []).shape == (0,)
 
 
 def test_states_of_another_size_and_slots_that_are_not_there() -> None:
     frozen = FrozenRegressor(model_of({}), 2)
-    whole = frozen.state(0)
+    whole = frozen.stream_to_bytes(0)
     for wrong in (b"", whole[:-1], whole + b"0"):
         with pytest.raises(ValueError, match=f"a state of {len(whole)} bytes, got {len(wrong)}"):
-            frozen.put_state(1, wrong)
-    for call in (frozen.state, lambda slot: frozen.put_state(slot, whole), frozen.reset):
+            frozen.stream_from_bytes(1, wrong)
+    for call in (
+        frozen.stream_to_bytes,
+        lambda slot: frozen.stream_from_bytes(slot, whole),
+        frozen.reset,
+    ):
         with pytest.raises(IndexError, match="slots must lie between 0 and 1, got 2"):
             call(2)
     with pytest.raises(ValueError, match=r"a single slot, got an array of shape \(2,\)"):
-        frozen.state([0, 1])  # type: ignore[arg-type]
-    assert frozen.state(1) == whole
+        frozen.stream_to_bytes([0, 1])  # type: ignore[arg-type]
+    assert frozen.stream_to_bytes(1) == whole

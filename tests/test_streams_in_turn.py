@@ -50,15 +50,15 @@ def run(
     predictions = []
     for key, x, y in stream:
         if how == "copied":
-            model.set_state(states[key])
+            model.set_stream(states[key])
         elif how == "in slots":
             slots.enter(KEYS.index(key))
         else:
-            model.put_stream(kept[key])
+            model.stream_from_bytes(kept[key])
         predictions.append(model.predict_one(x))
         model.learn_one(x, y)
         if how == "copied":
-            states[key] = model.get_state()
+            states[key] = model.get_stream()
         elif how == "in bytes":
             kept[key] = model.stream_to_bytes()
     return predictions
@@ -85,8 +85,8 @@ def test_a_stream_in_bytes_goes_on_bit_for_bit(seed: int, window: int, cut: int)
         model.learn_one(x, y)
     other = copy.deepcopy(model)
     taken = model.stream_to_bytes()
-    model.reset_state()
-    model.put_stream(taken)
+    model.reset_stream()
+    model.stream_from_bytes(taken)
     assert model.stream_to_bytes() == taken
     assert bool(taken) == (cut > 0)
     if cut:
@@ -145,10 +145,10 @@ def test_many_in_one_call_are_learned_as_one_after_the_other(
         if not part:
             break
         keys, xs, ys = zip(*part, strict=True)
-        together += many.learn_many([KEYS.index(key) for key in keys], xs, ys)
+        together += many.iter_predict_learn_many([KEYS.index(key) for key in keys], xs, ys)
     assert together == predictions
     for slot in range(len(KEYS)):
-        assert one.state(slot) == many.state(slot)
+        assert one.stream_to_bytes(slot) == many.stream_to_bytes(slot)
     assert kept(model) == kept(other)
     assert model.stream_to_bytes() == other.stream_to_bytes()
 
@@ -163,14 +163,22 @@ def test_slots_that_are_not_there_are_refused() -> None:
     xs, ys = [{"a": n} for n in range(5)], [1.0] * 5
     for slots in ([0, 1, 2, 0, 0], [-1] * 5):
         with pytest.raises(IndexError, match="between 0 and 1"):
-            list(streams.learn_many(slots, xs, ys))
+            list(streams.iter_predict_learn_many(slots, xs, ys))
     with pytest.raises(ValueError, match="for each of 5 events, got 4 and 5"):
-        list(streams.learn_many([0] * 4, xs, ys))
+        list(streams.iter_predict_learn_many([0] * 4, xs, ys))
     with pytest.raises(IndexError):
         streams.enter(2)
     with pytest.raises(IndexError):
-        streams.put_state(-1, b"")
+        streams.stream_from_bytes(-1, b"")
     assert model.module is None
+
+
+def test_events_are_learned_at_once() -> None:
+    streams, other = (StreamSlots(LSTMRegressor(4, seed=1), 2) for _ in range(2))
+    slots, xs, ys = [0, 1, 1] * 5, [{"a": n} for n in range(15)], [1.0, None, 3.0] * 5
+    told = streams.predict_learn_many(slots, xs, ys)
+    assert told.tolist() == list(other.iter_predict_learn_many(slots, xs, ys))
+    assert streams.stream_to_bytes(1) == other.stream_to_bytes(1) != b""
 
 
 def test_what_comes_before_an_error_is_told() -> None:
@@ -180,24 +188,24 @@ def test_what_comes_before_an_error_is_told() -> None:
     xs = [{"a": n} for n in range(20)]
     ys: list[Any] = [float(n) for n in range(19)]
     with pytest.raises(TypeError, match="expected a number as target"):
-        told.extend(streams.learn_many([0] * 20, xs, [*ys, "far"]))
+        told.extend(streams.iter_predict_learn_many([0] * 20, xs, [*ys, "far"]))
     with pytest.raises(TypeError, match="expected a dict"):
-        told.extend(streams.learn_many([0] * 20, [*xs[:19], 7], [*ys, 1.0]))  # type: ignore[list-item]
+        told.extend(streams.iter_predict_learn_many([0] * 20, [*xs[:19], 7], [*ys, 1.0]))  # type: ignore[list-item]
 
 
 def test_a_new_stream_is_a_beginning() -> None:
     model = LSTMRegressor(4, seed=1)
     assert model.stream_to_bytes() == b""
-    model.put_stream(b"")
+    model.stream_from_bytes(b"")
     streams = StreamSlots(model, 2)
     streams.enter(0)
     for n in range(10):
         model.learn_one({"a": n}, n)
     reset = copy.deepcopy(model)
-    reset.reset_state()
+    reset.reset_stream()
     streams.enter(1)
     assert model.predict_one({"a": 3}) == reset.predict_one({"a": 3})
-    assert streams.state(1) == reset.stream_to_bytes()
+    assert streams.stream_to_bytes(1) == reset.stream_to_bytes()
 
 
 def test_a_slot_that_begins_anew_is_a_beginning_even_while_it_is_in_the_model() -> None:
@@ -209,10 +217,10 @@ def test_a_slot_that_begins_anew_is_a_beginning_even_while_it_is_in_the_model() 
         for n in range(10):
             model.learn_one({"a": n}, n)
         streams.reset(1)
-        beginning.append(streams.state(1))
+        beginning.append(streams.stream_to_bytes(1))
         streams.enter(1)
         assert model.stream_to_bytes() == beginning[0] == beginning[-1]
-    streams.put_state(1, b"")
+    streams.stream_from_bytes(1, b"")
     streams.enter(1)
     assert model.stream_to_bytes() == beginning[0]
 
@@ -234,11 +242,11 @@ def test_what_is_no_stream_is_refused(damage: str) -> None:
         "other": (other.stream_to_bytes(), "of another kind or size"),
     }[damage]
     with pytest.raises(ValueError, match=why):
-        model.put_stream(data)
+        model.stream_from_bytes(data)
     assert model.stream_to_bytes() == kept
     fresh = LSTMRegressor(4, window=3, seed=1)
     with pytest.raises(ValueError, match="not seen an event"):
-        fresh.put_stream(kept)
+        fresh.stream_from_bytes(kept)
 
 
 def test_a_late_target_is_learned_from_the_state_that_its_event_started_with() -> None:

@@ -32,19 +32,19 @@ for cell, gradient in {(*part.args,) for part in _parts().values() if len(part.a
     for more in options:
         given = {"hidden_size": 5, "cell": cell, "gradient": gradient, "window": 3, **more}
         regressors = [LSTMRegressor(**given), LSTMRegressor(**given, experts=False, loss="squared")]
-        forecaster, detector = LSTMForecaster(3, **given), LSTMAnomalyDetector(**given)
+        forecaster, detector = LSTMForecaster(seasonality=3, **given), LSTMAnomalyDetector(**given)
         classifier, reader = LSTMClassifier(**given), LSTMTextClassifier(**given)
         for n, x in enumerate(xs):
             for regressor in regressors:
                 regressor.predict_one(x), regressor.learn_one(x, n)
                 regressor.step_one(x), regressor.observe_one(x, n)
-                regressor.put_stream(regressor.stream_to_bytes())
+                regressor.stream_from_bytes(regressor.stream_to_bytes())
             forecaster.learn_one(n, x), forecaster.forecast(2), forecaster.step_one()
             detector.score_one(x), detector.learn_one(x), detector.step_one(x)
             classifier.predict_one(x), classifier.learn_one(x, n), classifier.step_one(x)
             reader.predict_one("a b"), reader.learn_one("a b", n), [*reader.read_one("b a")]
-        [*StreamSlots(LSTMRegressor(**given), 2).learn_many([0, 1] * 3, xs, range(6))]
-        FrozenRegressor(regressors[0], 2).predict_many([0, 1], xs[:2])
+        StreamSlots(LSTMRegressor(**given), 2).predict_learn_many([0, 1] * 3, xs, range(6))
+        FrozenRegressor(regressors[0], 2).observe_many([0, 1], xs[:2])
 for cell in ("standard", "peephole", "full_gate_recurrence", "coupled", "layer_norm"):
     for dtype in (torch.float32, torch.float64):
         for layers in (1, 2):

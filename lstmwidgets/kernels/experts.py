@@ -16,6 +16,7 @@ from .compiled import compiled, compiled_too, inlined
 from .mixture import WEIGHT, reward
 from .parts import part
 from .recent import LAGS, SEEN
+from .scaling import within
 
 Array = NDArray[Any]
 
@@ -137,7 +138,7 @@ def mix(network: float, base: float, shape: Array, flat: Array, past: Array) -> 
     own = experts(shape, flat)
     if own.scalars[TARGETS] == 0 or not np.isfinite(network):
         return base
-    bounded = _within(network, _last(own, past), BOUND * own.scalars[UNIT])
+    bounded = within(network, _last(own, past), BOUND * own.scalars[UNIT])
     mixed: float = base + own.mixture[WEIGHT, own.mixture.shape[1] - 1] * (bounded - base)
     return mixed
 
@@ -155,9 +156,9 @@ def learn(y: float, base: float, network: float, shape: Array, flat: Array, past
         pair, mixture = own.pair, own.mixture
         reward(own.forecasts, base, y, unit, mixture[:, :count])
         pair[0] = base
-        pair[1] = base if not np.isfinite(network) else _within(network, centre, BOUND * unit)
+        pair[1] = base if not np.isfinite(network) else within(network, centre, BOUND * unit)
         reward(pair, _mean(pair, mixture[WEIGHT, count:], base), y, unit, mixture[:, count:])
-        target = _cut((y - centre) / unit)
+        target = within((y - centre) / unit, 0.0, BOUND)
         for n in range(own.linear.shape[0]):
             _regress(own.regressors, target, FORGETTING[n], own.linear[n], own.gain)
     _describe(y, own.scalars, past)
@@ -186,7 +187,7 @@ def _forecast(x: Array, last: float, own: Experts, past: Array) -> None:
             change += own.linear[n, 0, k] * z[k]
         forecasts[count - models + n] = last + change * unit
     for k in range(count):
-        forecasts[k] = _within(forecasts[k], last, BOUND * unit)
+        forecasts[k] = within(forecasts[k], last, BOUND * unit)
 
 
 @compiled
@@ -196,15 +197,16 @@ def _look_back(x: Array, season: int, last: float, scalars: Array, past: Array, 
     scale = 1.0 / unit if unit > 0 else 0.0
     seasonal = 4 if season > 0 else 0
     z[0] = 1.0
-    z[1] = _cut((scalars[MEAN] - last) * scale)
+    z[1] = within((scalars[MEAN] - last) * scale, 0.0, BOUND)
     for n in range(2, 2 + RECENT + seasonal):  # changes just now, and then those of a season ago
         k = n - 1 if n < 2 + RECENT else season + n - RECENT - 4
-        z[n] = _cut(_change(past, k) * scale)
+        z[n] = within(_change(past, k) * scale, 0.0, BOUND)
     used = 2 + RECENT + seasonal
     if season > 0:
-        z[2 + RECENT] = _cut((_lag(past, season) - last) * scale) if past[SEEN] > season else 0.0
+        apart = (_lag(past, season) - last) * scale if past[SEEN] > season else 0.0
+        z[2 + RECENT] = within(apart, 0.0, BOUND)
     for k in range(z.shape[0] - used):
-        z[used + k] = _cut(x[k])
+        z[used + k] = within(x[k], 0.0, BOUND)
 
 
 @inlined
@@ -217,16 +219,6 @@ def _change(past: Array, k: int) -> float:
 def _lag(past: Array, k: int) -> float:
     value: float = past[LAGS + (int(past[SEEN]) - k) % (past.shape[0] - LAGS)]
     return value
-
-
-@compiled
-def _cut(value: float) -> float:
-    return 0.0 if np.isnan(value) else min(max(value, -BOUND), BOUND)
-
-
-@compiled
-def _within(value: float, centre: float, reach: float) -> float:
-    return centre if np.isnan(value) else min(max(value, centre - reach), centre + reach)
 
 
 @inlined

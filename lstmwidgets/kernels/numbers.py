@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from . import scaling
 from .compiled import compiled, compiled_strictly, inlined, kernel
 from .experts import CHEAP, expect, mix
 from .experts import learn as learn_experts
@@ -24,7 +25,7 @@ from .losses import NUMBERS
 from .optimizers import optimize
 from .parameters import FILLED, TRACES, Window, learner
 from .recent import CHANGE, LAST, SEEN, SURPRISE, remember
-from .scaling import BOUND, LARGEST, LIMIT, MEMORY, standardise, take_in
+from .scaling import BOUND, LARGEST, LIMIT, standardise, take_in, typical_size, within
 from .step import FULL_GATE_RECURRENCE
 
 Array = NDArray[Any]
@@ -46,13 +47,11 @@ BASE, FEATURES = range(2)
 
 COUNT, CENTRE, SQUARES, RESIDUALS, TYPICAL, SCALED = range(6)
 """Places in `target`, what was learned of the targets: how many there were, their mean, squared
-deviations, how many residuals, the typical one, and whether to scale by it."""
+deviations, all three as `.scaling` has them; how many residuals, the typical one, and whether to
+scale by it."""
 
 RATE = 0.005
 """The typical residual follows at least this fast: it looks back on some 200 events."""
-
-WILD = 10.0
-"""A residual enters the typical one as if it were at most so many times as large."""
 
 
 class Model(NamedTuple):
@@ -281,18 +280,12 @@ def _learn_target(y: float, base: float, target: Array) -> None:
     if target[COUNT] > 0:
         target[RESIDUALS] += 1
         size = abs(y - base)
-        if target[TYPICAL] > 0:
-            size = min(size, WILD * target[TYPICAL])
-        target[TYPICAL] += max(1 / target[RESIDUALS], RATE) * (size - target[TYPICAL])
-    if target[COUNT] >= MEMORY:
-        target[SQUARES] *= 1 - 1 / MEMORY
-    else:
-        target[COUNT] += 1
+        target[TYPICAL] = typical_size(size, target[TYPICAL], target[RESIDUALS], RATE)
+    scaling.remember_one_more(target)
     residual = y - target[CENTRE]
     if target[TYPICAL] > 0:  # an outlier moves the mean by no more than what is typical
-        residual = _clip(residual, target[COUNT] * target[TYPICAL])
-    target[CENTRE] += residual / target[COUNT]
-    target[SQUARES] += residual * (residual - residual / target[COUNT])
+        residual = within(residual, 0.0, target[COUNT] * target[TYPICAL])
+    scaling.add_residual(residual, target)
 
 
 @compiled_strictly
@@ -306,7 +299,7 @@ def _unit(target: Array) -> float:
 def _scaled(y: float, base: float, target: Array) -> float:
     """Return what the network should put out for a target."""
     residual: float = (y - base) / _unit(target)
-    return _clip(residual, BOUND) if target[SCALED] > 0 else residual
+    return within(residual, 0.0, BOUND) if target[SCALED] > 0 else residual
 
 
 @compiled_strictly
@@ -328,18 +321,10 @@ def _write_lag_inputs(past: Array, base: float, target: Array, inputs: Array) ->
     bound, mean, deviation = LIMIT, 0.0, 1.0
     if target[SCALED] > 0:
         bound, mean, deviation = BOUND, target[CENTRE], math.sqrt(target[SQUARES] / target[COUNT])
-    inputs[0] = _clip((last - mean) / deviation, bound) if deviation > 0 else 0.0
-    inputs[1] = _clip(past[CHANGE] / unit, bound)
-    inputs[2] = _clip((base - last) / unit, bound)
-    inputs[3] = _clip(past[SURPRISE] / unit, bound)
-
-
-@compiled_strictly
-def _clip(value: float, bound: float) -> float:
-    """Return a value that is no larger than the bound, in either direction."""
-    if -bound <= value <= bound:
-        return value
-    return math.copysign(bound, value)
+    inputs[0] = within((last - mean) / deviation, 0.0, bound) if deviation > 0 else 0.0
+    inputs[1] = within(past[CHANGE] / unit, 0.0, bound)
+    inputs[2] = within((base - last) / unit, 0.0, bound)
+    inputs[3] = within(past[SURPRISE] / unit, 0.0, bound)
 
 
 @compiled

@@ -32,8 +32,10 @@ def pack(layers: Sequence[Layer]) -> tuple[Array, Array]:
     vectors : ndarray
         Each layer's bias and other vectors, (L, W + …).
     """
-    rows = np.vstack([_rows(layer) for layer in layers])
-    return _aligned(rows), np.stack([_vectors(layer) for layer in layers])
+    sources = np.vstack([_rows(layer) for layer in layers])
+    rows = aligned(sources.shape, sources.dtype)
+    rows[:] = sources
+    return rows, np.stack([_vectors(layer) for layer in layers])
 
 
 def _rows(layer: Layer) -> Array:
@@ -50,14 +52,13 @@ def _vectors(layer: Layer) -> Array:
     return np.concatenate([bias, *(layer[name] for name in VECTORS if name in layer)])
 
 
-def _aligned(array: Array) -> Array:
-    """Return a copy that begins on a cache line, so that its rows lie in as few as can be."""
-    line = CACHE_LINE // array.itemsize
-    room = np.empty(array.size + line, array.dtype)
-    start = -(room.ctypes.data // array.itemsize) % line
-    aligned = room[start : start + array.size].reshape(array.shape)
-    aligned[:] = array
-    return aligned
+def aligned(shape: tuple[int, ...], dtype: Any = np.float32) -> Array:
+    """Return zeros that begin on a cache line, and so does every row of a multiple of its size."""
+    line = CACHE_LINE // np.dtype(dtype).itemsize
+    total = int(np.prod(shape))
+    room = np.zeros(total + line, dtype)
+    start = -(room.ctypes.data // room.itemsize) % line
+    return room[start : start + total].reshape(shape)
 
 
 def unpack(

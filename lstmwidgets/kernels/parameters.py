@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-import numpy as np
 from numpy.typing import NDArray
 
 from .compiled import compiled_too
@@ -251,12 +250,3 @@ def learner(
         window_of(sizes, window),
         work_of(sizes, work),
     )
-
-
-def aligned(shape: tuple[int, ...], dtype: Any = np.float32) -> Array:
-    """Return zeros that begin on a cache line, and so does every row of a multiple of its size."""
-    line = 64 // np.dtype(dtype).itemsize
-    total = int(np.prod(shape))
-    room = np.zeros(total + line, dtype)
-    start = -(room.ctypes.data // room.itemsize) % line
-    return room[start : start + total].reshape(shape)

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .compiled import compiled
+from .compiled import compiled, inlined
 
 Array = NDArray[Any]
 
@@ -29,6 +29,9 @@ SURPRISE = 10.0
 just so far: a single outlier does not flatten all that comes after it, a new level is reached in a
 few events."""
 
+WILD = 10.0
+"""A size enters the typical one as if it were at most so many times as large."""
+
 SETTLED = 16.0
 """Values after which a deviation is known well enough to call a number an outlier."""
 
@@ -39,25 +42,51 @@ last row tells where in the inputs each column goes."""
 
 @compiled
 def take_in(values: Array, statistics: Array) -> None:
-    """Update running means and squared deviations (Welford 1962); missing numbers are skipped."""
+    """Update running means and squared deviations; missing numbers are skipped."""
     for k in range(values.shape[0]):
         value = values[k]
         if not abs(value) <= LARGEST:
             continue
-        count = statistics[COUNT, k]
-        apart = value - statistics[MEAN, k]
+        residual, count = value - statistics[MEAN, k], statistics[COUNT, k]
         if count >= SETTLED:
             limit = SURPRISE * np.sqrt(statistics[SQUARES, k] / count)
             if limit > 0:
-                apart = min(max(apart, -limit), limit)
-        if count >= MEMORY:
-            statistics[SQUARES, k] *= 1 - 1 / MEMORY
-        else:
-            count += 1
-            statistics[COUNT, k] = count
-        step = apart / count
-        statistics[MEAN, k] += step
-        statistics[SQUARES, k] += apart * (apart - step)
+                residual = within(residual, 0.0, limit)
+        remember_one_more(statistics[:, k])
+        add_residual(residual, statistics[:, k])
+
+
+@inlined
+def remember_one_more(statistics: Array) -> None:
+    """Count a number in, or where there are `MEMORY` of them discount the squared deviations."""
+    if statistics[COUNT] >= MEMORY:
+        statistics[SQUARES] *= 1 - 1 / MEMORY
+    else:
+        statistics[COUNT] += 1
+
+
+@inlined
+def add_residual(residual: float, statistics: Array) -> None:
+    """Update mean and squared deviations by how far a number is from the mean (Welford 1962)."""
+    step = residual / statistics[COUNT]
+    statistics[MEAN] += step
+    statistics[SQUARES] += residual * (residual - step)
+
+
+@inlined
+def typical_size(size: float, typical: float, count: int, rate: float) -> float:
+    """Return the typical size after one more, the count-th, which enters it bounded.
+
+    It is the mean of all, and with many it follows at least at this rate.
+    """
+    bounded = min(size, WILD * typical) if typical > 0 else size
+    return typical + max(1 / count, rate) * (bounded - typical)
+
+
+@compiled
+def within(value: float, centre: float, reach: float) -> float:
+    """Return a value that is no farther from the centre than that; the centre for NaN."""
+    return centre if np.isnan(value) else min(max(value, centre - reach), centre + reach)
 
 
 @compiled
@@ -85,10 +114,9 @@ def _standardised(value: float, statistics: Array, k: int) -> float:
     if not abs(value) <= LARGEST:
         return 0.0
     if statistics[NUMERIC, k] == 0:
-        return min(max(value, -LIMIT), LIMIT)
+        return float(within(value, 0.0, LIMIT))
     count = statistics[COUNT, k]
     deviation = np.sqrt(statistics[SQUARES, k] / count) if count > 0 else 0.0
     if deviation <= 0:
         return 0.0
-    result: float = min(max((value - statistics[MEAN, k]) / deviation, -BOUND), BOUND)
-    return result
+    return float(within((value - statistics[MEAN, k]) / deviation, 0.0, BOUND))

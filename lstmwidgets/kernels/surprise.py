@@ -14,7 +14,17 @@ from .learner import differentiate, let_pass, predict
 from .losses import NUMBERS
 from .optimizers import optimize
 from .parameters import Work, learner
-from .scaling import COUNT, LARGEST, MEAN, NUMERIC, SQUARES, standardise, take_in
+from .scaling import (
+    COUNT,
+    LARGEST,
+    MEAN,
+    NUMERIC,
+    SQUARES,
+    standardise,
+    take_in,
+    typical_size,
+    within,
+)
 
 Array = NDArray[Any]
 
@@ -37,9 +47,6 @@ MEMORY = 0.9999
 
 RATE = 0.002
 """The typical error of a column follows at least this fast."""
-
-WILD = 10.0
-"""An error enters the typical one as if it were at most so many times as large."""
 
 FAR = 1e5
 """Deviations beyond which errors are not told apart."""
@@ -143,7 +150,7 @@ def _read(
             deviation = np.sqrt(statistics[SQUARES, k] / count)
             distance = value - statistics[MEAN, k]
             value = distance / deviation if deviation > 0 else np.sign(distance) * FAR
-            value = min(max(value, -FAR), FAR)
+            value = within(value, 0.0, FAR)
         features[1, k] = value
     for k in range(last.shape[0]):
         inputs[k] = last[k]
@@ -182,11 +189,8 @@ def _learn_errors(features: Array, output: Array, errors: Array) -> None:
         error = abs(features[k] - output[k])
         if np.isnan(error):
             continue
-        typical = errors[TYPICAL, k]
-        if typical > 0:
-            error = min(error, WILD * typical)
         errors[SEEN, k] += 1
-        errors[TYPICAL, k] += max(1 / errors[SEEN, k], RATE) * (error - typical)
+        errors[TYPICAL, k] = typical_size(error, errors[TYPICAL, k], errors[SEEN, k], RATE)
 
 
 @compiled

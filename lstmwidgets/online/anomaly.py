@@ -34,13 +34,45 @@ class LSTMAnomalyDetector(LSTMEstimator, base.AnomalyDetector):
 
     Parameters
     ----------
-    hidden_size, num_layers, cell, gradient, window, optimizer, lr, clip, scale, seed
-        As in `lstmwidgets.online.estimator.LSTMEstimator`. There is no target to lag.
+    hidden_size : int
+        Units per layer, H.
+    num_layers : int
+        Layers on top of each other, L.
+    cell : str
+        ``"standard"``, ``"peephole"``, ``"full_gate_recurrence"``, ``"coupled"`` or
+        ``"layer_norm"``; `lstmwidgets.LSTM` has the equations.
+    gradient : str
+        ``"tbptt"`` backpropagates through the last `window` events. ``"eligibility"`` keeps a trace
+        for each weight instead, several times faster; not for full gate recurrence and layer
+        normalisation.
+    window : int
+        How many events back the gradient of `tbptt` looks, T; memory reaches further.
+    optimizer : str or callable
+        ``"adam"``, ``"adamw"``, ``"sgd"`` (momentum 0.9), a class of `torch.optim`, or a factory
+        called with ``(params, lr=lr)``; names and these three classes run compiled.
+    lr : float
+        Learning rate. May be set anew at any time.
+    clip : float
+        Bound on the gradient's global norm. May be set anew at any time.
+    scale : bool
+        Standardise features online. If not, numbers are cut off at ±1e6.
+    seed : int, optional
+        Makes a run repeatable; by default weights are drawn anew each time.
 
     Attributes
     ----------
-    module, head, state, gates, imputed, unlearned
-        As in `lstmwidgets.online.estimator.LSTMEstimator`.
+    module : LSTM or None
+        A copy of the weights as they are now, as a PyTorch module; None before the first event.
+    head : torch.nn.Linear or None
+        The same of the head, which reads the top layer's hidden output and the inputs beside it.
+    state : LSTMState or FullGateState or None
+        State after the last event, each field (L, 1, H).
+    gates : Gates or None
+        Gates and candidate at the last event, each (L, 1, H).
+    imputed : int
+        How many feature values counted as missing.
+    unlearned : int
+        How many events had no usable feature.
 
     Examples
     --------

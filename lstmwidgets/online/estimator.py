@@ -205,26 +205,26 @@ class LSTMEstimator(base.Estimator):
         """
         return None if self._learner is None else self._learner.activations
 
-    def reset_state(self) -> None:
+    def reset_stream(self) -> None:
         """Forget the stream so far, as between two sequences; keep what was learned."""
         if self._learner is not None:
             self._learner.reset()
         self._put_recent(())
 
-    def get_state(self) -> StreamState | None:
+    def get_stream(self) -> StreamState | None:
         """Return what the stream has left behind; None before the first event."""
         if self._learner is None:
             return None
         return StreamState(self._learner.get_carry(), self._recent())
 
-    def set_state(self, state: StreamState | None) -> None:
-        """Put back what `get_state` returned: another stream's, or the same one's from before."""
+    def set_stream(self, state: StreamState | None) -> None:
+        """Put back what `get_stream` returned: another stream's, or the same one's from before."""
         if state is None:
-            self.reset_state()
+            self.reset_stream()
         elif self._learner is None:
             raise ValueError("the model has not seen an event yet; it has no weights for a state")
         elif not isinstance(state, StreamState):
-            raise TypeError(f"expected what get_state returned, got {type(state).__name__}")
+            raise TypeError(f"expected what get_stream returned, got {type(state).__name__}")
         else:
             before = self._recent()
             try:

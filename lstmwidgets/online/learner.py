@@ -16,7 +16,7 @@ from ..kernels import learner as kernels
 from ..kernels import parameters as layout
 from ..kernels.losses import CLASSES, CROSS_ENTROPY, LOSSES, NUMBERS
 from ..kernels.optimizers import CLIP, LR
-from ..kernels.packing import unpack
+from ..kernels.packing import aligned, unpack
 from ..kernels.parameters import FILLED, GRADIENT, PARAMETERS, TRACES
 from ..kernels.step import KINDS
 from ..lstm import LSTM
@@ -433,7 +433,7 @@ class OnlineLearner(Arrays):
     def _make_arrays(self, clock: Array) -> None:
         """Make the arrays that kernels are handed, all zeros."""
         parameters, (window, work) = layout.count(self.sizes), layout.lengths(self.sizes)
-        store = layout.aligned((TRACES + _traced(self.sizes), -(-parameters // 16) * 16))
+        store = aligned((TRACES + _traced(self.sizes), -(-parameters // 16) * 16))
         numbers = np.zeros(window, np.float32), np.zeros(work, np.float32)
         self.arrays = (self.sizes, clock, np.zeros(6), store, *numbers)
         self._views = layout.learner(*self.arrays)

@@ -122,9 +122,9 @@ class NumericEstimator(LSTMEstimator):
         self._kernel(what, slots, values.ravel(), targets, predictions, *streams, *self._arrays)
 
     def stream_to_bytes(self) -> bytes:
-        """Return what the stream has left behind, for `put_stream`; empty before the first event.
+        """Return what the stream has left behind; empty before the first event.
 
-        For keeping it somewhere; `get_state` returns the same as arrays.
+        `stream_from_bytes` goes on from it; `get_stream` returns the same as arrays.
         """
         if self._learner is None:
             return b""
@@ -132,7 +132,7 @@ class NumericEstimator(LSTMEstimator):
         self.leave(rows)
         return rows.to_bytes([0]).tobytes()
 
-    def put_stream(self, data: bytes) -> None:
+    def stream_from_bytes(self, data: bytes) -> None:
         """Go on from what `stream_to_bytes` returned, bit for bit.
 
         Raises
@@ -141,7 +141,7 @@ class NumericEstimator(LSTMEstimator):
             If that is no stream of such a model, or the model has not seen an event yet.
         """
         if not data:
-            self.reset_state()
+            self.reset_stream()
             return
         rows = self._rows(2)
         rows.from_bytes(0, data)
@@ -175,13 +175,13 @@ class NumericEstimator(LSTMEstimator):
             What `stream_to_bytes` returned before the event.
         """
         now = self.stream_to_bytes()
-        self.put_stream(stream)
+        self.stream_from_bytes(stream)
         try:
             target = target_in(y)
             self.unlearned += target is None
             self._learn_values(LEARN & ~kernels.TAKE_IN, self._encoder.encode(x), target)
         finally:
-            self.put_stream(now)
+            self.stream_from_bytes(now)
         if target is not None:
             remember(self.parts.past[0], target, self._event[kernels.BASE])
 

@@ -21,8 +21,30 @@ class LSTMRegressor(NumericEstimator, base.MiniBatchRegressor):
 
     Parameters
     ----------
-    hidden_size, num_layers, cell, gradient, window, optimizer, lr, clip, scale, target_lag, seed
-        As in `lstmwidgets.online.estimator.LSTMEstimator`.
+    hidden_size : int
+        Units per layer, H.
+    num_layers : int
+        Layers on top of each other, L.
+    cell : str
+        ``"standard"``, ``"peephole"``, ``"full_gate_recurrence"``, ``"coupled"`` or
+        ``"layer_norm"``; `lstmwidgets.LSTM` has the equations.
+    gradient : str
+        ``"tbptt"`` backpropagates through the last `window` events. ``"eligibility"`` keeps a trace
+        for each weight instead, several times faster; not for full gate recurrence and layer
+        normalisation.
+    window : int
+        How many events back the gradient of `tbptt` looks, T; memory reaches further.
+    optimizer : str or callable
+        ``"adam"``, ``"adamw"``, ``"sgd"`` (momentum 0.9), a class of `torch.optim`, or a factory
+        called with ``(params, lr=lr)``; names and these three classes run compiled.
+    lr : float
+        Learning rate. May be set anew at any time.
+    clip : float
+        Bound on the gradient's global norm. May be set anew at any time.
+    scale : bool
+        Standardise inputs and targets online. If not, numbers are cut off at ±1e6.
+    target_lag : bool
+        Read the last learned target as a further input.
     loss : str
         ``"huber"``, ``"absolute"``, ``"squared"`` or ``"quantile"``, of the residual in its typical
         size. Huber's, quadratic up to that size and linear beyond, learns from small errors and is
@@ -34,13 +56,25 @@ class LSTMRegressor(NumericEstimator, base.MiniBatchRegressor):
         online linear regressions), each weighted by how well it has done so far, and let the LSTM
         learn what they leave. It bounds what can be lost on streams that an LSTM is no use for.
         Without it, without `scale` or `target_lag` and for quantiles the LSTM predicts alone.
+    seed : int, optional
+        Makes a run repeatable; by default weights are drawn anew each time.
 
     Attributes
     ----------
     shares : dict of str to float
         Weight of each expert in the predictions, the LSTM's among them.
-    module, head, state, gates, imputed, unlearned
-        As in `lstmwidgets.online.estimator.LSTMEstimator`.
+    module : LSTM or None
+        A copy of the weights as they are now, as a PyTorch module; None before the first event.
+    head : torch.nn.Linear or None
+        The same of the head, which reads the top layer's hidden output and the inputs beside it.
+    state : LSTMState or FullGateState or None
+        State after the last event, each field (L, 1, H).
+    gates : Gates or None
+        Gates and candidate at the last event, each (L, 1, H).
+    imputed : int
+        How many feature values counted as missing.
+    unlearned : int
+        How many targets were missing or unusable; their events advanced the state only.
 
     Notes
     -----

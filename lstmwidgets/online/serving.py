@@ -32,7 +32,7 @@ class FrozenRegressor:
     model : LSTMRegressor
         Has learned already. What is needed of it is copied: it may go on learning.
     streams : int
-        How many slots there are, S. Each is a stream at its beginning, as after `reset_state`.
+        How many slots there are, S. Each is a stream at its beginning, as after `reset_stream`.
 
     Attributes
     ----------
@@ -59,14 +59,14 @@ class FrozenRegressor:
     ...     model.learn_one(x, y)
     >>> frozen = FrozenRegressor(model, streams=1000)
     >>> xs, ys = zip(*events[50:54])
-    >>> predictions = frozen.predict_many([7, 0, 7, 999], xs, ys)  # events 0 and 2 on one stream
-    >>> model.reset_state()
+    >>> predictions = frozen.observe_many([7, 0, 7, 999], xs, ys)  # events 0 and 2 on one stream
+    >>> model.reset_stream()
     >>> predictions[[0, 2]].tolist() == [model.observe_one(xs[n], ys[n]) for n in (0, 2)]
     True
-    >>> cold = frozen.state(7)
+    >>> cold = frozen.stream_to_bytes(7)
     >>> len(cold) == frozen.bytes_per_stream
     True
-    >>> frozen.put_state(8, cold)
+    >>> frozen.stream_from_bytes(8, cold)
     """
 
     def __init__(self, model: LSTMRegressor, streams: int) -> None:
@@ -93,7 +93,7 @@ class FrozenRegressor:
         """Bytes of a stream's state."""
         return (self._memory.nbytes + self._past.nbytes) // self.streams
 
-    def predict_many(
+    def observe_many(
         self, slots: ArrayLike, xs: Sequence[Features], ys: Sequence[float | None] | None = None
     ) -> NDArray[np.float64]:
         """Predict events and let them pass, each on the stream of its slot, in order.
@@ -152,21 +152,21 @@ class FrozenRegressor:
         self._memory[which] = 0
         self._past[which] = 0
 
-    def state(self, slot: int) -> bytes:
-        """Return what a stream has left behind, for `put_state` of this model's copies anywhere.
+    def stream_to_bytes(self, slot: int) -> bytes:
+        """Return what a stream has left behind; any copy of this model can go on from it.
 
         The memory as little-endian float32, what is remembered of the targets as float64.
         """
-        return self.states([self._place(slot)]).tobytes()
+        return self.streams_to_bytes([self._place(slot)]).tobytes()
 
-    def states(self, slots: ArrayLike) -> NDArray[np.uint8]:
-        """Return the bytes of `state` for each of N slots, (N, bytes)."""
+    def streams_to_bytes(self, slots: ArrayLike) -> NDArray[np.uint8]:
+        """Return the bytes of `stream_to_bytes` for each of N slots, (N, bytes)."""
         which = check_slots(slots, self.streams)
         memory = self._memory[which].reshape(len(which), -1).astype("<f4")
         return np.hstack([memory.view(np.uint8), self._past[which].astype("<f8").view(np.uint8)])
 
-    def put_state(self, slot: int, state: bytes) -> None:
-        """Let the stream in a slot go on from what `state` returned.
+    def stream_from_bytes(self, slot: int, state: bytes) -> None:
+        """Let the stream in a slot go on from what `stream_to_bytes` returned.
 
         Raises
         ------

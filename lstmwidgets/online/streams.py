@@ -34,9 +34,9 @@ class StreamSlots:
     Parameters
     ----------
     model : NumericEstimator
-        Such as `lstmwidgets.online.LSTMRegressor`; `learn_many` takes no other.
+        Such as `lstmwidgets.online.LSTMRegressor`.
     slots : int
-        How many there are, S. Each is a stream at its beginning, as after `reset_state`. Memory is
+        How many there are, S. Each is a stream at its beginning, as after `reset_stream`. Memory is
         taken as slots are used.
 
     Raises
@@ -51,7 +51,7 @@ class StreamSlots:
     >>> streams = StreamSlots(model, 2)
     >>> slots, xs = [0, 1] * 20, [{"n": n // 2} for n in range(40)]
     >>> ys = [n // 2 if n % 2 else -(n // 2) for n in range(40)]
-    >>> predictions = list(streams.learn_many(slots, xs, ys))
+    >>> predictions = streams.predict_learn_many(slots, xs, ys)
     >>> streams.enter(1)  # from here on the model goes on with that stream
     >>> abs(model.predict_one({"n": 20}) - 20) < 2
     True
@@ -86,7 +86,17 @@ class StreamSlots:
         self._take_out()
         self._note(slot)
 
-    def learn_many(
+    def predict_learn_many(
+        self, slots: Sequence[int], xs: Sequence[Features], ys: Sequence[float | None]
+    ) -> NDArray[np.float64]:
+        """Predict events and learn them; return the predictions, (N,).
+
+        As `iter_predict_learn_many`, which see, to the end. Where an event cannot be learned, those
+        before it are, and their predictions are lost with the error that is raised.
+        """
+        return np.fromiter(self.iter_predict_learn_many(slots, xs, ys), np.float64, len(xs))
+
+    def iter_predict_learn_many(
         self, slots: Sequence[int], xs: Sequence[Features], ys: Sequence[float | None]
     ) -> Iterator[float]:
         """Predict events and learn them, one after the other, each on the stream of its slot.
@@ -128,19 +138,19 @@ class StreamSlots:
                 yield from self._learn_known(which[at:end], values, ys[at:end])
                 at = end
 
-    def state(self, slot: int) -> bytes:
-        """Return what a stream has left behind, for `put_state`; empty before the first event."""
-        return self.states([slot]).tobytes()
+    def stream_to_bytes(self, slot: int) -> bytes:
+        """Return what a stream has left behind; empty before the first event."""
+        return self.streams_to_bytes([slot]).tobytes()
 
-    def states(self, slots: Sequence[int]) -> NDArray[np.uint8]:
-        """Return the bytes of `state` for N slots, (N, bytes)."""
+    def streams_to_bytes(self, slots: Sequence[int]) -> NDArray[np.uint8]:
+        """Return the bytes of `stream_to_bytes` for N slots, (N, bytes)."""
         if not self._is_ready():
             return np.zeros((len(slots), 0), np.uint8)
         self._take_out()
         return self._rows.to_bytes(slots)
 
-    def put_state(self, slot: int, state: bytes) -> None:
-        """Let the stream in a slot go on from what `state` returned, bit for bit.
+    def stream_from_bytes(self, slot: int, state: bytes) -> None:
+        """Let the stream in a slot go on from what `stream_to_bytes` returned, bit for bit.
 
         Raises
         ------
@@ -162,7 +172,7 @@ class StreamSlots:
         self._used = max(self._used, slot + 1)
 
     def _learn_one(self, slot: int, x: Features, y: float | None) -> float:
-        """Do with one event what `learn_many` does, in the model's own methods."""
+        """Do with one event what `iter_predict_learn_many` does, in the model's own methods."""
         self.enter(slot)
         prediction: float = self._model.predict_one(x)
         if y is None:
@@ -199,7 +209,7 @@ class StreamSlots:
 
     def _begin(self, slot: int) -> None:
         """Let the model, whose own stream is left aside, go on with that in a slot."""
-        self._model.put_stream(self._rows.to_bytes([slot]).tobytes())
+        self._model.stream_from_bytes(self._rows.to_bytes([slot]).tobytes())
 
     def _take_out(self) -> None:
         """Copy the stream that is in the model into its slot."""

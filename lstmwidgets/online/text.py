@@ -34,11 +34,27 @@ class LSTMTextClassifier(LSTMEstimator, base.Classifier):
 
     Parameters
     ----------
-    hidden_size, num_layers, cell, gradient, window, optimizer, lr, clip, seed
-        As in `lstmwidgets.online.estimator.LSTMEstimator`. The window counts words: what stands
-        before the last `window` words of a text is read, and not learned from by truncated
-        backpropagation. The eligibility rule learns from all words, but of the vectors only that of
-        the last one.
+    hidden_size : int
+        Units per layer, H.
+    num_layers : int
+        Layers on top of each other, L.
+    cell : str
+        ``"standard"``, ``"peephole"``, ``"full_gate_recurrence"``, ``"coupled"`` or
+        ``"layer_norm"``; `lstmwidgets.LSTM` has the equations.
+    gradient : str
+        ``"tbptt"`` backpropagates through the last `window` events. ``"eligibility"`` keeps a trace
+        for each weight instead, several times faster; not for full gate recurrence and layer
+        normalisation.
+    window : int
+        How many words back truncated backpropagation looks; earlier ones are read all the same. The
+        eligibility rule learns from all words, but of the vectors only that of the last one.
+    optimizer : str or callable
+        ``"adam"``, ``"adamw"``, ``"sgd"`` (momentum 0.9), a class of `torch.optim`, or a factory
+        called with ``(params, lr=lr)``; names and these three classes run compiled.
+    lr : float
+        Learning rate. May be set anew at any time.
+    clip : float
+        Bound on the gradient's global norm. May be set anew at any time.
     embedding_size : int
         Numbers of a word's vector.
     vocabulary : int
@@ -46,14 +62,23 @@ class LSTMTextClassifier(LSTMEstimator, base.Classifier):
         that all later ones share among them.
     longest : int
         Of a longer text the last so many words are read.
+    seed : int, optional
+        Makes a run repeatable; by default weights are drawn anew each time.
 
     Attributes
     ----------
     classes : list
         Labels seen so far, in the order of first appearance.
-    module, head, state, gates, unlearned
-        As in `lstmwidgets.online.estimator.LSTMEstimator`; state and gates are those at the end of
-        the last learned text.
+    module : LSTM or None
+        A copy of the weights as they are now, as a PyTorch module; None before the first event.
+    head : torch.nn.Linear or None
+        The same of the head, which reads the top layer's hidden output and the inputs beside it.
+    state : LSTMState or FullGateState or None
+        State at the end of the last learned text, each field (L, 1, H).
+    gates : Gates or None
+        Gates and candidate at the last word of it, each (L, 1, H).
+    unlearned : int
+        How many labels were missing; their texts were not learned.
 
     Notes
     -----

@@ -152,7 +152,7 @@ class TrainedEstimator(base.Estimator):
         parts = [part[:, 0].float().numpy() for part in (state[0], state[1], i, f, g, o)]
         return np.concatenate(parts, axis=-1)
 
-    def reset_state(self) -> None:
+    def reset_stream(self) -> None:
         """Forget the stream so far; keep what was learned."""
         self._stepper.reset()
         self._past.clear()

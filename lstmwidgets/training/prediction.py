@@ -69,6 +69,15 @@ def predict(
 def predict_proba(model: SequenceModel, data: Any, *, batch_size: int = 256) -> Any:
     """Return the probabilities of a model's classes, or of the next token.
 
+    Parameters
+    ----------
+    model : SequenceModel
+        Trained, with classes or a vocabulary.
+    data : array, list, dataframe
+        As of `predict`.
+    batch_size : int
+        Sequences side by side.
+
     Returns
     -------
     ndarray or list of ndarray

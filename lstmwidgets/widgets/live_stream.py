@@ -173,7 +173,7 @@ class LiveStream(PlayerWidget):
             if isinstance(self.run, Replay):
                 self.run.begin()
             else:
-                getattr(self.run.model, "reset_state", lambda: None)()
+                getattr(self.run.model, "reset_stream", lambda: None)()
                 self.run.begin(self._source or ())
         return self.run.advance(until)
 
