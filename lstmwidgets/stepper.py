@@ -249,7 +249,7 @@ class CompiledStepper(Stepper):
             {name: weight.to("cpu", self._torch_dtype).numpy() for name, weight in layer.items()}
             for layer in held
         ]
-        self._packed = (*pack(layers), self._room)
+        self._packed = (*pack(layers), self._all_memory)
         # An address tells weights apart only as long as their memory is not used again: hold it.
         self._packed_from, self._held = seen, held
 
@@ -260,14 +260,14 @@ class CompiledStepper(Stepper):
         kind = kernels.KINDS[self._cell.name]
         self._step = kernels.stepping(kind, self._dtype)
         self._step_many = kernels.stepping_many(kind)
-        room = kernels.room(self.streams, self.num_layers, self.hidden_size, self._dtype)
-        self._room, self._memory = room, room[: self.streams]
+        rows = kernels.new_memory(self.streams, self.num_layers, self.hidden_size, self._dtype)
+        self._all_memory, self._memory = rows, rows[: self.streams]
         self._memory[:] = memory
-        self._output = room[0, -1, : self.hidden_size]
+        self._output = rows[0, -1, : self.hidden_size]
         self.refresh()
 
     def __getstate__(self) -> dict[str, Any]:
-        made = ("_step", "_step_many", "_room", "_output", "_packed", "_packed_from", "_held")
+        made = ("_step", "_step_many", "_all_memory", "_output", "_packed", "_packed_from", "_held")
         return {name: value for name, value in self.__dict__.items() if name not in made}
 
     def __setstate__(self, attributes: dict[str, Any]) -> None:

@@ -14,7 +14,7 @@ from torch import nn
 
 from lstmwidgets import LSTM
 from lstmwidgets.cells import CELLS
-from lstmwidgets.kernels.scaling import take_in
+from lstmwidgets.kernels.scaling import update
 from lstmwidgets.online import LSTMRegressor
 from lstmwidgets.online.features import CATEGORIES, FeatureEncoder
 from lstmwidgets.online.learner import TRACED_CELLS, OnlineLearner
@@ -296,7 +296,7 @@ def test_the_scaler_agrees_with_numpy() -> None:
     scaler = OnlineScaler()
     scaler.grow(range(2), [True, True])
     for row in values:
-        from_python(take_in)(row, scaler.statistics)
+        from_python(update)(row, scaler.statistics)
     count, mean, squares, *_ = scaler.statistics
     np.testing.assert_allclose(mean, np.nanmean(values, 0))
     np.testing.assert_allclose(np.sqrt(squares / count), np.nanstd(values, 0))

@@ -14,11 +14,11 @@ from .losses import CLASSES
 from .losses import probabilities as write_probabilities
 from .optimizers import optimize
 from .parameters import learner
-from .scaling import standardise, take_in
+from .scaling import standardise, update
 
 Array = NDArray[Any]
 
-PREDICT, TAKE_IN, LEARN, OPTIMIZE, PASS = (1 << n for n in range(5))
+PREDICT, UPDATE, LEARN, OPTIMIZE, PASS = (1 << n for n in range(5))
 """Parts of what `labelling` does with an event, in this order."""
 
 
@@ -35,7 +35,7 @@ def labelling(kind: int, rule: int) -> Callable[..., float]:
         inputs_of_last: Array,
         probabilities: Array,
         sizes: Array,
-        clock: Array,
+        counters: Array,
         settings: Array,
         store: Array,
         window: Array,
@@ -64,7 +64,7 @@ def labelling(kind: int, rule: int) -> Callable[..., float]:
         statistics, features : ndarray
             See `.scaling.standardise`.
         """
-        own = learner(sizes, clock, settings, store, window, work)
+        own = learner(sizes, counters, settings, store, window, work)
         made, loss = own.work, 0.0
         if parts & PREDICT:
             _read(values, last, inputs_of_last, made.x, statistics, features)
@@ -72,8 +72,8 @@ def labelling(kind: int, rule: int) -> Callable[..., float]:
             for k in range(probabilities.shape[0]):
                 probabilities[k] = made.output[k]  # in float64 from here on
             write_probabilities(probabilities, probabilities)
-        if parts & TAKE_IN:
-            take_in(values, statistics)
+        if parts & UPDATE:
+            update(values, statistics)
         if parts & (LEARN | PASS):
             _read(values, last, inputs_of_last, made.x, statistics, features)
         if parts & LEARN:

@@ -52,8 +52,8 @@ def update_traces(own: layout.Learner, x: Array) -> None:
         _effects(kind, before, tape[1, layer], effect, keep)
         first, count = layout.first_row(sizes, layer), layout.source_count(sizes, layer)
         below = x if layer == 0 else tape[1, layer - 1]
-        _follow_rows(traces.rows, first, below, count, effect, keep)
-        _follow_rows(traces.rows, first + count, before, hidden, effect, keep)
+        _update_rows(traces.rows, first, below, count, effect, keep)
+        _update_rows(traces.rows, first + count, before, hidden, effect, keep)
         vector = traces.vectors[layer]
         for j in range(traced):
             vector[j] = keep[j] * vector[j] + effect[j]
@@ -87,9 +87,9 @@ def traces_to_gradient(own: layout.Learner, x: Array) -> None:
         dc = d[hidden : 2 * hidden]
         first, count = layout.first_row(sizes, layer), layout.source_count(sizes, layer)
         below = x if layer == 0 else tape[1, layer - 1]
-        _assign_rows(gradient.rows, traces.rows, first, below, count, dc, dz)
-        _assign_rows(gradient.rows, traces.rows, first + count, before, hidden, dc, dz)
-        _assign_vector(kind, gradient.vectors[layer], traces.vectors[layer], after, dc, dz)
+        _write_rows(gradient.rows, traces.rows, first, below, count, dc, dz)
+        _write_rows(gradient.rows, traces.rows, first + count, before, hidden, dc, dz)
+        _write_vector(kind, gradient.vectors[layer], traces.vectors[layer], after, dc, dz)
         for begin in range(0, width - hidden, hidden):
             for j in range(hidden):
                 dz[begin + j] *= dc[j]
@@ -123,7 +123,7 @@ def _effects(kind: int, before: Array, own: Array, effect: Array, keep: Array) -
 
 
 @compiled
-def _follow_rows(
+def _update_rows(
     traces: Array, first: int, source: Array, count: int, effect: Array, keep: Array
 ) -> None:
     least, zero = np.float32(NEGLIGIBLE), np.float32(0)
@@ -157,7 +157,7 @@ def _add_error_at_seen_cell(peephole: Array, d: Array, dz: Array) -> None:
 
 
 @compiled
-def _assign_rows(
+def _write_rows(
     gradient: Array, traces: Array, first: int, source: Array, count: int, dc: Array, dz: Array
 ) -> None:
     hidden = dc.shape[0]
@@ -175,7 +175,7 @@ def _assign_rows(
 
 
 @compiled
-def _assign_vector(
+def _write_vector(
     kind: int, gradient: Array, trace: Array, own: Array, dc: Array, dz: Array
 ) -> None:
     hidden, width = dc.shape[0], dz.shape[0]

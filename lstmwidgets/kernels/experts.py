@@ -203,8 +203,8 @@ def _look_back(x: Array, season: int, last: float, scalars: Array, past: Array, 
         z[n] = within(_change(past, k) * scale, 0.0, BOUND)
     used = 2 + RECENT + seasonal
     if season > 0:
-        apart = (_lag(past, season) - last) * scale if past[SEEN] > season else 0.0
-        z[2 + RECENT] = within(apart, 0.0, BOUND)
+        residual = (_lag(past, season) - last) * scale if past[SEEN] > season else 0.0
+        z[2 + RECENT] = within(residual, 0.0, BOUND)
     for k in range(z.shape[0] - used):
         z[used + k] = within(x[k], 0.0, BOUND)
 
@@ -224,10 +224,10 @@ def _lag(past: Array, k: int) -> float:
 @inlined
 def _mean(values: Array, weights: Array, centre: float) -> float:
     """Return the weighted mean: exactly the centre if all values are."""
-    apart = 0.0
+    shift = 0.0
     for k in range(values.shape[0]):
-        apart += weights[k] * (values[k] - centre)
-    return centre + apart
+        shift += weights[k] * (values[k] - centre)
+    return centre + shift
 
 
 @compiled

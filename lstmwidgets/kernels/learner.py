@@ -42,7 +42,7 @@ def reading(kind: int, rule: int, task: int) -> Callable[..., float]:
         parts: int,
         xs: Array,
         sizes: Array,
-        clock: Array,
+        counters: Array,
         settings: Array,
         store: Array,
         window: Array,
@@ -60,7 +60,7 @@ def reading(kind: int, rule: int, task: int) -> Callable[..., float]:
         sizes, …, work
             See `.parameters.Learner`.
         """
-        own = layout.learner(sizes, clock, settings, store, window, work)
+        own = layout.learner(sizes, counters, settings, store, window, work)
         tape, made = own.window.tape, own.work
         last = xs.shape[0] - 1
         if parts & PREDICT:
@@ -68,7 +68,7 @@ def reading(kind: int, rule: int, task: int) -> Callable[..., float]:
             if parts & AFRESH:
                 made.memory[:] = 0
             else:
-                copy(tape[clock[layout.FILLED]], made.memory)
+                copy(tape[counters[layout.FILLED]], made.memory)
             for t in range(last):
                 advance(kind, weights.rows, weights.vectors, xs[t], made.memory, made.scratch)
             look_ahead(kind, own, xs[last])
@@ -76,7 +76,7 @@ def reading(kind: int, rule: int, task: int) -> Callable[..., float]:
         if parts & AFRESH:
             tape[0] = 0
             store[layout.TRACES :] = 0
-            clock[layout.FILLED] = 0
+            counters[layout.FILLED] = 0
         for t in range(last + 1 if parts & PASS else last):
             let_pass(kind, rule, own, xs[t])
         if not parts & LEARN:
@@ -92,7 +92,7 @@ def reading(kind: int, rule: int, task: int) -> Callable[..., float]:
 @inlined
 def predict(kind: int, own: layout.Learner, x: Array) -> None:
     """Write the outputs (K,) for an input (I,), and its step into the work's memory."""
-    copy(own.window.tape[own.clock[layout.FILLED]], own.work.memory)
+    copy(own.window.tape[own.counters[layout.FILLED]], own.work.memory)
     look_ahead(kind, own, x)
 
 
@@ -108,7 +108,7 @@ def look_ahead(kind: int, own: layout.Learner, x: Array) -> None:
 def let_pass(kind: int, rule: int, own: layout.Learner, x: Array) -> None:
     """Let an input (I,) pass without learning."""
     weights, window = own.weights, own.window
-    last = _enter(window, own.clock, x, window.inputs.shape[0])
+    last = _enter(window, own.counters, x, window.inputs.shape[0])
     copy(window.tape[last - 1], window.tape[last])
     advance(kind, weights.rows, weights.vectors, x, window.tape[last], own.work.scratch)
     if rule == ELIGIBILITY:
@@ -119,7 +119,7 @@ def let_pass(kind: int, rule: int, own: layout.Learner, x: Array) -> None:
 def differentiate(kind: int, rule: int, task: int, own: layout.Learner, x: Array) -> float:
     """Advance by an input (I,), write outputs and the gradient of the loss, and return the loss."""
     weights, window, work = own.weights, own.window, own.work
-    last = _enter(window, own.clock, x, min(window.inputs.shape[0], 1))
+    last = _enter(window, own.counters, x, min(window.inputs.shape[0], 1))
     for t in range(last):
         copy(window.tape[t], window.tape[t + 1])
         inputs, memory = window.inputs[t, 0], window.tape[t + 1]
@@ -142,7 +142,7 @@ def differentiate(kind: int, rule: int, task: int, own: layout.Learner, x: Array
 
 
 @compiled
-def _enter(window: layout.Window, clock: Array, x: Array, moved: int) -> int:
+def _enter(window: layout.Window, counters: Array, x: Array, moved: int) -> int:
     """Put an input at the end of the window, and return how many are in it.
 
     A full window loses its oldest input; the state after that one, as it was last computed, is the
@@ -150,14 +150,14 @@ def _enter(window: layout.Window, clock: Array, x: Array, moved: int) -> int:
     """
     tape, inputs = window.tape, window.inputs
     steps = inputs.shape[0]
-    if clock[layout.FILLED] < steps:
-        clock[layout.FILLED] += 1
+    if counters[layout.FILLED] < steps:
+        counters[layout.FILLED] += 1
     else:
         for t in range(1, moved + 1):
             copy(tape[t], tape[t - 1])
         for t in range(1, steps):
             copy(inputs[t], inputs[t - 1])
-    last: int = clock[layout.FILLED]
+    last: int = counters[layout.FILLED]
     for k in range(x.shape[0]):
         inputs[last - 1, 0, k] = x[k]
     return last

@@ -47,29 +47,29 @@ def loss_and_gradient(
 def _of_numbers(loss: int, levels: Array, output: Array, target: Array, gradient: Array) -> float:
     total = 0.0
     for k in range(output.shape[0]):
-        apart = output[k] - target[k]
-        size = abs(apart)
-        sign = np.sign(apart)
+        residual = output[k] - target[k]
+        size = abs(residual)
+        sign = np.sign(residual)
         if np.isnan(target[k]):
             gradient[k] = 0
         elif loss == SQUARED:
-            total += apart * apart
-            gradient[k] = apart + apart
+            total += residual * residual
+            gradient[k] = residual + residual
         elif loss == ABSOLUTE:
             total += size
             gradient[k] = sign
         elif loss == HUBER:
             delta = levels[k]
             if size < delta:
-                total += apart * apart / 2
-                gradient[k] = apart
+                total += residual * residual / 2
+                gradient[k] = residual
             else:
                 total += delta * (size - delta / 2)
                 gradient[k] = delta * sign
         else:
-            slope = -levels[k] if apart < 0 else 1 - levels[k]
-            total += slope * apart
-            gradient[k] = slope if apart != 0 else 0
+            slope = -levels[k] if residual < 0 else 1 - levels[k]
+            total += slope * residual
+            gradient[k] = slope if residual != 0 else 0
     return total
 
 

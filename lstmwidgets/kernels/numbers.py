@@ -25,15 +25,15 @@ from .losses import NUMBERS
 from .optimizers import optimize
 from .parameters import FILLED, TRACES, Window, learner
 from .recent import CHANGE, LAST, SEEN, SURPRISE, remember
-from .scaling import BOUND, LARGEST, LIMIT, standardise, take_in, typical_size, within
+from .scaling import BOUND, LARGEST, LIMIT, standardise, typical_size, update, within
 from .step import FULL_GATE_RECURRENCE
 
 Array = NDArray[Any]
 
-PREDICT, TAKE_IN, LEARN, OPTIMIZE, REWARD, PASS, SUPPOSE, REMEMBER, LEAVE = (
+PREDICT, UPDATE, LEARN, OPTIMIZE, REWARD, PASS, SUPPOSE, REMEMBER, LEAVE = (
     1 << n for n in range(9)
 )
-LOOKING, LEARNING = PREDICT, TAKE_IN | LEARN | PASS
+LOOKING, LEARNING = PREDICT, UPDATE | LEARN | PASS
 """Parts of what `events` does with an event, in this order:
 
 predict it; learn its features' scale; compute the gradient, or let it pass where there is no target
@@ -92,7 +92,7 @@ def events(kind: int, rule: int) -> Callable[..., float]:
         filled: Array,
         past: Array,
         sizes: Array,
-        clock: Array,
+        counters: Array,
         settings: Array,
         store: Array,
         window: Array,
@@ -124,30 +124,30 @@ def events(kind: int, rule: int) -> Callable[..., float]:
             learner, (S + 1,).
         past : ndarray
             What is remembered of each stream's targets, (S, numbers); see `.recent`.
-        sizes, clock, settings, store, window, work : ndarray
+        sizes, counters, settings, store, window, work : ndarray
             See `.parameters.Learner`.
         statistics, event, target, shape, flat : ndarray
             See `Model`.
         """
-        own = learner(sizes, clock, settings, store, window, work)
+        own = learner(sizes, counters, settings, store, window, work)
         model = Model(statistics, event, target, shape, flat)
         columns, last = statistics.shape[1], filled.shape[0] - 1
         prediction, out = 0.0, parts >= 0
         for n in range(slots.shape[0]):
             slot = slots[n]
             if slot != filled[last]:
-                filled[filled[last]] = clock[FILLED]
-                exchange(out, whole, numbers[filled[last]], clock[FILLED], own.window, store)
+                filled[filled[last]] = counters[FILLED]
+                exchange(out, whole, numbers[filled[last]], counters[FILLED], own.window, store)
                 exchange(not out, whole, numbers[slot], filled[slot], own.window, store)
-                clock[FILLED], filled[last] = filled[slot], slot
+                counters[FILLED], filled[last] = filled[slot], slot
             row, recent = values[n * columns : (n + 1) * columns], past[slot]
             y = targets[n]
             has_target = not np.isnan(y)
             for turn in (LOOKING, LEARNING):
                 if not parts & turn:
                     continue
-                if parts & TAKE_IN & turn:
-                    take_in(row, statistics)
+                if parts & UPDATE & turn:
+                    update(row, statistics)
                 base = _read(model, row, recent, own.work.x)
                 learnable = has_target and (target[SCALED] == 0 or target[TYPICAL] > 0)
                 unlearned = turn == LEARNING and not (parts & LEARN and learnable)
@@ -171,8 +171,8 @@ def events(kind: int, rule: int) -> Callable[..., float]:
             if parts & REMEMBER and abs(y) <= LARGEST:
                 remember(recent, y, event[BASE])
         if parts & LEAVE:
-            filled[filled[last]] = clock[FILLED]
-            exchange(out, whole, numbers[filled[last]], clock[FILLED], own.window, store)
+            filled[filled[last]] = counters[FILLED]
+            exchange(out, whole, numbers[filled[last]], counters[FILLED], own.window, store)
         return prediction
 
     return events
@@ -196,7 +196,7 @@ def serving(kind: int) -> Callable[..., float]:
         memory: Array,
         past: Array,
         sizes: Array,
-        clock: Array,
+        counters: Array,
         settings: Array,
         store: Array,
         window: Array,
@@ -219,7 +219,7 @@ def serving(kind: int) -> Callable[..., float]:
         sizes, …, flat
             As of `events`, of a learner with a window of one event.
         """
-        own = learner(sizes, clock, settings, store, window, work)
+        own = learner(sizes, counters, settings, store, window, work)
         model = Model(statistics, event, target, shape, flat)
         columns = statistics.shape[1]
         tape, reached = own.window.tape, own.work.memory

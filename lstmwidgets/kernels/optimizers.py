@@ -23,19 +23,19 @@ and β2 is not read."""
 @inlined
 def optimize(own: Learner) -> None:
     """Take a learner's next step with its gradient, unless that is not finite."""
-    store, settings, clock = own.store, own.settings, own.clock
-    clock[STEPS] += 1
+    store, settings, counters = own.store, own.settings, own.counters
+    counters[STEPS] += 1
     if not take_step(
         own.sizes[OPTIMIZER],
         settings,
-        clock[STEPS],
+        counters[STEPS],
         settings[CLIP],
         store[PARAMETERS],
         store[GRADIENT],
         store[FIRST],
         store[SECOND],
     ):
-        clock[STEPS] -= 1
+        counters[STEPS] -= 1
 
 
 @inlined

@@ -100,7 +100,7 @@ def source_count(sizes: Array, layer: int) -> int:
 
 
 FILLED, STEPS = range(2)
-"""Places in `clock`."""
+"""Places in `counters`."""
 
 TBPTT, ELIGIBILITY = range(2)
 """Rules of the gradient."""
@@ -163,7 +163,7 @@ class Learner(NamedTuple):
     ----------
     sizes : ndarray
         Integers, (11,), at `KIND` and so on.
-    clock : ndarray
+    counters : ndarray
         Events in the window, and optimizer steps taken: integers at `FILLED` and `STEPS`.
     settings : ndarray
         Of the optimizer, float64; see `.optimizers`.
@@ -179,7 +179,7 @@ class Learner(NamedTuple):
     """
 
     sizes: Array
-    clock: Array
+    counters: Array
     settings: Array
     store: Array
     weights: Weights
@@ -237,12 +237,12 @@ def work_of(sizes: Array, flat: Array) -> Work:
 
 @compiled_too
 def learner(
-    sizes: Array, clock: Array, settings: Array, store: Array, window: Array, work: Array
+    sizes: Array, counters: Array, settings: Array, store: Array, window: Array, work: Array
 ) -> Learner:
     """Return a learner of six arrays; windows and work spaces are as long as `lengths` says."""
     return Learner(
         sizes,
-        clock,
+        counters,
         settings,
         store,
         views(sizes, store[PARAMETERS]),

@@ -41,7 +41,7 @@ last row tells where in the inputs each column goes."""
 
 
 @compiled
-def take_in(values: Array, statistics: Array) -> None:
+def update(values: Array, statistics: Array) -> None:
     """Update running means and squared deviations; missing numbers are skipped."""
     for k in range(values.shape[0]):
         value = values[k]
@@ -98,7 +98,7 @@ def standardise(values: Array, statistics: Array, features: Array, inputs: Array
     values : ndarray
         (columns,), NaN where missing.
     statistics : ndarray
-        As `take_in` keeps them. Columns that are not numeric are taken as they are.
+        As `update` keeps them. Columns that are not numeric are taken as they are.
     features : ndarray
         (columns,); written.
     inputs : ndarray

@@ -38,7 +38,7 @@ FINITE, NOT_FINITE, MISFIT = range(3)
 """What `step` returns: done, or nothing done because of the input's numbers or of a shape."""
 
 
-def room(streams: int, layers: int, hidden: int, dtype: Any) -> Array:
+def new_memory(streams: int, layers: int, hidden: int, dtype: Any) -> Array:
     """Return memory of S streams, (S + 2, L, 6H), all zeros; the last two rows are scratch."""
     return np.zeros((streams + 2, layers, 6 * hidden), dtype)
 
@@ -62,7 +62,7 @@ def stepping(kind: int, dtype: np.dtype[Any]) -> Callable[..., int]:
             its other vectors (peepholes; or α of the two projections, α and β of the cell),
             (L, W + …).
         memory : ndarray
-            See `room`; advanced in place.
+            See `new_memory`; advanced in place.
         """
         layers, hidden = memory.shape[1], memory.shape[2] // 6
         recurrent = 4 * hidden if kind == FULL_GATE_RECURRENCE else hidden

@@ -21,14 +21,14 @@ from .scaling import (
     NUMERIC,
     SQUARES,
     standardise,
-    take_in,
     typical_size,
+    update,
     within,
 )
 
 Array = NDArray[Any]
 
-SCORE, TAKE_IN, LEARN, OPTIMIZE, REWARD, PASS, CARRY, KNOWN, SCALED = (1 << n for n in range(9))
+SCORE, UPDATE, LEARN, OPTIMIZE, REWARD, PASS, CARRY, KNOWN, SCALED = (1 << n for n in range(9))
 """Parts of what `surprising` does with an event, in this order:
 
 score it; learn its features' scale; compute the gradient; take the optimizer's step; learn how
@@ -61,7 +61,7 @@ def surprising(kind: int, rule: int) -> Callable[..., float]:
         parts: int,
         values: Array,
         sizes: Array,
-        clock: Array,
+        counters: Array,
         settings: Array,
         store: Array,
         window: Array,
@@ -98,14 +98,14 @@ def surprising(kind: int, rule: int) -> Callable[..., float]:
             The share of events that were less surprising with `SCORE`, -1.0 where `LEARN` found
             nothing to learn, else 0.0.
         """
-        own = learner(sizes, clock, settings, store, window, work)
+        own = learner(sizes, counters, settings, store, window, work)
         made, scaled, result = own.work, parts & SCALED, 0.0
         if parts & SCORE:
             _read(scaled, values, statistics, features, last, made.x)
             predict(kind, own, made.x)
             result = _share_below(_surprise(features[1], made.output, errors), histogram)
-        if parts & TAKE_IN:
-            take_in(values, statistics)
+        if parts & UPDATE:
+            update(values, statistics)
         known = _read(scaled, values, statistics, features, last, made.x)
         if parts & LEARN:
             if known == 0:

@@ -20,7 +20,7 @@ from .optimizers import OptimizerFactory
 BINS = 400
 """Bins of the histogram of surprises, over ten powers of ten."""
 
-LEARN = kernels.TAKE_IN | kernels.LEARN
+LEARN = kernels.UPDATE | kernels.LEARN
 REST = kernels.REWARD | kernels.CARRY
 
 
@@ -133,7 +133,7 @@ class LSTMAnomalyDetector(LSTMEstimator, base.AnomalyDetector):
     def step_one(self, x: Features) -> float:
         """Score an event and let it pass without learning from it."""
         score = self.score_one(x)
-        self._run(kernels.TAKE_IN | kernels.PASS | kernels.CARRY, self._take_in(x))
+        self._run(kernels.UPDATE | kernels.PASS | kernels.CARRY, self._take_in(x))
         self._last = self._inputs
         return score
 
@@ -157,7 +157,7 @@ class LSTMAnomalyDetector(LSTMEstimator, base.AnomalyDetector):
     def _make_room(self) -> None:
         learner = self._learner
         assert learner is not None
-        inputs = np.zeros(learner.room, np.float32)
+        inputs = np.zeros(learner.capacity, np.float32)
         if self._last is not None:  # features that are new since then were zero
             inputs[: len(self._last)] = self._last
             self._last = inputs
@@ -176,7 +176,7 @@ class LSTMAnomalyDetector(LSTMEstimator, base.AnomalyDetector):
             need(learner.outputs >= columns, "outputs")
             need(learner.sizes[layout.LOSS] != CROSS_ENTROPY, "loss")
             if self._last is not None:
-                need_array(self._last, (learner.room,), np.float32)
+                need_array(self._last, (learner.capacity,), np.float32)
 
     def _make_learner(self, input_names: Iterable[str]) -> OnlineLearner:
         names = list(input_names)

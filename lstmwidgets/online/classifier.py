@@ -136,7 +136,7 @@ class LSTMClassifier(LSTMEstimator, base.MiniBatchClassifier):
         """
         if not self._labels.is_usable(y):
             self.unlearned += 1
-            self._run(kernels.TAKE_IN | kernels.PASS, self._take_in(x))
+            self._run(kernels.UPDATE | kernels.PASS, self._take_in(x))
             return
         values = self._take_in(x)
         assert self._learner is not None
@@ -144,7 +144,7 @@ class LSTMClassifier(LSTMEstimator, base.MiniBatchClassifier):
         place = self._labels.learn(y, self._learner)
         if not self.is_ready:
             self._add_input_of(y, place)
-        self._run(kernels.TAKE_IN | kernels.LEARN | kernels.OPTIMIZE, values, place)
+        self._run(kernels.UPDATE | kernels.LEARN | kernels.OPTIMIZE, values, place)
         self._learner.step_optimizer()
         self._last = place
 
@@ -158,7 +158,7 @@ class LSTMClassifier(LSTMEstimator, base.MiniBatchClassifier):
     def step_one(self, x: Features) -> dict[Any, float]:
         """Predict as `predict_proba_one` and advance the state: for events without a label."""
         prediction = self.predict_proba_one(x)
-        self._run(kernels.TAKE_IN | kernels.PASS, self._take_in(x))
+        self._run(kernels.UPDATE | kernels.PASS, self._take_in(x))
         return prediction
 
     def learn_many(self, X: Any, y: Any) -> None:

@@ -219,7 +219,7 @@ class LSTMForecaster(NumericEstimator, Forecaster):
 
     def step_one(self, x: Features | None = None) -> float:
         """Forecast the next value and go on as if it had come, without learning."""
-        what = kernels.TAKE_IN | kernels.PASS
+        what = kernels.UPDATE | kernels.PASS
         return self._step(x or {}, what | self._remembering)
 
     @property

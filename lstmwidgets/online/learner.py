@@ -122,8 +122,8 @@ class OnlineLearner(Arrays):
 
     ARRAYS: ClassVar[Table] = {
         "store": (np.float32, lambda own: (3 + _traced(own["sizes"]), layout.count(own["sizes"]))),
-        "tape": (np.float32, lambda own: (own["clock"][FILLED] + 1, *_memory(own["sizes"]))),
-        "inputs": (np.float32, lambda own: (own["clock"][FILLED], own["sizes"][layout.INPUTS])),
+        "tape": (np.float32, lambda own: (own["counters"][FILLED] + 1, *_memory(own["sizes"]))),
+        "inputs": (np.float32, lambda own: (own["counters"][FILLED], own["sizes"][layout.INPUTS])),
     }
 
     _module: LSTM | None
@@ -154,9 +154,9 @@ class OnlineLearner(Arrays):
         self._rates = (lr, clip)
         self._levels = tuple(levels)
         self._factory = optimizer
-        room, steps = _rounded(len(names)), int(window) if gradient == "tbptt" else 1
-        read = int(hidden_size) + (room if skip else 0)
-        shape = (KINDS[cell], room, hidden_size, num_layers, outputs, read)
+        capacity, steps = _rounded(len(names)), int(window) if gradient == "tbptt" else 1
+        read = int(hidden_size) + (capacity if skip else 0)
+        shape = (KINDS[cell], capacity, hidden_size, num_layers, outputs, read)
         found = find_optimizer(optimizer, lr)
         code = TORCH if found is None else found.rule
         more = (GRADIENTS[gradient], steps, steps * input_gradient, LOSSES[loss], code)
@@ -181,7 +181,7 @@ class OnlineLearner(Arrays):
         return CELL_NAMES[self.rules[0]]
 
     @property
-    def room(self) -> int:
+    def capacity(self) -> int:
         """How many inputs kernels read, I: a multiple of four, with zeros at the end."""
         return int(self.sizes[layout.INPUTS])
 
@@ -322,18 +322,18 @@ class OnlineLearner(Arrays):
     @property
     def activations(self) -> Array:
         """h, c, i, f, g, o of each layer as a view, (L, 6H). The next event overwrites it."""
-        last: Array = self._views.window.tape[self._views.clock[FILLED]]
+        last: Array = self._views.window.tape[self._views.counters[FILLED]]
         return last
 
     def reset(self) -> None:
         """Forget the stream; keep what was learned."""
         self._views.window.tape[0] = 0
         self._views.store[TRACES:] = 0
-        self._views.clock[FILLED] = 0
+        self._views.counters[FILLED] = 0
 
     def get_carry(self) -> Carry:
         """Return what the stream has left behind."""
-        own, filled = self._views, self._views.clock[FILLED]
+        own, filled = self._views, self._views.counters[FILLED]
         return Carry(
             own.window.tape[: filled + 1].copy(),
             own.window.inputs[:filled, 0, : self.input_size].copy(),
@@ -346,7 +346,7 @@ class OnlineLearner(Arrays):
         own, filled, more = self._views, len(carry.inputs), self.sizes - carry.sizes
         if more[FIXED].any() or (more < 0).any():
             raise ValueError("the state is that of a model of another kind or size")
-        own.clock[FILLED] = filled
+        own.counters[FILLED] = filled
         own.window.tape[: filled + 1] = carry.tape
         own.window.inputs[:filled] = 0
         own.window.inputs[:filled, 0, : carry.inputs.shape[1]] = carry.inputs
@@ -357,12 +357,12 @@ class OnlineLearner(Arrays):
     def grow_inputs(self, new_names: Iterable[str]) -> None:
         """Add inputs. Predictions stay as they are until a new input differs from zero."""
         names = list(new_names)
-        first, room = self.input_size, _rounded(self.input_size + len(names))
-        if room > self.room:
+        first, capacity = self.input_size, _rounded(self.input_size + len(names))
+        if capacity > self.capacity:
             sizes = self.sizes.copy()
-            sizes[layout.INPUTS] = room
+            sizes[layout.INPUTS] = capacity
             if sizes[layout.READ] > sizes[layout.HIDDEN]:
-                sizes[layout.READ] += room - self.room
+                sizes[layout.READ] += capacity - self.capacity
             self._grow(sizes)
         rows = self.weights().rows
         for place, name in enumerate(names, start=first):
@@ -389,9 +389,9 @@ class OnlineLearner(Arrays):
         return twin
 
     def _read(self, parts: int, xs: Array) -> float:
-        """Let the kernel read inputs (T, I), with zeros behind them up to `room`."""
-        if xs.shape[1] != self.room:
-            padded = np.zeros((len(xs), self.room), np.float32)
+        """Let the kernel read inputs (T, I), with zeros behind them up to `capacity`."""
+        if xs.shape[1] != self.capacity:
+            padded = np.zeros((len(xs), self.capacity), np.float32)
             padded[:, : xs.shape[1]] = xs
             xs = padded
         task = CLASSES if self.sizes[layout.LOSS] == CROSS_ENTROPY else NUMBERS
@@ -420,7 +420,7 @@ class OnlineLearner(Arrays):
         grown = object.__new__(OnlineLearner)
         vars(grown).update(vars(self))
         grown.sizes = sizes
-        grown._make_arrays(self._views.clock.copy())
+        grown._make_arrays(self._views.counters.copy())
         for mine, its in zip(self._views.store, grown._views.store, strict=True):
             transplant(self.sizes, mine, sizes, its)
         grown._make_ready()
@@ -430,12 +430,12 @@ class OnlineLearner(Arrays):
             grown._torch_optimizer.take_moments(moments)
         vars(self).update(vars(grown))
 
-    def _make_arrays(self, clock: Array) -> None:
+    def _make_arrays(self, counters: Array) -> None:
         """Make the arrays that kernels are handed, all zeros."""
         parameters, (window, work) = layout.count(self.sizes), layout.lengths(self.sizes)
         store = aligned((TRACES + _traced(self.sizes), -(-parameters // 16) * 16))
         numbers = np.zeros(window, np.float32), np.zeros(work, np.float32)
-        self.arrays = (self.sizes, clock, np.zeros(6), store, *numbers)
+        self.arrays = (self.sizes, counters, np.zeros(6), store, *numbers)
         self._views = layout.learner(*self.arrays)
         self._module = None
         kind, rule = self.sizes[[layout.KIND, layout.RULE]].tolist()
@@ -455,11 +455,11 @@ class OnlineLearner(Arrays):
 
     def _kept(self) -> dict[str, Any]:
         own, parameters = self._views, layout.count(self.sizes)
-        filled = own.clock[FILLED]
+        filled = own.counters[FILLED]
         torch_moments = self._torch_optimizer and self._torch_optimizer.moments()
         return {
             "sizes": self.sizes,
-            "clock": own.clock,
+            "counters": own.counters,
             "store": own.store[_kept_rows(self.sizes), :parameters],
             "tape": own.window.tape[: filled + 1],
             "inputs": own.window.inputs[:filled, 0],
@@ -475,8 +475,8 @@ class OnlineLearner(Arrays):
         self.sizes = kept["sizes"]
         self.input_size, self.seed, self._rates = kept["input_size"], kept["seed"], kept["rates"]
         self._levels, self._factory = kept["levels"], kept["optimizer"]
-        self._make_arrays(kept["clock"])
-        own, parameters, filled = self._views, layout.count(self.sizes), kept["clock"][FILLED]
+        self._make_arrays(kept["counters"])
+        own, parameters, filled = self._views, layout.count(self.sizes), kept["counters"][FILLED]
         own.store[_kept_rows(self.sizes), :parameters] = kept["store"]
         own.window.tape[: filled + 1] = kept["tape"]
         own.window.inputs[:filled, 0] = kept["inputs"]
@@ -487,11 +487,11 @@ class OnlineLearner(Arrays):
     @classmethod
     def _check(cls, kept: dict[str, Any]) -> None:
         need_array(kept["sizes"], (11,), np.int64)
-        need_array(kept["clock"], (2,), np.int64)
-        sizes, clock = kept["sizes"], kept["clock"]
+        need_array(kept["counters"], (2,), np.int64)
+        sizes, counters = kept["sizes"], kept["counters"]
         kind, inputs, hidden, _, outputs, read, rule, window, reach, loss, _ = sizes.tolist()
         need(0 <= kind < len(KINDS) and bool((sizes[1:6] >= 1).all()), "sizes")
-        need(bool((sizes < 2**24).all()) and 0 <= clock[FILLED] <= window, "window")
+        need(bool((sizes < 2**24).all()) and 0 <= counters[FILLED] <= window, "window")
         need(inputs % 4 == 0 and 0 <= kept["input_size"] <= inputs, "inputs")
         need(read in (hidden, hidden + inputs) and outputs >= 1, "head")
         need(0 <= loss <= CROSS_ENTROPY and rule in GRADIENTS.values(), "loss and gradient")

@@ -28,7 +28,7 @@ LAG_INPUTS = ("last target", "last change", "expected change", "last surprise")
 """What a network reads of the past targets."""
 
 PEEK = kernels.PREDICT
-LEARN = kernels.TAKE_IN | kernels.LEARN | kernels.OPTIMIZE | kernels.REWARD
+LEARN = kernels.UPDATE | kernels.LEARN | kernels.OPTIMIZE | kernels.REWARD
 OBSERVE = kernels.PREDICT | kernels.PASS | kernels.REMEMBER
 
 ONE = np.zeros(1, np.int64)
@@ -179,7 +179,7 @@ class NumericEstimator(LSTMEstimator):
         try:
             target = target_in(y)
             self.unlearned += target is None
-            self._learn_values(LEARN & ~kernels.TAKE_IN, self._encoder.encode(x), target)
+            self._learn_values(LEARN & ~kernels.UPDATE, self._encoder.encode(x), target)
         finally:
             self.stream_from_bytes(now)
         if target is not None:
@@ -287,7 +287,7 @@ class NumericEstimator(LSTMEstimator):
         self._targets[0] = math.nan if target is None else target
         return self._kernel(OBSERVE, ONE, self._encoder.encode(x), *self._one)
 
-    def _step(self, x: Features, what: int = kernels.TAKE_IN | kernels.PASS) -> float:
+    def _step(self, x: Features, what: int = kernels.UPDATE | kernels.PASS) -> float:
         """Predict an event and let it pass, learning its features' scale only.
 
         What is predicted stands for the target where `what` has it remembered.
