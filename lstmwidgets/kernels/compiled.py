@@ -140,7 +140,7 @@ class _Watch(event.Listener):
 
 
 NOTICE = (
-    "lstmwidgets compiles its kernels for this machine, once: 10 to 30 seconds for a model "
+    "lstmwidgets compiles its kernels for this machine, once: some 10 seconds for a model "
     "(ahead for all models: lstmwidgets warmup)"
 )
 
