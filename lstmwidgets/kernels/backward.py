@@ -20,8 +20,8 @@ from . import LAYER_NORM_EPSILON
 from . import parameters as layout
 from .activations import tanh
 from .compiled import compiled, compiled_sum, inlined
-from .parts import chunks
 from .step import COUPLED, FULL_GATE_RECURRENCE, LAYER_NORM, STANDARD, add_rows
+from .views import chunks
 
 Array = NDArray[Any]
 
@@ -260,7 +260,7 @@ def add_dot_rows(rows: Array, errors: Array, result: Array) -> None:
         result[r] += _dot(rows[r], errors)
 
 
-class Sources(NamedTuple):
+class RowSources(NamedTuple):
     """What a group of rows read at every step: at step t, ``values[time + t, place, begin:]``."""
 
     values: Array
@@ -281,16 +281,19 @@ def _add_products(kind: int, own: layout.Learner, gradient: Array, steps: int) -
     for layer in range(sizes[layout.LAYERS]):
         count, at = layout.source_count(sizes, layer), none + layer
         if layer == 0:
-            below = Sources(inputs, none, none, none)
+            below = RowSources(inputs, none, none, none)
         else:
-            below = Sources(tape, none + 1, at - 1, none)
+            below = RowSources(tape, none + 1, at - 1, none)
         _add_outer(gradient[first : first + count], below, dz, at, none, steps)
         first += count
-        before = Sources(tape, none, at, none)
+        before = RowSources(tape, none, at, none)
         _add_outer(gradient[first : first + hidden], before, dz, at, second, steps)
         first += hidden
         if kind == FULL_GATE_RECURRENCE:
-            i_and_f, o = (Sources(tape, none, at, 2 * hidden), Sources(tape, none, at, 5 * hidden))
+            i_and_f, o = (
+                RowSources(tape, none, at, 2 * hidden),
+                RowSources(tape, none, at, 5 * hidden),
+            )
             _add_outer(gradient[first : first + 2 * hidden], i_and_f, dz, at, none, steps)
             first += 2 * hidden
             _add_outer(gradient[first : first + hidden], o, dz, at, none, steps)
@@ -301,7 +304,7 @@ def _add_products(kind: int, own: layout.Learner, gradient: Array, steps: int) -
 
 @compiled
 def _add_outer(
-    gradient: Array, sources: Sources, dz: Array, layer: int, second: int, steps: int
+    gradient: Array, sources: RowSources, dz: Array, layer: int, second: int, steps: int
 ) -> None:
     """Add source r times dL/dz, over all steps, to row r of the gradient.
 

@@ -28,8 +28,8 @@ from . import parameters as layout
 from .activations import tanh
 from .backward import add_dot_rows, dot_rows
 from .compiled import compiled
-from .parts import chunks
 from .step import COUPLED, PEEPHOLE
+from .views import chunks
 
 Array = NDArray[Any]
 

@@ -2,7 +2,7 @@
 
 All linear algebra takes place in units of the stream's typical change, so that a target's scale
 means nothing. Everything is float64. Sizes: D regressors, K cheap experts, m events a season
-(0: none); n targets are looked back on. `Experts` has the arrays.
+(0: none); n targets are looked back on. `ExpertArrays` has the arrays.
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ from numpy.typing import NDArray
 
 from .compiled import compiled, compiled_too, inlined
 from .mixture import WEIGHT, reward
-from .parts import part
 from .recent import LAGS, SEEN
 from .scaling import within
+from .views import part
 
 Array = NDArray[Any]
 
@@ -44,7 +44,7 @@ RATE = 0.005
 """The typical change follows at least this fast."""
 
 
-class Experts(NamedTuple):
+class ExpertArrays(NamedTuple):
     """The arrays of a mixture of experts, in the order of `experts`.
 
     Attributes
@@ -81,13 +81,13 @@ def kept(shape: Array) -> int:
 
 
 @compiled_too
-def experts(shape: Array, flat: Array) -> Experts:
+def experts(shape: Array, flat: Array) -> ExpertArrays:
     """Return experts' arrays as views of one, with ``kept(shape) + K + 2 + 2 D`` numbers."""
     size, cheap = shape[REGRESSORS], shape[CHEAP]
     linear = 5 + len(FORGETTING) * (size + 1) * size
     mixture = linear + 4 * (cheap + 2)
     z = mixture + cheap + 2
-    return Experts(
+    return ExpertArrays(
         shape,
         part(flat, 0, (5,)),
         part(flat, 5, (len(FORGETTING), size + 1, size)),
@@ -165,14 +165,14 @@ def learn(y: float, base: float, network: float, shape: Array, flat: Array, past
 
 
 @inlined
-def _last(own: Experts, past: Array) -> float:
+def _last(own: ExpertArrays, past: Array) -> float:
     """Return the last target; where a stream begins, the mean stands for it."""
     last: float = _lag(past, 1) if past[SEEN] > 0 else own.scalars[MEAN]
     return last
 
 
 @compiled
-def _forecast(x: Array, last: float, own: Experts, past: Array) -> None:
+def _forecast(x: Array, last: float, own: ExpertArrays, past: Array) -> None:
     """Write the cheap experts' forecasts and the regressors."""
     forecasts, z = own.forecasts, own.regressors
     season, unit = own.shape[SEASON], own.scalars[UNIT]

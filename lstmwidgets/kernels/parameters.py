@@ -13,8 +13,8 @@ from typing import Any, NamedTuple
 from numpy.typing import NDArray
 
 from .compiled import compiled_too
-from .parts import part
 from .step import COUPLED, FULL_GATE_RECURRENCE, LAYER_NORM, PEEPHOLE
+from .views import part
 
 Array = NDArray[Any]
 

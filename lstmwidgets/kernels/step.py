@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 from . import LAYER_NORM_EPSILON
 from .activations import sigmoid, tanh
 from .compiled import compiled, inlined, kernel
-from .parts import chunks, part
+from .views import chunks, part
 
 Array = NDArray[Any]
 
