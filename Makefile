@@ -5,7 +5,7 @@ PYTHON ?= python3.11
 VENV   := .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/installed
-PLACES := lstmwidgets streaming tests benchmarks
+PLACES := lstmwidgets streaming tests benchmarks scripts
 PEERS  := .venv-peers
 
 .DEFAULT_GOAL := help
