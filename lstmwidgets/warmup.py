@@ -22,7 +22,7 @@ from .online import (
     LSTMTextClassifier,
 )
 from .online.estimator import Features
-from .online.learner import GRADIENTS, TRACED_CELLS
+from .online.learner_arrays import GRADIENTS, TRACED_CELLS
 from .stepper import NUMPY_DTYPES
 
 

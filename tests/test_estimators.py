@@ -20,7 +20,8 @@ from lstmwidgets.cells import CELLS
 from lstmwidgets.kernels import parameters as layout
 from lstmwidgets.kernels.parameters import PARAMETERS
 from lstmwidgets.online import LSTMForecaster, load, save
-from lstmwidgets.online.learner import TRACED_CELLS, OnlineLearner
+from lstmwidgets.online.learner import OnlineLearner
+from lstmwidgets.online.learner_arrays import TRACED_CELLS
 from tests.family import FAMILY, Event, Member, numbers
 
 NUMERIC = [member for member in FAMILY if not member.reads_text]

@@ -17,7 +17,8 @@ from lstmwidgets.cells import CELLS
 from lstmwidgets.kernels.scaling import update
 from lstmwidgets.online import LSTMRegressor
 from lstmwidgets.online.features import CATEGORIES, FeatureEncoder
-from lstmwidgets.online.learner import TRACED_CELLS, OnlineLearner
+from lstmwidgets.online.learner import OnlineLearner
+from lstmwidgets.online.learner_arrays import TRACED_CELLS
 from lstmwidgets.online.scaling import OnlineScaler
 
 from .kernel_calls import from_python

@@ -18,7 +18,7 @@ from lstmwidgets.kernels.experts import experts
 from lstmwidgets.kernels.parameters import PARAMETERS
 from lstmwidgets.kernels.recent import LAST
 from lstmwidgets.online import LSTMClassifier, LSTMRegressor
-from lstmwidgets.online.learner import TRACED_CELLS
+from lstmwidgets.online.learner_arrays import TRACED_CELLS
 from lstmwidgets.online.saving import to_bytes
 from lstmwidgets.online.streams import StreamSlots
 

@@ -20,7 +20,8 @@ from ..lstm import LSTM
 from ..state import Gates, State
 from .arrays import need
 from .features import FeatureEncoder
-from .learner import GRADIENTS, TRACED_CELLS, Carry, OnlineLearner
+from .learner import OnlineLearner
+from .learner_arrays import GRADIENTS, TRACED_CELLS, Carry
 from .optimizers import OptimizerFactory, check_optimizer
 from .scaling import OnlineScaler
 
