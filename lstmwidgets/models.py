@@ -18,13 +18,15 @@ from .checks import WHOLE, check_input, check_lengths, check_probability
 from .files import written_whole
 from .labels import from_json, to_json
 from .lstm import LSTM
-from .model_checks import check_heads, check_inputs, check_ngrams, check_task
-from .ngrams import Ngrams
+from .model_checks import check_heads, check_inputs, check_task
 from .pooling import alive, pool
 from .state import State
 
 FORMAT = "lstmwidgets model"
-VERSION = "1"
+VERSION = "2"
+BESIDE = "beside."
+"""Tensors whose names begin so are no weights; who puts them into a file reads them."""
+
 PADDING = 0
 """The token that stands where a sequence has ended."""
 
@@ -58,9 +60,6 @@ class SequenceModel(nn.Module):
         at every step.
     attention_heads : int
         Scores that attention pooling has, each for its own part of the hidden units.
-    ngrams : int
-        Of how many tokens and pairs of tokens a linear layer beside the LSTM shall know, see
-        `lstmwidgets.ngrams.Ngrams`; 0 leaves it out. It needs tokens and a pooling.
     series : int
         How many series a forecast is of; `fit` sets it. Each has so many outputs at every value
         ahead.
@@ -78,8 +77,6 @@ class SequenceModel(nn.Module):
         (H -> heads), the scores of each step.
     head : torch.nn.Linear
         (H -> K).
-    ngrams : Ngrams or None
-        Its outputs are added to the head's.
     input_mean, input_scale : Tensor
         (I,), taken off and divided by before the LSTM; 0 and 1 until `fit` has measured them.
     target_mean, target_scale : Tensor
@@ -121,7 +118,6 @@ class SequenceModel(nn.Module):
         task: str = "regression",
         pooling: str | None = "last",
         attention_heads: int = 1,
-        ngrams: int = 0,
         series: int = 1,
         dropout: float = 0.0,
         device: torch.device | str | None = None,
@@ -142,7 +138,6 @@ class SequenceModel(nn.Module):
             "task": task,
             "pooling": pooling,
             "attention_heads": attention_heads,
-            "ngrams": ngrams,
             "series": series,
             "dropout": dropout,
         }
@@ -166,10 +161,6 @@ class SequenceModel(nn.Module):
             check_heads(attention_heads, hidden_size)
             self.attention = nn.Linear(hidden_size, attention_heads, **place)
         self.head = nn.Linear(hidden_size, output_size, **place)
-        self.ngrams: Ngrams | None = None
-        if ngrams:
-            check_ngrams(ngrams, vocabulary_size, pooling)
-            self.ngrams = Ngrams(ngrams, output_size, **place)
         for name, size in {"input": inputs, "target": output_size}.items():
             self.register_buffer(f"{name}_mean", torch.zeros(size, **place))
             self.register_buffer(f"{name}_scale", torch.ones(size, **place))
@@ -232,7 +223,7 @@ class SequenceModel(nn.Module):
         elif self.embedding is not None:
             lengths = token_lengths(x)
         hidden, after = self.lstm(self.inputs(self.standardised(x)), state, lengths=lengths)
-        output = self.outputs(hidden, lengths, x)
+        output = self.outputs(hidden, lengths)
         if self.scales_targets:
             output = output * self.target_scale + self.target_mean
             if self.pooling is None and lengths is not None:
@@ -248,9 +239,7 @@ class SequenceModel(nn.Module):
         embedded: Tensor = x if self.embedding is None else self.embedding(x)
         return drop(embedded, self.dropout, self.training)
 
-    def outputs(
-        self, hidden: Tensor, lengths: Tensor | None = None, x: Tensor | None = None
-    ) -> Tensor:
+    def outputs(self, hidden: Tensor, lengths: Tensor | None = None) -> Tensor:
         """Return the head's outputs, before `target_scale`, for hidden outputs of all steps.
 
         Parameters
@@ -259,8 +248,6 @@ class SequenceModel(nn.Module):
             Hidden output of the top layer, (B, T, H). What lies beyond a length is not looked at.
         lengths : Tensor of int, optional
             (B,), from 1 to T.
-        x : Tensor, optional
-            The tokens, (B, T), for a model with n-grams.
 
         Returns
         -------
@@ -271,9 +258,6 @@ class SequenceModel(nn.Module):
         output: Tensor = self.head(drop(pooled, self.dropout, self.training))
         if self.pooling is None and lengths is not None:
             output = output.where(alive(lengths, hidden.shape[1])[..., None], 0)
-        if self.ngrams is not None:
-            assert x is not None
-            output = output + self.ngrams(x)
         return output
 
     def run_padded(
@@ -290,7 +274,7 @@ class SequenceModel(nn.Module):
         training, this is up to three times as fast as `forward` on a CPU.
         """
         hidden, after = self.lstm(self.inputs(x), state)
-        return self.outputs(hidden, lengths, x), after
+        return self.outputs(hidden, lengths), after
 
     def grow_outputs(self, biases: Sequence[float]) -> None:
         """Give the head further outputs, of zero weights and these biases; the others stay."""
@@ -301,8 +285,6 @@ class SequenceModel(nn.Module):
         self.target_mean = torch.cat([self.target_mean, self.target_mean.new_zeros(more)])
         self.target_scale = torch.cat([self.target_scale, self.target_scale.new_ones(more)])
         head.out_features += more
-        if self.ngrams is not None:
-            self.ngrams.grow_outputs(more)
         self.output_size = self._config["output_size"] = head.out_features
 
     def grow_vocabulary(self, vectors: Tensor) -> None:
@@ -374,7 +356,7 @@ def save_model(model: SequenceModel, path: str | os.PathLike[str]) -> None:
         "format": FORMAT,
         "version": VERSION,
         "model": description,
-        "sha256": _digest(description, tensors),
+        "sha256": digest(description, tensors),
     }
     data = safetensors_bytes(tensors, header)
     with written_whole(path) as beside:
@@ -403,7 +385,8 @@ def load_model(
     try:
         with safe_open(os.fspath(path), framework="pt") as file:
             header = file.metadata() or {}
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+            weights = [name for name in file.keys() if not name.startswith(BESIDE)]  # noqa: SIM118
+            tensors = {name: file.get_tensor(name) for name in weights}
     except SafetensorError as error:
         raise ValueError(f"{path} is truncated or no safetensors file: {error}") from error
     if header.get("format") != FORMAT:
@@ -414,7 +397,7 @@ def load_model(
             f"lstmwidgets reads version {VERSION}"
         )
     description = header.get("model", "")
-    if header.get("sha256") != _digest(description, tensors):
+    if header.get("sha256") != digest(description, tensors):
         raise ValueError(f"{path} is damaged: it was changed after it had been written")
     described = json.loads(description)
     dtype = tensors["head.weight"].dtype
@@ -425,8 +408,8 @@ def load_model(
     return model.eval()
 
 
-def _digest(description: str, tensors: Mapping[str, Tensor]) -> str:
-    """Return the checksum of all that a file holds."""
+def digest(description: str, tensors: Mapping[str, Tensor]) -> str:
+    """Return the checksum of a file's description and tensors."""
     digest = hashlib.sha256(description.encode())
     for name in sorted(tensors):
         tensor = tensors[name]

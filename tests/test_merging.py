@@ -6,10 +6,10 @@ import pytest
 import torch
 
 from lstmwidgets.cells import CELLS
-from lstmwidgets.merging import merged
 from lstmwidgets.models import SequenceModel, load_model, save_model
 from lstmwidgets.online import from_model
 from lstmwidgets.pooling import POOLINGS
+from lstmwidgets.sentiment.merging import merged
 
 TOKENS = torch.tensor([[3, 4, 5, 6, 0], [6, 7, 8, 1, 2], [2, 0, 0, 0, 0]])
 

@@ -64,13 +64,16 @@ def test_it_learns_what_words_and_their_order_say(model: SentimentModel) -> None
 
 @pytest.mark.parametrize("refit", [True, False])
 @pytest.mark.parametrize("validation", [0.2, None])
-def test_members_and_counts_are_one_network(refit: bool, validation: float | None) -> None:
+def test_members_are_one_network_and_counts_vote_beside_it(
+    refit: bool, validation: float | None
+) -> None:
     options = {"refit": refit, "validation": validation, "pooling": "attention"}
     alone = small(**options).fit(TEXTS, LABELS)
     model = small(**options, members=3, counts=0.5).fit(TEXTS, LABELS)
     assert model.model_.lstm.hidden_size == 3 * alone.model_.lstm.hidden_size
     assert model.model_.config["attention_heads"] == 3
-    assert model.model_.config["ngrams"] > 20
+    assert model.counts_ is not None
+    assert len(model.counts_.names) > 20
     again = small(**options, members=3, counts=0.5).fit(TEXTS, LABELS)
     assert (again.predict_proba(TEXTS) == model.predict_proba(TEXTS)).all()
     # The first member is the one that would be alone.

@@ -9,7 +9,7 @@ from ..models import SequenceModel
 from ..text import Vocabulary
 from .optimizers import OptimizerFactory
 from .trained import TrainedEstimator
-from .trained_classifier import TrainedClassifier
+from .trained_classifier import TrainedClassifier, Votes
 from .trained_numbers import TrainedForecaster, TrainedRegressor
 
 
@@ -41,7 +41,8 @@ def from_model(
     Parameters
     ----------
     model : SequenceModel or SentimentModel
-        For regression, classification or forecasting.
+        For regression, classification or forecasting. The counts of a `SentimentModel` vote on as
+        they are; its network learns.
     features : sequence of str, optional
         Names of the model's inputs in their order; by default the keys of the first event.
     target : str, optional
@@ -76,6 +77,7 @@ def from_model(
     >>> stream.predict_one(np.ones((5, 2))) in stream.classes
     True
     """
+    votes: Votes | None = None
     if not isinstance(model, SequenceModel):
         if not isinstance(model, TrainedOnTexts):
             raise TypeError(
@@ -83,12 +85,18 @@ def from_model(
             )
         vocabulary = vocabulary or model.vocabulary_
         tokenizer = tokenizer or getattr(model, "tokenizer_", None)
+        votes = getattr(model, "counts_", None)
         model = model.model_
     options: dict[str, Any] = {"optimizer": optimizer, "lr": lr, "window": window, "clip": clip}
     match model.task:
         case "classification":
             return TrainedClassifier(
-                model, features, vocabulary=vocabulary, tokenizer=tokenizer, **options
+                model,
+                features,
+                vocabulary=vocabulary,
+                tokenizer=tokenizer,
+                votes=votes,
+                **options,
             )
         case "regression":
             return TrainedRegressor(model, features, **options)

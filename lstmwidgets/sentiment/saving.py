@@ -1,12 +1,11 @@
 """Sentiment models in files: the network as `lstmwidgets.models` writes it, and what is around it.
 
-A file is one of `save_model` with a further entry in its header, so `load_model` reads the network
-alone, and nothing in it is code.
+A file is one of `save_model` with a further entry in its header and with the arrays of the counts,
+so `load_model` reads the network alone, and nothing in it is code.
 """
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import tempfile
@@ -15,17 +14,19 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+import torch
 from safetensors import safe_open
 from safetensors.torch import save as safetensors_bytes
 
 from ..files import written_whole
 from ..labels import from_json, to_json
-from ..models import load_model, save_model
+from ..models import BESIDE, digest, load_model, save_model
 from ..text import Vocabulary, WordVectors
 from ..training.epochs import Epoch
+from .word_counts import WordCounts
 
 ENTRY = "sentiment"
-VERSION = 1
+VERSION = 2
 
 
 def write(
@@ -34,9 +35,10 @@ def write(
     *,
     options: Mapping[str, Any],
     vocabulary: Vocabulary,
+    counts: WordCounts | None,
     result: Mapping[str, Any],
 ) -> None:
-    """Write a network, its options, its vocabulary and its curves to one file.
+    """Write a network, its options, its vocabulary, its counts and its curves to one file.
 
     Raises
     ------
@@ -48,19 +50,22 @@ def write(
             "version": VERSION,
             "options": {name: _plain(name, value) for name, value in options.items()},
             "vocabulary": vocabulary.to_json(),
+            "counts": counts and {"names": counts.names, "weight": counts.weight},
             "result": {**result, "epochs": [asdict(one) for one in result["epochs"]]},
         }
     )
+    arrays = {} if counts is None else counts.arrays
+    beside = {f"{BESIDE}{name}": torch.from_numpy(array) for name, array in arrays.items()}
     with tempfile.TemporaryDirectory() as folder:
         network = Path(folder) / "network.safetensors"
         save_model(model, network)
         with safe_open(network, framework="pt") as file:
             header = file.metadata()
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-    header |= {ENTRY: description, f"{ENTRY} sha256": _digest(description)}
-    data = safetensors_bytes(tensors, header)
-    with written_whole(path) as beside:
-        beside.write_bytes(data)
+    header |= {ENTRY: description, f"{ENTRY} sha256": digest(description, beside)}
+    data = safetensors_bytes({**tensors, **beside}, header)
+    with written_whole(path) as new:
+        new.write_bytes(data)
 
 
 def read(path: str | os.PathLike[str]) -> tuple[Any, dict[str, Any]]:
@@ -76,10 +81,12 @@ def read(path: str | os.PathLike[str]) -> tuple[Any, dict[str, Any]]:
     model = load_model(path)
     with safe_open(os.fspath(path), framework="pt") as file:
         header = file.metadata()
+        names = [name for name in file.keys() if name.startswith(BESIDE)]  # noqa: SIM118
+        beside = {name: file.get_tensor(name) for name in names}
     if ENTRY not in header:
         raise ValueError(f"{path} holds a network alone: it was not written by SentimentModel.save")
-    if header.get(f"{ENTRY} sha256") != _digest(header[ENTRY]):
-        raise ValueError(f"{path} is damaged: its header was changed after it had been written")
+    if header.get(f"{ENTRY} sha256") != digest(header[ENTRY], beside):
+        raise ValueError(f"{path} is damaged: it was changed after it had been written")
     saved: dict[str, Any] = json.loads(header[ENTRY])
     if saved["version"] != VERSION:
         raise ValueError(
@@ -93,7 +100,12 @@ def read(path: str | os.PathLike[str]) -> tuple[Any, dict[str, Any]]:
         )
     options = {name: _restored(value) for name, value in saved["options"].items()}
     result = {**saved["result"], "epochs": [Epoch(**one) for one in saved["result"]["epochs"]]}
-    return model, {"options": options, "vocabulary": vocabulary, "result": result}
+    counts = None
+    if saved["counts"] is not None:
+        arrays = {name.removeprefix(BESIDE): tensor.numpy() for name, tensor in beside.items()}
+        counts = WordCounts.restored(arrays=arrays, **saved["counts"])
+    around = {"options": options, "vocabulary": vocabulary, "counts": counts, "result": result}
+    return model, around
 
 
 def _plain(name: str, value: Any) -> Any:
@@ -115,7 +127,3 @@ def _restored(value: Any) -> Any:
     if isinstance(value, dict):
         return {from_json(label): one for label, one in value["mapping"]}
     return value
-
-
-def _digest(text: str) -> str:
-    return hashlib.sha256(text.encode()).hexdigest()
