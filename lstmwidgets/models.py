@@ -385,8 +385,8 @@ def load_model(
     try:
         with safe_open(os.fspath(path), framework="pt") as file:
             header = file.metadata() or {}
-            weights = [name for name in file.keys() if not name.startswith(BESIDE)]  # noqa: SIM118
-            tensors = {name: file.get_tensor(name) for name in weights}
+            names = file.keys()
+            tensors = {name: file.get_tensor(name) for name in names if not name.startswith(BESIDE)}
     except SafetensorError as error:
         raise ValueError(f"{path} is truncated or no safetensors file: {error}") from error
     if header.get("format") != FORMAT:

@@ -272,7 +272,7 @@ def test_a_changed_file_is_refused(saved: Path) -> None:
 def test_a_file_of_another_kind_or_version_is_refused(saved: Path) -> None:
     tensors, header = contents(saved)
     save_file(tensors, saved, header | {"version": "7"})
-    with pytest.raises(ValueError, match=r"has version 7 .* reads version 1"):
+    with pytest.raises(ValueError, match=r"has version 7 .* reads version 2"):
         load_model(saved)
     save_file(tensors, saved, {"format": "lstmwidgets estimator 1"})
     with pytest.raises(ValueError, match="no lstmwidgets model, but lstmwidgets estimator 1"):

@@ -81,8 +81,8 @@ def read(path: str | os.PathLike[str]) -> tuple[Any, dict[str, Any]]:
     model = load_model(path)
     with safe_open(os.fspath(path), framework="pt") as file:
         header = file.metadata()
-        names = [name for name in file.keys() if name.startswith(BESIDE)]  # noqa: SIM118
-        beside = {name: file.get_tensor(name) for name in names}
+        names = file.keys()
+        beside = {name: file.get_tensor(name) for name in names if name.startswith(BESIDE)}
     if ENTRY not in header:
         raise ValueError(f"{path} holds a network alone: it was not written by SentimentModel.save")
     if header.get(f"{ENTRY} sha256") != digest(header[ENTRY], beside):
