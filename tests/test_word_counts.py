@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections import Counter
 from itertools import pairwise
 from pathlib import Path
@@ -91,6 +93,13 @@ def test_the_logits_are_those_of_a_regression_on_tfidf(classes: int, class_weigh
         assert np.abs(found[:, :classes] - expected).max() < 1e-3  # two solutions of one problem
         alone = np.concatenate([counts([text], classes) for text in texts])
         assert np.array_equal(alone, found[:, :classes])
+
+
+def test_without_scikit_learn_it_is_said_what_to_install() -> None:
+    lines = "import sys; sys.modules['sklearn'] = None; import lstmwidgets.sentiment"
+    done = subprocess.run([sys.executable, "-c", lines], capture_output=True, text=True)
+    assert done.returncode == 1
+    assert "needs scikit-learn: pip install 'lstmwidgets[text]'" in done.stderr.splitlines()[-1]
 
 
 # --- in a classifier ------------------------------------------------------------------------------

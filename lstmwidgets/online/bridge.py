@@ -9,7 +9,7 @@ from ..models import SequenceModel
 from ..text import Vocabulary
 from .optimizers import OptimizerFactory
 from .trained import TrainedEstimator
-from .trained_classifier import TrainedClassifier, Votes
+from .trained_classifier import TrainedClassifier
 from .trained_numbers import TrainedForecaster, TrainedRegressor
 
 
@@ -77,7 +77,7 @@ def from_model(
     >>> stream.predict_one(np.ones((5, 2))) in stream.classes
     True
     """
-    votes: Votes | None = None
+    texts: dict[str, Any] = {"votes": getattr(model, "counts_", None)}
     if not isinstance(model, SequenceModel):
         if not isinstance(model, TrainedOnTexts):
             raise TypeError(
@@ -85,18 +85,12 @@ def from_model(
             )
         vocabulary = vocabulary or model.vocabulary_
         tokenizer = tokenizer or getattr(model, "tokenizer_", None)
-        votes = getattr(model, "counts_", None)
         model = model.model_
     options: dict[str, Any] = {"optimizer": optimizer, "lr": lr, "window": window, "clip": clip}
     match model.task:
         case "classification":
             return TrainedClassifier(
-                model,
-                features,
-                vocabulary=vocabulary,
-                tokenizer=tokenizer,
-                votes=votes,
-                **options,
+                model, features, vocabulary=vocabulary, tokenizer=tokenizer, **texts, **options
             )
         case "regression":
             return TrainedRegressor(model, features, **options)

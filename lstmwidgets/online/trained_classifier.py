@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any, Protocol
+from typing import Any
 
 import torch
 from numpy.typing import NDArray
@@ -18,13 +18,8 @@ from .features import is_missing
 from .optimizers import OptimizerFactory
 from .trained import TrainedEstimator, step_of
 
-
-class Votes(Protocol):
-    """Logits that words have apart from the network; not learned online."""
-
-    def __call__(self, texts: Sequence[Sequence[str]], classes: int, /) -> NDArray[Any]:
-        """Return the logits of N texts, given as their words, (N, classes)."""
-        ...
+Votes = Callable[[Sequence[Sequence[str]], int], NDArray[Any]]
+"""From the words of N texts, and the number of classes K, to logits (N, K)."""
 
 
 class TrainedClassifier(TrainedEstimator, base.Classifier):
@@ -42,9 +37,9 @@ class TrainedClassifier(TrainedEstimator, base.Classifier):
         new words get vectors, which are learned.
     tokenizer : callable, optional
         From a text to its words; `lstmwidgets.text.Tokenizer` by default.
-    votes : Votes, optional
-        Logits of a text's words, which are added to the model's and not learned; they need the
-        vocabulary.
+    votes : callable, optional
+        From the words of N texts, and the number of classes K, to logits (N, K), which are added to
+        the model's and not learned; it needs the vocabulary.
 
     Attributes
     ----------

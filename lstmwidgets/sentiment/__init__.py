@@ -12,6 +12,15 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+try:
+    from sklearn.base import BaseEstimator, ClassifierMixin  # type: ignore[import-untyped]
+    from sklearn.metrics import f1_score  # type: ignore[import-untyped]
+    from sklearn.utils.validation import check_is_fitted  # type: ignore[import-untyped]
+except ModuleNotFoundError as error:
+    raise ModuleNotFoundError(
+        "lstmwidgets.sentiment needs scikit-learn: pip install 'lstmwidgets[text]'"
+    ) from error
+
 from .. import labels as of_labels
 from ..checks import check_probability, check_size
 from ..models import SequenceModel
@@ -26,15 +35,6 @@ from .regularizing import dropping
 from .result import SentimentResult, long_enough
 from .saving import read, write
 from .word_counts import WordCounts
-
-try:
-    from sklearn.base import BaseEstimator, ClassifierMixin  # type: ignore[import-untyped]
-    from sklearn.metrics import f1_score  # type: ignore[import-untyped]
-    from sklearn.utils.validation import check_is_fitted  # type: ignore[import-untyped]
-except ModuleNotFoundError as error:  # pragma: no cover - the tests' environment has it
-    raise ModuleNotFoundError(
-        "lstmwidgets.sentiment needs scikit-learn: pip install 'lstmwidgets[text]'"
-    ) from error
 
 STEPS = 30
 """An epoch has about so many batches at least: a small corpus is cut into smaller ones."""
