@@ -73,7 +73,7 @@ def test_members_are_one_network_and_counts_vote_beside_it(
     assert model.model_.lstm.hidden_size == 3 * alone.model_.lstm.hidden_size
     assert model.model_.config["attention_heads"] == 3
     assert model.counts_ is not None
-    assert len(model.counts_.names) > 20
+    assert len(model.counts_.to_parts()["names"]) > 20
     again = small(**options, members=3, counts=0.5).fit(TEXTS, LABELS)
     assert (again.predict_proba(TEXTS) == model.predict_proba(TEXTS)).all()
     # The first member is the one that would be alone.

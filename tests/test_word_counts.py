@@ -79,7 +79,7 @@ def test_the_logits_are_those_of_a_regression_on_tfidf(classes: int, class_weigh
     counts = WordCounts.fit(TEXTS, places, weight=0.5, class_weight=class_weight)
     documents = Counter(name for text in TEXTS for name in set(words_and_pairs(text)))
     known = sorted(documents)
-    assert counts.names == known
+    assert counts.to_parts()["names"] == known
     regression = LogisticRegression(C=STRENGTH, max_iter=2000, class_weight=class_weight)
     regression.fit(tfidf(TEXTS, known, documents), places)
     for texts in (TEXTS, NEW):
@@ -153,7 +153,7 @@ def test_they_are_in_files_and_a_changed_array_is_found(
     sentences = SENTENCES + list(map(" ".join, NEW))
     assert np.array_equal(again.predict_proba(sentences), model.predict_proba(sentences))
     assert repr(again.explain(SENTENCES[1])) == repr(model.explain(SENTENCES[1]))
-    assert again.counts_.names == model.counts_.names
+    assert again.counts_.to_parts()["names"] == model.counts_.to_parts()["names"]
     again.save(path)  # and once more
     assert np.array_equal(
         SentimentModel.load(path).predict_proba(sentences), model.predict_proba(sentences)

@@ -14,6 +14,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from safetensors import safe_open
 from safetensors.torch import save as safetensors_bytes
@@ -45,17 +46,18 @@ def write(
     TypeError
         If a label or an option cannot be written. Nothing is written then.
     """
+    parts = {} if counts is None else counts.to_parts()
+    arrays = {name: one for name, one in parts.items() if isinstance(one, np.ndarray)}
+    beside = {f"{BESIDE}{name}": torch.from_numpy(array) for name, array in arrays.items()}
     description = json.dumps(
         {
             "version": VERSION,
             "options": {name: _plain(name, value) for name, value in options.items()},
             "vocabulary": vocabulary.to_json(),
-            "counts": counts and {"names": counts.names, "weight": counts.weight},
+            "counts": {name: one for name, one in parts.items() if name not in arrays},
             "result": {**result, "epochs": [asdict(one) for one in result["epochs"]]},
         }
     )
-    arrays = {} if counts is None else counts.arrays
-    beside = {f"{BESIDE}{name}": torch.from_numpy(array) for name, array in arrays.items()}
     with tempfile.TemporaryDirectory() as folder:
         network = Path(folder) / "network.safetensors"
         save_model(model, network)
@@ -100,10 +102,8 @@ def read(path: str | os.PathLike[str]) -> tuple[Any, dict[str, Any]]:
         )
     options = {name: _restored(value) for name, value in saved["options"].items()}
     result = {**saved["result"], "epochs": [Epoch(**one) for one in saved["result"]["epochs"]]}
-    counts = None
-    if saved["counts"] is not None:
-        arrays = {name.removeprefix(BESIDE): tensor.numpy() for name, tensor in beside.items()}
-        counts = WordCounts.restored(arrays=arrays, **saved["counts"])
+    arrays = {name.removeprefix(BESIDE): tensor.numpy() for name, tensor in beside.items()}
+    counts = WordCounts.from_parts({**saved["counts"], **arrays}) if arrays else None
     around = {"options": options, "vocabulary": vocabulary, "counts": counts, "result": result}
     return model, around
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -102,28 +102,29 @@ class WordCounts:
         found -= found.mean(1, keepdims=True)
         return np.pad(self.weight * found, ((0, 0), (0, classes - found.shape[1])))
 
-    @property
-    def names(self) -> list[str]:
-        """The F words and pairs, in the order of the arrays."""
-        names: list[str] = self.vectorizer.get_feature_names_out().tolist()
-        return names
+    def to_parts(self) -> dict[str, Any]:
+        """Return what a file keeps: the F words and pairs, the weight, and what was fitted.
 
-    @property
-    def arrays(self) -> dict[str, Array]:
-        """What was fitted: idf (F,), coef (K, F), or (1, F) of two classes, and intercept."""
-        regression = self.regression
-        fitted = {"coef": regression.coef_, "intercept": regression.intercept_}
-        return {"idf": self.vectorizer.idf_, **fitted}
+        That is idf (F,), coef (K, F), or (1, F) of two classes, and intercept, (K,) or (1,).
+        """
+        return {
+            "names": self.vectorizer.get_feature_names_out().tolist(),
+            "weight": self.weight,
+            "idf": self.vectorizer.idf_,
+            "coef": self.regression.coef_,
+            "intercept": self.regression.intercept_,
+        }
 
     @classmethod
-    def restored(cls, names: Sequence[str], arrays: Mapping[str, Array], weight: float) -> Self:
-        """Return the object that had these `names`, `arrays` and this weight."""
+    def from_parts(cls, parts: Mapping[str, Any]) -> Self:
+        """Return the object that `to_parts` was called of."""
+        names = parts["names"]
         vectorizer = TfidfVectorizer(analyzer=words_and_pairs, binary=True, vocabulary=names)
-        vectorizer.idf_ = arrays["idf"]
+        vectorizer.idf_ = parts["idf"]
         regression = LogisticRegression()
-        regression.coef_, regression.intercept_ = arrays["coef"], arrays["intercept"]
+        regression.coef_, regression.intercept_ = parts["coef"], parts["intercept"]
         regression.classes_ = np.arange(max(2, len(regression.coef_)))
-        return cls(vectorizer, regression, weight)
+        return cls(vectorizer, regression, parts["weight"])
 
 
 def words_and_pairs(words: Sequence[str]) -> list[str]:
