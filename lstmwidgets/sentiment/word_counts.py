@@ -111,7 +111,7 @@ class WordCounts:
             "names": self.vectorizer.get_feature_names_out().tolist(),
             "weight": self.weight,
             "idf": self.vectorizer.idf_,
-            "coef": self.regression.coef_,
+            "coef": np.ascontiguousarray(self.regression.coef_),
             "intercept": self.regression.intercept_,
         }
 
