@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -68,8 +68,8 @@ def write(
         beside.write_bytes(data)
 
 
-def read(path: str | os.PathLike[str], made: Made | None = None) -> tuple[str, Any]:
-    """Return the kind and the content of a file, see `from_bytes`.
+def read(path: str | os.PathLike[str], kinds: Iterable[str], made: Made | None = None) -> Any:
+    """Return the content of a file, see `from_bytes`.
 
     Raises
     ------
@@ -78,7 +78,7 @@ def read(path: str | os.PathLike[str], made: Made | None = None) -> tuple[str, A
     ValueError
         As of `from_bytes`.
     """
-    return from_bytes(Path(path).read_bytes(), os.fspath(path), made)
+    return from_bytes(Path(path).read_bytes(), kinds, os.fspath(path), made)
 
 
 def to_bytes(kind: str, content: Any, other: Other | None = None) -> bytes:
@@ -118,13 +118,17 @@ def to_bytes(kind: str, content: Any, other: Other | None = None) -> bytes:
     return sealed(kind, json.dumps(inner(content, kind)), tensors)
 
 
-def from_bytes(data: bytes, name: str = "the data", made: Made | None = None) -> tuple[str, Any]:
-    """Return the kind and the content of a file that `to_bytes` made; nothing of it is run.
+def from_bytes(
+    data: bytes, kinds: Iterable[str], name: str = "the data", made: Made | None = None
+) -> Any:
+    """Return the content of a file that `to_bytes` made; nothing of it is run.
 
     Parameters
     ----------
     data : bytes
         The file.
+    kinds : iterable of str
+        What it may be.
     name : str
         Of the file, for errors.
     made : callable, optional
@@ -133,28 +137,27 @@ def from_bytes(data: bytes, name: str = "the data", made: Made | None = None) ->
     Raises
     ------
     ValueError
-        If the data are no such file, of another version, truncated, changed or forged.
+        If the data are no such file, of another kind or version, truncated, changed or forged.
     """
+    kind, text, tensors = opened(data, name)
+    if kind not in kinds:
+        raise ValueError(f"{name} is the file of a {kind}; expected one of {', '.join(kinds)}")
+
+    def part(form: Any) -> Any:
+        match form:
+            case {"array": key, "torch": of_torch}:
+                return tensors[key] if of_torch else tensors[key].numpy()
+        if made is None:
+            raise ValueError(f"unknown entry {sorted(form)}")
+        return made(form, inner)
+
+    def inner(form: Any) -> Any:
+        return decode(form, part)
+
     try:
-        kind, text, tensors = opened(data, name)
-
-        def part(form: Any) -> Any:
-            match form:
-                case {"array": key, "torch": of_torch}:
-                    return tensors[key] if of_torch else tensors[key].numpy()
-            if made is None:
-                raise ValueError(f"unknown entry {sorted(form)}")
-            return made(form, inner)
-
-        def inner(form: Any) -> Any:
-            return decode(form, part)
-
-        return kind, inner(json.loads(text))
-    except ValueError:
-        raise
+        return inner(json.loads(text))
     except Exception as error:  # whatever can go wrong with what a file describes
-        message = f"{name} cannot be read: {type(error).__name__} {error}"
-        raise ValueError(message) from error
+        raise ValueError(f"{name} cannot be read: {type(error).__name__}: {error}") from error
 
 
 def sealed(kind: str, text: str, tensors: Mapping[str, torch.Tensor]) -> bytes:
@@ -200,5 +203,6 @@ def _digest(header: Mapping[str, str], tensors: Mapping[str, torch.Tensor]) -> s
     digest = hashlib.sha256(json.dumps(header, sort_keys=True).encode())
     for name, tensor in sorted(tensors.items()):
         digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
-        digest.update(tensor.flatten().view(torch.uint8).numpy().data)
+        if tensor.numel():
+            digest.update(tensor.flatten().view(torch.uint8).numpy().data)
     return digest.hexdigest()

@@ -84,7 +84,7 @@ def load(path: str | os.PathLike[str]) -> Any:
     ValueError
         If the file is another one, of another version, truncated, changed or forged.
     """
-    return _whole(*files.read(path, _made), os.fspath(path))
+    return _whole(files.read(path, THINGS, _made), os.fspath(path))
 
 
 def to_bytes(thing: Any) -> bytes:
@@ -102,7 +102,7 @@ def from_bytes(data: bytes, name: str = "the data") -> Any:
     name : str
         Of the file, for errors.
     """
-    return _whole(*files.from_bytes(data, name, _made), name)
+    return _whole(files.from_bytes(data, THINGS, name, _made), name)
 
 
 def _kind(thing: Any) -> str:
@@ -115,9 +115,9 @@ def _kind(thing: Any) -> str:
     return name
 
 
-def _whole(kind: str, thing: Any, name: str) -> Any:
-    if kind not in THINGS or type(thing).__name__ != kind:
-        raise ValueError(f"{name} is the file of a {kind}, which cannot be loaded by itself")
+def _whole(thing: Any, name: str) -> Any:
+    if type(thing).__name__ not in THINGS:
+        raise ValueError(f"{name} holds a {type(thing).__name__}, which has no file")
     return thing
 
 

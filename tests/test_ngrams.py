@@ -10,7 +10,8 @@ import torch
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
 
-from lstmwidgets.models import SequenceModel, load_model, save_model
+from lstmwidgets import load, save
+from lstmwidgets.models import SequenceModel
 from lstmwidgets.online import from_model
 from lstmwidgets.sentiment.counting import STRENGTH, with_counts
 from lstmwidgets.text import Vocabulary
@@ -80,8 +81,8 @@ def test_padding_and_the_batch_change_nothing():
 
 def test_it_saves_loads_goes_online_and_grows(tmp_path):
     _, model = counted(2, pooling="attention")
-    save_model(model, tmp_path / "model.safetensors")
-    again = load_model(tmp_path / "model.safetensors")
+    save(model, tmp_path / "model.safetensors")
+    again = load(tmp_path / "model.safetensors")
     torch.testing.assert_close(again(padded(NEW))[0], model(padded(NEW))[0])
     stream = from_model(again)
     text = TEXTS[2]
@@ -90,8 +91,8 @@ def test_it_saves_loads_goes_online_and_grows(tmp_path):
     for _ in range(10):
         stream.learn_one(text, "new")
     assert stream.predict_one(text) == "new"
-    save_model(again, tmp_path / "grown.safetensors")
-    grown = load_model(tmp_path / "grown.safetensors")
+    save(again, tmp_path / "grown.safetensors")
+    grown = load(tmp_path / "grown.safetensors")
     torch.testing.assert_close(grown(padded(NEW))[0], again(padded(NEW))[0])
 
 

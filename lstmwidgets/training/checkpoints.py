@@ -35,12 +35,9 @@ def read(path: str | os.PathLike[str]) -> dict[str, Any]:
         If it is no checkpoint, of another version, truncated or changed.
     """
     try:
-        kind, content = files.read(path)
+        found: dict[str, Any] = files.read(path, [KIND])
     except ValueError as error:
         raise ValueError(f"{error}; give checkpoint= another path, or remove it") from error
-    if kind != KIND:
-        raise ValueError(f"{path} is the file of a {kind}; give checkpoint= another path")
-    found: dict[str, Any] = content
     return found
 
 

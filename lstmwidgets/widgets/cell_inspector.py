@@ -38,7 +38,7 @@ class CellInspector(AnsweredAnywhere, anywidget.AnyWidget):
     Parameters
     ----------
     source : Recording, Trace, Inspectable or path
-        What to show: a recording, the trace of an `LSTM`, a file that `Recording.save` wrote, or
+        What to show: a recording, the trace of an `LSTM`, the file of a recording, or
         the last step of a model that runs, as those of `lstmwidgets.online`.
     labels : sequence of str, optional
         What stood at each step, in place of the labels that it has.
