@@ -13,6 +13,7 @@ import reprlib
 from collections.abc import Callable, Mapping
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
+from functools import partial
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -119,33 +120,16 @@ def decode(form: Any, other: Callable[[dict[str, Any]], Any] | None = None) -> A
         If the form is another. What is forged in some other way raises an error of whatever kind,
         and does nothing.
     """
-    if isinstance(form, list):
-        return [decode(item, other) for item in form]
     if not isinstance(form, dict):
-        return form
-    match form:
-        case {"tuple": items}:
-            return tuple(decode(item, other) for item in items)
-        case {"dict": pairs}:
-            return {decode(key, other): decode(item, other) for key, item in pairs}
-        case {"int": digits}:
-            return int(digits, 16)
-        case {"float": "nan" | "inf" | "-inf" as name}:
-            return float(name)
-        case {"str": data}:
-            return bytes.fromhex(data).decode("utf-8", "surrogatepass")
-        case {"bytes": data}:
-            return bytes.fromhex(data)
-        case {"date": text}:
-            return date.fromisoformat(text)
-        case {"datetime": text, "zone": zone, "fold": fold}:
-            return _in_zone(datetime.fromisoformat(text), zone, fold)
-        case {"time": text, "zone": zone, "fold": fold}:
-            return _in_zone(time.fromisoformat(text), zone, fold)
-        case {"timedelta": [days, seconds, microseconds]}:
-            return timedelta(days, seconds, microseconds)
-        case {"decimal": text}:
-            return Decimal(text)
+        return [decode(item, other) for item in form] if isinstance(form, list) else form
+    inside: Any
+    tag, inside = next(iter(form.items()), ("", None))
+    if tag == "dict":
+        return {decode(key, other): decode(item, other) for key, item in inside}
+    if tag == "tuple":
+        return tuple(decode(item, other) for item in inside)
+    if tag in READERS:
+        return READERS[tag](*(inside if isinstance(inside, list) else [inside]))
     if other is None:
         raise ValueError(f"unknown entry {sorted(form)}")
     return other(form)
@@ -163,14 +147,29 @@ def _form(value: Any) -> dict[str, Any] | None:
         zone = value.tzinfo.key if isinstance(value.tzinfo, ZoneInfo) else None
         text = (value if zone is None else value.replace(tzinfo=None)).isoformat()
         name = "datetime" if isinstance(value, datetime) else "time"
-        return {name: text, "zone": zone, "fold": value.fold}
+        return {name: [text, value.fold, zone]}
     return {"date": value.isoformat()} if type(value) is date else None
 
 
-def _in_zone(moment: Any, zone: str | None, fold: int) -> Any:
-    if zone is None:
-        return moment.replace(fold=fold)
-    return moment.replace(tzinfo=ZoneInfo(zone), fold=fold)
+def _moment(kind: type[datetime | time], text: str, fold: int, zone: str | None) -> datetime | time:
+    moment = kind.fromisoformat(text)
+    if zone is not None:
+        return moment.replace(tzinfo=ZoneInfo(zone), fold=fold)
+    return moment.replace(fold=fold) if fold else moment
+
+
+READERS: dict[str, Callable[..., Any]] = {
+    "int": partial(int, base=16),
+    "float": {"nan": math.nan, "inf": math.inf, "-inf": -math.inf}.__getitem__,
+    "str": lambda data: bytes.fromhex(data).decode("utf-8", "surrogatepass"),
+    "bytes": bytes.fromhex,
+    "date": date.fromisoformat,
+    "datetime": partial(_moment, datetime),
+    "time": partial(_moment, time),
+    "timedelta": timedelta,
+    "decimal": Decimal,
+}
+"""What makes a value of what stands behind its tag, or of the list that does."""
 
 
 def _is_text(value: str) -> bool:

@@ -177,9 +177,7 @@ def test_other_files_are_refused(path: Path) -> None:
     with pytest.raises(ValueError, match="damaged: it was changed after it had been written"):
         load(path)
     checkpoints.write(path, {"epochs": 3})
-    with pytest.raises(
-        ValueError, match="the file of a training checkpoint; expected one"
-    ):
+    with pytest.raises(ValueError, match="the file of a training checkpoint; expected one"):
         load(path)
     for data in (pickle.dumps(trained(FAMILY[0])), b"a,b\n1,2\n", b"\0" * 100, b"\xff" * 100):
         path.write_bytes(data)
@@ -215,7 +213,7 @@ FORGED: list[Any] = [
     *({"class": "Popen", "state": {}}, {"class": "LSTM", "state": {}}, {"class": []}),
     *({"class": "Labels", "state": {"dict": []}}, {"class": "TargetScaler", "state": {"dict": []}}),
     *({"array": "model", "torch": False}, {"float": "nope"}, {"int": "x"}, {"decimal": "nope"}),
-    *({"datetime": "2024", "zone": "../x", "fold": 9}, {"bytes": 3}, {"timedelta": [1e300, 0, 0]}),
+    *({"datetime": ["20240101", 0, "../x"]}, {"bytes": 3}, {"timedelta": [1e300, 0, 0]}),
     *({"optimizer": "Foo"}, {"partial": 3, "options": {}}),
     *({"dict": [1]}, {"dict": [[[], 1]]}, {"optimizer": ["Adam"]}, {"partial": {}, "options": []}),
 ]
