@@ -2,30 +2,18 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
-import os
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Self
 
 import torch
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save as safetensors_bytes
 from torch import Tensor, nn
 from torch.nn.functional import dropout as drop
 
 from .checks import WHOLE, check_input, check_lengths, check_probability
-from .files import written_whole
-from .labels import from_json, to_json
 from .lstm import LSTM
 from .model_checks import check_heads, check_inputs, check_task
 from .pooling import alive, pool
 from .state import State
-
-FORMAT = "lstmwidgets model"
-VERSION = "2"
-BESIDE = "beside."
-"""Tensors whose names begin so are no weights; who puts them into a file reads them."""
 
 PADDING = 0
 """The token that stands where a sequence has ended."""
@@ -294,6 +282,19 @@ class SequenceModel(nn.Module):
         self.embedding.num_embeddings += len(vectors)
         self.vocabulary_size = self._config["vocabulary_size"] = self.embedding.num_embeddings
 
+    def to_parts(self) -> dict[str, Any]:
+        """Return what `lstmwidgets.save` keeps: weights, scaling, labels and arguments."""
+        return {"config": self.config, "classes": self.classes, "weights": self.state_dict()}
+
+    @classmethod
+    def from_parts(cls, parts: Mapping[str, Any]) -> Self:
+        """Return the model that `to_parts` was called of: of the same dtype, in eval mode."""
+        weights = parts["weights"]
+        model = cls(**parts["config"], dtype=weights["head.weight"].dtype)
+        model.load_state_dict(weights)
+        model.classes = parts["classes"]
+        return model.eval()
+
     def extra_repr(self) -> str:
         """Return task and pooling, for `repr`."""
         return f"task={self.task!r}, pooling={self.pooling!r}"
@@ -322,100 +323,6 @@ def token_lengths(x: Tensor) -> Tensor | None:
     steps = torch.arange(1, x.shape[1] + 1, device=x.device)
     lengths = (steps * (x != PADDING)).amax(1).clamp(min=1)
     return None if bool((lengths == x.shape[1]).all()) else lengths
-
-
-def save_model(model: SequenceModel, path: str | os.PathLike[str]) -> None:
-    """Save a model's weights, scaling, labels and constructor arguments in one safetensors file.
-
-    Parameters
-    ----------
-    model : SequenceModel
-        It is saved as it is, wherever its weights live.
-    path : path
-        File to write, by custom ``….safetensors``; an older one is replaced in one go.
-
-    Raises
-    ------
-    TypeError
-        If a label is none of str, int, float, bool, None and tuples of them. Nothing is written.
-
-    Examples
-    --------
-    >>> import tempfile
-    >>> model = SequenceModel(3, 2, hidden_size=4)
-    >>> with tempfile.TemporaryDirectory() as folder:
-    ...     save_model(model, f"{folder}/model.safetensors")
-    ...     again = load_model(f"{folder}/model.safetensors")
-    >>> again.config == model.config
-    True
-    """
-    classes = None if model.classes is None else [to_json(one) for one in model.classes]
-    description = json.dumps({"config": model.config, "classes": classes})
-    tensors = {name: each.detach().cpu().contiguous() for name, each in model.state_dict().items()}
-    header = {
-        "format": FORMAT,
-        "version": VERSION,
-        "model": description,
-        "sha256": digest(description, tensors),
-    }
-    data = safetensors_bytes(tensors, header)
-    with written_whole(path) as beside:
-        beside.write_bytes(data)
-
-
-def load_model(
-    path: str | os.PathLike[str], *, device: torch.device | str | None = None
-) -> SequenceModel:
-    """Return the model that `save_model` wrote, in the same dtype and in eval mode.
-
-    Parameters
-    ----------
-    path : path
-        The file.
-    device : optional
-        Where the weights shall live; the CPU by default.
-
-    Raises
-    ------
-    FileNotFoundError
-        If there is no such file.
-    ValueError
-        If the file is truncated, of another kind or version, or was changed after it was written.
-    """
-    try:
-        with safe_open(os.fspath(path), framework="pt") as file:
-            header = file.metadata() or {}
-            names = file.keys()
-            tensors = {name: file.get_tensor(name) for name in names if not name.startswith(BESIDE)}
-    except SafetensorError as error:
-        raise ValueError(f"{path} is truncated or no safetensors file: {error}") from error
-    if header.get("format") != FORMAT:
-        raise ValueError(f"{path} holds no {FORMAT}, but {header.get('format', 'something else')}")
-    if header.get("version") != VERSION:
-        raise ValueError(
-            f"{path} has version {header.get('version')} of the {FORMAT} format and this "
-            f"lstmwidgets reads version {VERSION}"
-        )
-    description = header.get("model", "")
-    if header.get("sha256") != digest(description, tensors):
-        raise ValueError(f"{path} is damaged: it was changed after it had been written")
-    described = json.loads(description)
-    dtype = tensors["head.weight"].dtype
-    model = SequenceModel(**described["config"], device=device, dtype=dtype)
-    model.load_state_dict(tensors)
-    if described["classes"] is not None:
-        model.classes = [from_json(one) for one in described["classes"]]
-    return model.eval()
-
-
-def digest(description: str, tensors: Mapping[str, Tensor]) -> str:
-    """Return the checksum of a file's description and tensors."""
-    digest = hashlib.sha256(description.encode())
-    for name in sorted(tensors):
-        tensor = tensors[name]
-        digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
-        digest.update(tensor.flatten().view(torch.uint8).numpy().tobytes())
-    return digest.hexdigest()
 
 
 def _longer(weight: Tensor, rows: Tensor) -> nn.Parameter:

@@ -12,6 +12,7 @@ from river import base
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 
+from ..codec import plain
 from ..models import SequenceModel
 from ..text import UNKNOWN, Tokenizer, Vocabulary
 from .features import is_missing
@@ -178,7 +179,7 @@ class TrainedClassifier(TrainedEstimator, base.Classifier):
 
     def _place(self, y: Any) -> int:
         """Return a class's output, after making one if it is new."""
-        y = y.item() if hasattr(y, "item") else y  # NumPy's are not for files
+        y = plain(y)
         try:
             hash(y)
         except TypeError as error:

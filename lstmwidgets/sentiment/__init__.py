@@ -33,7 +33,7 @@ from .merging import merged
 from .pretrained import chosen_vectors, vocabulary_of, with_more_words
 from .regularizing import dropping
 from .result import SentimentResult, long_enough
-from .saving import read, write
+from .saving import made_of, parts_of
 from .word_counts import WordCounts
 
 STEPS = 30
@@ -323,50 +323,21 @@ class SentimentModel(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # s
         (words,) = tokenized([text], "the text")
         return explained(self.model_, self.vocabulary_, self.counts_, words)
 
-    def save(self, path: str | os.PathLike[str]) -> None:
-        """Save everything in one safetensors file.
-
-        `lstmwidgets.models.load_model` reads it too: the network alone, without the counts.
-
-        Raises
-        ------
-        TypeError
-            If a label is none of str, int, float, bool, None and tuples of them.
-        """
+    def to_parts(self) -> dict[str, Any]:
+        """Return what `lstmwidgets.save` keeps."""
         check_is_fitted(self)
-        result = self.result_
-        write(
-            path,
-            self.model_,
-            options=self.get_params(deep=False),
-            vocabulary=self.vocabulary_,
-            counts=self.counts_,
-            result={
-                "epochs": result.epochs,
-                "stopped": result.stopped,
-                "word_vectors": result.word_vectors,
-                "macro_f1": result.macro_f1,
-                "refitted": result.refitted,
-            },
-        )
+        options = self.get_params(deep=False)
+        return parts_of(self.model_, options, self.vocabulary_, self.counts_, self.result_)
 
     @classmethod
-    def load(cls, path: str | os.PathLike[str]) -> Self:
-        """Return the model that `save` wrote; its predictions are the same to the last bit.
-
-        Raises
-        ------
-        FileNotFoundError
-            If there is no such file.
-        ValueError
-            If the file is truncated, of another kind or version, or was changed.
-        """
-        model, saved = read(path)
-        loaded = cls(**saved["options"])
-        loaded.model_ = model
-        loaded.classes_ = of_labels.as_array(model.classes, np.arange(len(model.classes)))
-        loaded.vocabulary_, loaded.counts_ = saved["vocabulary"], saved["counts"]
-        loaded.result_ = SentimentResult(model, **saved["result"])
+    def from_parts(cls, parts: Mapping[str, Any]) -> Self:
+        """Return the model that `to_parts` was called of; it predicts the same to the last bit."""
+        model, options, vocabulary, result = made_of(parts)
+        loaded = cls(**options)
+        loaded.model_, loaded.vocabulary_, loaded.result_ = model, vocabulary, result
+        loaded.counts_ = parts["counts"]
+        classes = model.classes or []
+        loaded.classes_ = of_labels.as_array(classes, np.arange(len(classes)))
         return loaded
 
     def __sklearn_tags__(self) -> Any:
