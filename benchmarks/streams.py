@@ -18,7 +18,8 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from lstmwidgets.online import LSTMRegressor, save
+from lstmwidgets import save
+from lstmwidgets.online import LSTMRegressor
 from lstmwidgets.streaming import Event
 from lstmwidgets.streaming.job import KEYED_WINDOW, WINDOW, Job
 from lstmwidgets.streaming.run import run_job

@@ -14,7 +14,8 @@ from .lazy import lazily
 if TYPE_CHECKING:
     from .generation import Generated, generate
     from .lstm import LSTM
-    from .models import SequenceModel, load_model, save_model
+    from .models import SequenceModel
+    from .saving import load, save
     from .state import FullGateState, Gates, LSTMState
     from .stepper import Stepper
     from .text import Tokenizer, Vocabulary
@@ -39,11 +40,11 @@ __all__ = [
     "fit",
     "generate",
     "iter_fit",
-    "load_model",
+    "load",
     "load_word_vectors",
     "predict",
     "predict_proba",
-    "save_model",
+    "save",
 ]
 __version__ = "0.1.0"
 
@@ -64,11 +65,11 @@ _MODULES = {
     "fit": "training",
     "generate": "generation",
     "iter_fit": "training",
-    "load_model": "models",
+    "load": "saving",
     "load_word_vectors": "word_vectors",
     "predict": "training",
     "predict_proba": "training",
-    "save_model": "models",
+    "save": "saving",
 }
 
 if not TYPE_CHECKING:  # to a type checker every name would exist

@@ -9,12 +9,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from .codec import plain
 
-def plain(labels: Iterable[Any]) -> list[Any]:
-    """Return labels with NumPy's and PyTorch's scalars as Python's own."""
+
+def listed(labels: Any) -> list[Any]:
+    """Return labels, (N,) or (N, 1), with NumPy's and PyTorch's scalars as Python's own."""
     if hasattr(labels, "to_list"):  # a series of a dataframe
         labels = labels.to_list()
-    return [one.item() if hasattr(one, "item") else one for one in labels]
+    if getattr(labels, "ndim", 1) == 2:
+        labels = labels.reshape(len(labels))
+    return [plain(one) for one in labels]
 
 
 def classes_of(labels: Iterable[Any]) -> list[Any]:
@@ -74,29 +78,6 @@ def as_array(classes: Sequence[Any], chosen: NDArray[np.int64]) -> NDArray[Any]:
     table = np.empty(len(classes), object)
     table[:] = classes
     return table[chosen]
-
-
-def to_json(label: Any) -> Any:
-    """Return a label's form in JSON.
-
-    Raises
-    ------
-    TypeError
-        If the label is none of str, int, float, bool, None and tuples of them.
-    """
-    if isinstance(label, tuple):
-        return {"tuple": [to_json(part) for part in label]}
-    if label is None or type(label) in (str, int, float, bool):
-        return label
-    raise TypeError(
-        f"the label {label!r} ({type(label).__name__}) cannot be saved; labels in a file are "
-        "str, int, float, bool, None and tuples of them"
-    )
-
-
-def from_json(form: Any) -> Any:
-    """Return the label that `to_json` wrote."""
-    return tuple(from_json(part) for part in form["tuple"]) if isinstance(form, dict) else form
 
 
 def _hashable(labels: Iterable[Any]) -> list[Any]:

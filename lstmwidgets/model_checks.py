@@ -58,10 +58,3 @@ def check_heads(heads: object, hidden_size: int) -> None:
         raise ValueError(
             f"attention_heads must divide hidden_size={hidden_size} evenly, got {heads}"
         )
-
-
-def check_ngrams(ngrams: object, vocabulary_size: object, pooling: object) -> None:
-    """Raise unless a model can have a layer of n-grams."""
-    check_size("ngrams", ngrams)
-    if vocabulary_size is None or pooling is None:
-        raise ValueError("ngrams= needs tokens (vocabulary_size=) and a pooling")

@@ -2,29 +2,19 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
-import os
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Self
 
 import torch
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save as safetensors_bytes
 from torch import Tensor, nn
 from torch.nn.functional import dropout as drop
 
 from .checks import WHOLE, check_input, check_lengths, check_probability
-from .files import written_whole
-from .labels import from_json, to_json
 from .lstm import LSTM
-from .model_checks import check_heads, check_inputs, check_ngrams, check_task
-from .ngrams import Ngrams
+from .model_checks import check_heads, check_inputs, check_task
 from .pooling import alive, pool
 from .state import State
 
-FORMAT = "lstmwidgets model"
-VERSION = "1"
 PADDING = 0
 """The token that stands where a sequence has ended."""
 
@@ -58,9 +48,6 @@ class SequenceModel(nn.Module):
         at every step.
     attention_heads : int
         Scores that attention pooling has, each for its own part of the hidden units.
-    ngrams : int
-        Of how many tokens and pairs of tokens a linear layer beside the LSTM shall know, see
-        `lstmwidgets.ngrams.Ngrams`; 0 leaves it out. It needs tokens and a pooling.
     series : int
         How many series a forecast is of; `fit` sets it. Each has so many outputs at every value
         ahead.
@@ -78,8 +65,6 @@ class SequenceModel(nn.Module):
         (H -> heads), the scores of each step.
     head : torch.nn.Linear
         (H -> K).
-    ngrams : Ngrams or None
-        Its outputs are added to the head's.
     input_mean, input_scale : Tensor
         (I,), taken off and divided by before the LSTM; 0 and 1 until `fit` has measured them.
     target_mean, target_scale : Tensor
@@ -121,7 +106,6 @@ class SequenceModel(nn.Module):
         task: str = "regression",
         pooling: str | None = "last",
         attention_heads: int = 1,
-        ngrams: int = 0,
         series: int = 1,
         dropout: float = 0.0,
         device: torch.device | str | None = None,
@@ -142,7 +126,6 @@ class SequenceModel(nn.Module):
             "task": task,
             "pooling": pooling,
             "attention_heads": attention_heads,
-            "ngrams": ngrams,
             "series": series,
             "dropout": dropout,
         }
@@ -166,10 +149,6 @@ class SequenceModel(nn.Module):
             check_heads(attention_heads, hidden_size)
             self.attention = nn.Linear(hidden_size, attention_heads, **place)
         self.head = nn.Linear(hidden_size, output_size, **place)
-        self.ngrams: Ngrams | None = None
-        if ngrams:
-            check_ngrams(ngrams, vocabulary_size, pooling)
-            self.ngrams = Ngrams(ngrams, output_size, **place)
         for name, size in {"input": inputs, "target": output_size}.items():
             self.register_buffer(f"{name}_mean", torch.zeros(size, **place))
             self.register_buffer(f"{name}_scale", torch.ones(size, **place))
@@ -232,7 +211,7 @@ class SequenceModel(nn.Module):
         elif self.embedding is not None:
             lengths = token_lengths(x)
         hidden, after = self.lstm(self.inputs(self.standardised(x)), state, lengths=lengths)
-        output = self.outputs(hidden, lengths, x)
+        output = self.outputs(hidden, lengths)
         if self.scales_targets:
             output = output * self.target_scale + self.target_mean
             if self.pooling is None and lengths is not None:
@@ -248,9 +227,7 @@ class SequenceModel(nn.Module):
         embedded: Tensor = x if self.embedding is None else self.embedding(x)
         return drop(embedded, self.dropout, self.training)
 
-    def outputs(
-        self, hidden: Tensor, lengths: Tensor | None = None, x: Tensor | None = None
-    ) -> Tensor:
+    def outputs(self, hidden: Tensor, lengths: Tensor | None = None) -> Tensor:
         """Return the head's outputs, before `target_scale`, for hidden outputs of all steps.
 
         Parameters
@@ -259,8 +236,6 @@ class SequenceModel(nn.Module):
             Hidden output of the top layer, (B, T, H). What lies beyond a length is not looked at.
         lengths : Tensor of int, optional
             (B,), from 1 to T.
-        x : Tensor, optional
-            The tokens, (B, T), for a model with n-grams.
 
         Returns
         -------
@@ -271,9 +246,6 @@ class SequenceModel(nn.Module):
         output: Tensor = self.head(drop(pooled, self.dropout, self.training))
         if self.pooling is None and lengths is not None:
             output = output.where(alive(lengths, hidden.shape[1])[..., None], 0)
-        if self.ngrams is not None:
-            assert x is not None
-            output = output + self.ngrams(x)
         return output
 
     def run_padded(
@@ -290,7 +262,7 @@ class SequenceModel(nn.Module):
         training, this is up to three times as fast as `forward` on a CPU.
         """
         hidden, after = self.lstm(self.inputs(x), state)
-        return self.outputs(hidden, lengths, x), after
+        return self.outputs(hidden, lengths), after
 
     def grow_outputs(self, biases: Sequence[float]) -> None:
         """Give the head further outputs, of zero weights and these biases; the others stay."""
@@ -301,8 +273,6 @@ class SequenceModel(nn.Module):
         self.target_mean = torch.cat([self.target_mean, self.target_mean.new_zeros(more)])
         self.target_scale = torch.cat([self.target_scale, self.target_scale.new_ones(more)])
         head.out_features += more
-        if self.ngrams is not None:
-            self.ngrams.grow_outputs(more)
         self.output_size = self._config["output_size"] = head.out_features
 
     def grow_vocabulary(self, vectors: Tensor) -> None:
@@ -311,6 +281,19 @@ class SequenceModel(nn.Module):
         self.embedding.weight = _longer(self.embedding.weight, vectors)
         self.embedding.num_embeddings += len(vectors)
         self.vocabulary_size = self._config["vocabulary_size"] = self.embedding.num_embeddings
+
+    def to_parts(self) -> dict[str, Any]:
+        """Return what `lstmwidgets.save` keeps: weights, scaling, labels and arguments."""
+        return {"config": self.config, "classes": self.classes, "weights": self.state_dict()}
+
+    @classmethod
+    def from_parts(cls, parts: Mapping[str, Any]) -> Self:
+        """Return the model that `to_parts` was called of: of the same dtype, in eval mode."""
+        weights = parts["weights"]
+        model = cls(**parts["config"], dtype=weights["head.weight"].dtype)
+        model.load_state_dict(weights)
+        model.classes = parts["classes"]
+        return model.eval()
 
     def extra_repr(self) -> str:
         """Return task and pooling, for `repr`."""
@@ -340,99 +323,6 @@ def token_lengths(x: Tensor) -> Tensor | None:
     steps = torch.arange(1, x.shape[1] + 1, device=x.device)
     lengths = (steps * (x != PADDING)).amax(1).clamp(min=1)
     return None if bool((lengths == x.shape[1]).all()) else lengths
-
-
-def save_model(model: SequenceModel, path: str | os.PathLike[str]) -> None:
-    """Save a model's weights, scaling, labels and constructor arguments in one safetensors file.
-
-    Parameters
-    ----------
-    model : SequenceModel
-        It is saved as it is, wherever its weights live.
-    path : path
-        File to write, by custom ``….safetensors``; an older one is replaced in one go.
-
-    Raises
-    ------
-    TypeError
-        If a label is none of str, int, float, bool, None and tuples of them. Nothing is written.
-
-    Examples
-    --------
-    >>> import tempfile
-    >>> model = SequenceModel(3, 2, hidden_size=4)
-    >>> with tempfile.TemporaryDirectory() as folder:
-    ...     save_model(model, f"{folder}/model.safetensors")
-    ...     again = load_model(f"{folder}/model.safetensors")
-    >>> again.config == model.config
-    True
-    """
-    classes = None if model.classes is None else [to_json(one) for one in model.classes]
-    description = json.dumps({"config": model.config, "classes": classes})
-    tensors = {name: each.detach().cpu().contiguous() for name, each in model.state_dict().items()}
-    header = {
-        "format": FORMAT,
-        "version": VERSION,
-        "model": description,
-        "sha256": _digest(description, tensors),
-    }
-    data = safetensors_bytes(tensors, header)
-    with written_whole(path) as beside:
-        beside.write_bytes(data)
-
-
-def load_model(
-    path: str | os.PathLike[str], *, device: torch.device | str | None = None
-) -> SequenceModel:
-    """Return the model that `save_model` wrote, in the same dtype and in eval mode.
-
-    Parameters
-    ----------
-    path : path
-        The file.
-    device : optional
-        Where the weights shall live; the CPU by default.
-
-    Raises
-    ------
-    FileNotFoundError
-        If there is no such file.
-    ValueError
-        If the file is truncated, of another kind or version, or was changed after it was written.
-    """
-    try:
-        with safe_open(os.fspath(path), framework="pt") as file:
-            header = file.metadata() or {}
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-    except SafetensorError as error:
-        raise ValueError(f"{path} is truncated or no safetensors file: {error}") from error
-    if header.get("format") != FORMAT:
-        raise ValueError(f"{path} holds no {FORMAT}, but {header.get('format', 'something else')}")
-    if header.get("version") != VERSION:
-        raise ValueError(
-            f"{path} has version {header.get('version')} of the {FORMAT} format and this "
-            f"lstmwidgets reads version {VERSION}"
-        )
-    description = header.get("model", "")
-    if header.get("sha256") != _digest(description, tensors):
-        raise ValueError(f"{path} is damaged: it was changed after it had been written")
-    described = json.loads(description)
-    dtype = tensors["head.weight"].dtype
-    model = SequenceModel(**described["config"], device=device, dtype=dtype)
-    model.load_state_dict(tensors)
-    if described["classes"] is not None:
-        model.classes = [from_json(one) for one in described["classes"]]
-    return model.eval()
-
-
-def _digest(description: str, tensors: Mapping[str, Tensor]) -> str:
-    """Return the checksum of all that a file holds."""
-    digest = hashlib.sha256(description.encode())
-    for name in sorted(tensors):
-        tensor = tensors[name]
-        digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
-        digest.update(tensor.flatten().view(torch.uint8).numpy().tobytes())
-    return digest.hexdigest()
 
 
 def _longer(weight: Tensor, rows: Tensor) -> nn.Parameter:

@@ -18,7 +18,7 @@ from .cold import ColdStore
 from .database import Database, damage_told, has_table
 from .errors import StreamError
 
-FORMAT = 4
+FORMAT = 5
 DATABASE, LOCK, HOLDER = "job.sqlite", "lock", "holder"
 
 CACHE = 32 * 1024 * 1024

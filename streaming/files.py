@@ -15,7 +15,7 @@ from .errors import StreamError
 
 
 @contextmanager
-def written_whole(path: Path) -> Iterator[Path]:
+def atomic_write(path: Path) -> Iterator[Path]:
     """Give a path beside the wanted one to write to; rename it on success, remove it on failure.
 
     A link is followed, so that the file it names is the one that is replaced.
@@ -26,7 +26,7 @@ def written_whole(path: Path) -> Iterator[Path]:
         If the path is a folder or a device, or its folder cannot be made or written.
     """
     try:
-        with files.written_whole(path) as beside:
+        with files.atomic_write(path) as beside:
             beside.touch()
             yield beside
     except OSError as error:

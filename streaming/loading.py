@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from lstmwidgets.online import LSTMRegressor
-from lstmwidgets.online.saving import from_bytes
+from lstmwidgets.saving import from_bytes
 
 from .checkpoint import look_into
 from .cold import ColdStore
@@ -30,7 +30,7 @@ def job_model(folder: str | Path, key: str | None = None) -> LSTMRegressor:
     Returns
     -------
     LSTMRegressor
-        It predicts and learns; `lstmwidgets.online.save` keeps it, widgets show it.
+        It predicts and learns; `lstmwidgets.save` keeps it, widgets show it.
 
     Raises
     ------

@@ -14,11 +14,11 @@ import msgspec
 from rich.console import Console
 
 from lstmwidgets.online import LSTMRegressor
-from lstmwidgets.online.saving import from_bytes, to_bytes
+from lstmwidgets.saving import from_bytes, save, to_bytes
 
 from .checkpoint import Due, JobFolder, Saved
 from .errors import StreamError
-from .files import written_whole
+from .files import atomic_write
 from .garbage import uncollected
 from .interrupt import Interruptible
 from .job import Job
@@ -114,7 +114,7 @@ class Run:
             self.notes.print(f"finished after {counted(before.events, 'event')}: nothing to do")
             return JobResult(self.source.name, self.seed, before.events)
         finals = {
-            name: self.opened.enter_context(written_whole(path))
+            name: self.opened.enter_context(atomic_write(path))
             for name in ("report", "recording", "summary")
             if (path := getattr(job, name)) is not None
         }
@@ -190,7 +190,7 @@ class Run:
             progress=runner.progress,
         )
         new = self.job.learn or self._kept is None
-        self._kept = to_bytes(runner.model) if new else self._kept  # type: ignore[arg-type]
+        self._kept = to_bytes(runner.model) if new else self._kept
         self.folder.save(self._saved, self._kept if new else None)
 
     def _settle(self) -> None:
@@ -258,7 +258,7 @@ class Run:
                 data = job.model.read_bytes()
             except OSError as error:
                 raise StreamError(f"cannot read {job.model}: {error.strerror}") from error
-            return _read(data, str(job.model), "save it with lstmwidgets.online.save")
+            return _read(data, str(job.model), "save it with lstmwidgets.save")
         return LSTMRegressor(job.hidden_size, cell=job.cell, window=job.events_back, seed=self.seed)
 
     def _runner(self, model: LSTMRegressor, events: Interruptible[Any]) -> StreamRunner:
@@ -297,7 +297,7 @@ class Run:
     ) -> None:
         """Write what is made of the whole run."""
         if "recording" in finals and record.snapshots.items:
-            record.recording().save(finals["recording"])
+            save(record.recording(), finals["recording"])
         if "report" in finals:
             title = f"Predicting {self.source.name}"
             facts = self._facts(runner, record)

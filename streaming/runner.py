@@ -272,7 +272,7 @@ class StreamRunner:
         known = waiting.take(event)
         if known is None or event.y is None:
             return None
-        x, entry = known.features, self._enter(known.key)
+        x, entry = known.x, self._enter(known.key)
         if self.serving is not None:
             self.serving.remember(known.key, event.y, known.prediction)
         elif isinstance(self.model, NumericEstimator):

@@ -9,13 +9,13 @@ from typing import Any
 
 import msgspec
 
+from lstmwidgets.codec import decode, encode, plain
 from lstmwidgets.kernels.scaling import LARGEST
 
 from .cold import ColdStore
 from .database import damage_told
 from .errors import StreamError
 from .events import Event, Outcome
-from .plain import from_plain, to_plain
 
 MOST_EVENTS = 10_000
 
@@ -37,8 +37,8 @@ class Waiting(msgspec.Struct, array_like=True):
     prediction : float or None
     baselines : dict
         What simple forecasts had said.
-    x : list
-        Its features, as of `to_plain`.
+    x : mapping
+        Its features; in the store as `lstmwidgets.codec` writes them.
     stream : bytes
         The state that it started with; empty at a stream's beginning.
     labelled : bool
@@ -51,14 +51,9 @@ class Waiting(msgspec.Struct, array_like=True):
     time: datetime | None = None
     prediction: float | None = None
     baselines: Mapping[str, float | None] = {}
-    x: list[tuple[Any, str, Any]] = []
+    x: Any = {}
     stream: bytes = b""
     labelled: bool = False
-
-    @property
-    def features(self) -> dict[Any, Any]:
-        """Its features by name."""
-        return from_plain(self.x)
 
 
 class WaitingEvents:
@@ -113,6 +108,7 @@ class WaitingEvents:
             with damage_told("the job's database"):
                 for data in cold.values():
                     event = msgspec.msgpack.decode(data, type=Waiting)
+                    event.x = decode(event.x)
                     self._recent[event.id] = event
 
     def __len__(self) -> int:
@@ -173,7 +169,7 @@ class WaitingEvents:
                     None if event.time is None else in_utc(event.time),
                     outcome.prediction,
                     outcome.baselines,
-                    to_plain(event.x),
+                    {name: plain(value) for name, value in event.x.items()},
                     stream,
                 )
             )
@@ -185,7 +181,7 @@ class WaitingEvents:
         """Bring what has changed to the store: the next checkpoint then holds it."""
         if self._cold is not None:
             kept = [(n, event) for n, event in self._changed.items() if event is not None]
-            values = [msgspec.msgpack.encode(event) for _, event in kept]
+            values = [_to_bytes(event) for _, event in kept]
             self._cold.put_many((n for n, _ in kept), map(len, values), b"".join(values))
             self._cold.remove(n for n, event in self._changed.items() if event is None)
         self._changed.clear()
@@ -198,13 +194,11 @@ class WaitingEvents:
     @property
     def progress(self) -> dict[str, Any]:
         """What was counted, in plain values; setting it goes on from there."""
-        latest = None if self._latest is None else self._latest.isoformat()
-        return {"latest": latest, "has_features": self._has_features, **self.counts}
+        return {"latest": encode(self._latest), "has_features": self._has_features, **self.counts}
 
     @progress.setter
     def progress(self, progress: dict[str, Any]) -> None:
-        latest = progress["latest"]
-        self._latest = None if latest is None else datetime.fromisoformat(latest)
+        self._latest = decode(progress["latest"])
         self._has_features = progress["has_features"]
         for name in self.COUNTS:
             setattr(self, name, progress[name])
@@ -235,6 +229,11 @@ class WaitingEvents:
             del self._recent[id_]
             if self._cold is not None:
                 self._changed[oldest.number] = None
+
+
+def _to_bytes(event: Waiting) -> bytes:
+    x = encode(event.x, path=f"the features of event {event.id!r}")
+    return msgspec.msgpack.encode(msgspec.structs.replace(event, x=x))
 
 
 def in_utc(time: datetime) -> datetime:

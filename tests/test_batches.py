@@ -206,7 +206,7 @@ def test_labels_of_any_hashable_type() -> None:
     assert labels.as_array(["a", "b"], chosen).tolist() == ["b", "a"]
     assert labels.as_array([True, False], chosen).dtype == bool
     assert labels.as_array([("a", 1), 2], chosen).tolist() == [2, ("a", 1)]
-    assert labels.plain(pd.Series([1, 2])) == labels.plain(np.array([1, 2])) == [1, 2]
+    assert labels.listed(pd.Series([1, 2])) == labels.listed(np.array([1, 2])) == [1, 2]
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ import torch
 from river.datasets import WaterFlow
 from traitlets import TraitError
 
-from lstmwidgets import LSTM
+from lstmwidgets import LSTM, save
 from lstmwidgets.analysis import QUANTITIES, Recording, as_recording
 from lstmwidgets.online import LSTMRegressor
 from lstmwidgets.widgets.cell_inspector import CellInspector
@@ -64,7 +64,7 @@ def sent_values(state: dict[str, Any], units: int) -> np.ndarray:
 def test_takes_a_recording_a_trace_a_file_and_a_model(
     recording: Recording, model: LSTMRegressor, tmp_path: Path
 ) -> None:
-    recording.save(tmp_path / "run.safetensors")
+    save(recording, tmp_path / "run.safetensors")
     for source in (tmp_path / "run.safetensors", str(tmp_path / "run.safetensors")):
         assert CellInspector(source).recording.labels == recording.labels
     trace = LSTM(2, 3, cell="layer_norm").trace(torch.randn(2, 4, 2))

@@ -16,10 +16,11 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from lstmwidgets import load, save
 from lstmwidgets.cells import CELLS
 from lstmwidgets.kernels import parameters as layout
 from lstmwidgets.kernels.parameters import PARAMETERS
-from lstmwidgets.online import LSTMForecaster, load, save
+from lstmwidgets.online import LSTMForecaster
 from lstmwidgets.online.learner import OnlineLearner
 from lstmwidgets.online.learner_arrays import TRACED_CELLS
 from tests.family import FAMILY, Event, Member, numbers

@@ -12,9 +12,10 @@ import torch
 from river import compose, datasets, metrics, preprocessing
 from torch.nn.functional import cross_entropy
 
+from lstmwidgets import load, save
 from lstmwidgets.analysis.prequential import Prequential
 from lstmwidgets.cells import CELLS
-from lstmwidgets.models import SequenceModel, load_model, save_model
+from lstmwidgets.models import SequenceModel
 from lstmwidgets.online import from_model
 from lstmwidgets.pooling import POOLINGS
 from lstmwidgets.text import Tokenizer, Vocabulary
@@ -156,8 +157,8 @@ def test_a_grown_model_saves_and_loads(tmp_path):
     model, vocabulary = text_model(growing=True)
     stream = from_model(model, vocabulary=vocabulary)
     stream.learn_one("a splendid film", "so so")
-    save_model(model, tmp_path / "grown.safetensors")
-    again = from_model(load_model(tmp_path / "grown.safetensors"), vocabulary=vocabulary)
+    save(model, tmp_path / "grown.safetensors")
+    again = from_model(load(tmp_path / "grown.safetensors"), vocabulary=vocabulary)
     assert again.predict_proba_one("splendid") == stream.predict_proba_one("splendid")
 
 
@@ -320,8 +321,8 @@ def test_every_cell_trains_exports_goes_online_and_comes_back(cell, tmp_path):
     model = SequenceModel(3, 2, task="classification", hidden_size=8, cell=cell)
     trained = fit(model, rows, labels, **options)
     assert trained.epochs[-1].train_loss < trained.epochs[0].train_loss
-    save_model(model, tmp_path / "model.safetensors")
-    stream = from_model(load_model(tmp_path / "model.safetensors"), lr=0.01)
+    save(model, tmp_path / "model.safetensors")
+    stream = from_model(load(tmp_path / "model.safetensors"), lr=0.01)
     np.testing.assert_allclose(
         [list(stream.predict_proba_one(row).values()) for row in rows],
         predict_proba(model, rows),
@@ -349,8 +350,8 @@ def test_labels_of_numpy_are_plain_and_predict_knows_who_has_come(tmp_path):
     for label in np.array(["a", "b", "a"]):
         stream.learn_one(ROWS, label)
     assert set(predict(model, [ROWS.astype(np.float32)] * 5)) <= {"a", "b"}
-    save_model(model, tmp_path / "model.safetensors")
-    assert load_model(tmp_path / "model.safetensors").classes == ["a", "b"]
+    save(model, tmp_path / "model.safetensors")
+    assert load(tmp_path / "model.safetensors").classes == ["a", "b"]
     rows = [ROWS[n:].astype(np.float32) for n in range(6)]
     fit(model, rows, ["a", "b", "c"] * 2, epochs=1, seed=0, device="cpu", progress=False)
     assert model.classes == ["a", "b", "c"]

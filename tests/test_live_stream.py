@@ -14,7 +14,7 @@ import pytest
 import torch
 from river import datasets, linear_model, preprocessing
 
-from lstmwidgets import LSTM
+from lstmwidgets import LSTM, save
 from lstmwidgets.online import (
     LSTMAnomalyDetector,
     LSTMClassifier,
@@ -245,7 +245,7 @@ def test_all_kinds_are_drawn_and_saved(model: Any, source: Any, tmp_path: Path) 
 
 def test_recordings_files_and_traces_are_played(live: LiveStream, tmp_path: Path) -> None:
     live.step(80)
-    live.recording().save(tmp_path / "run.safetensors")
+    save(live.recording(), tmp_path / "run.safetensors")
     trace = LSTM(3, 4).trace(torch.randn(1, 7, 3))
     for thing, total in ((tmp_path / "run.safetensors", 80), (live.recording(), 80), (trace, 7)):
         again = LiveStream(thing, speed=math.inf)

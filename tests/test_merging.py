@@ -5,11 +5,12 @@ from __future__ import annotations
 import pytest
 import torch
 
+from lstmwidgets import load, save
 from lstmwidgets.cells import CELLS
-from lstmwidgets.merging import merged
-from lstmwidgets.models import SequenceModel, load_model, save_model
+from lstmwidgets.models import SequenceModel
 from lstmwidgets.online import from_model
 from lstmwidgets.pooling import POOLINGS
+from lstmwidgets.sentiment.merging import merged
 
 TOKENS = torch.tensor([[3, 4, 5, 6, 0], [6, 7, 8, 1, 2], [2, 0, 0, 0, 0]])
 
@@ -39,8 +40,8 @@ def test_the_outputs_are_the_mean(cell, pooling, layers):
 
 def test_a_merged_model_saves_loads_and_goes_online(tmp_path):
     one = merged(members(pooling="attention"))
-    save_model(one, tmp_path / "one.safetensors")
-    again = load_model(tmp_path / "one.safetensors")
+    save(one, tmp_path / "one.safetensors")
+    again = load(tmp_path / "one.safetensors")
     torch.testing.assert_close(again(TOKENS)[0], one(TOKENS)[0])
     stream = from_model(again)
     before = stream.predict_proba_one([3, 4, 5])["yes"]

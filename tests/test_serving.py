@@ -16,9 +16,10 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from lstmwidgets.cells import CELLS
+from lstmwidgets.files import opened
 from lstmwidgets.online import FrozenRegressor, LSTMForecaster, LSTMRegressor
 from lstmwidgets.online.features import FeatureEncoder
-from lstmwidgets.online.saving import _encode, from_bytes, to_bytes
+from lstmwidgets.saving import from_bytes, to_bytes
 
 Event = tuple[dict[Any, Any], Any]
 
@@ -105,9 +106,8 @@ def model_of(variant: dict[str, Any]) -> LSTMRegressor:
 
 def snapshot(model: LSTMRegressor) -> tuple[Any, ...]:
     """Return all that a model is."""
-    arrays: dict[str, NDArray[Any]] = {}
-    tree = _encode(model, arrays, "model")
-    return tree, {name: (array.shape, array.tobytes()) for name, array in arrays.items()}
+    _, content, tensors = opened(to_bytes(model), "the model")
+    return content, {name: (each.shape, each.numpy().tobytes()) for name, each in tensors.items()}
 
 
 def observed(model: LSTMRegressor, keys: NDArray[Any], stream: list[Event]) -> NDArray[Any]:

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import torch
 
-from lstmwidgets import LSTM
+from lstmwidgets import LSTM, save
 from lstmwidgets.analysis import QUANTITIES, Recording, order_units
 from lstmwidgets.online import LSTMRegressor
 from lstmwidgets.plots import Brush, StateFigures
@@ -223,7 +223,7 @@ def test_everything_that_holds_a_recording_can_be_shown(tmp_path: Path) -> None:
     np.testing.assert_array_equal(
         widget.recording.layers["cell"][:, 1], trace.cell[1, 1].detach().numpy()
     )
-    widget.recording.save(tmp_path / "run.safetensors")
+    save(widget.recording, tmp_path / "run.safetensors")
     assert StateHeatmap(tmp_path / "run.safetensors").recording.labels == tuple("hello")
     assert StateHeatmap(widget).recording is widget.recording
     model = LSTMRegressor(4, seed=1)

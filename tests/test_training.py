@@ -17,8 +17,9 @@ from torch import nn
 from torch.optim.lr_scheduler import StepLR
 from torch.utils.data import DataLoader, TensorDataset
 
+from lstmwidgets import load, save
 from lstmwidgets.cells import CELLS
-from lstmwidgets.models import SequenceModel, load_model, save_model
+from lstmwidgets.models import SequenceModel
 from lstmwidgets.training import examples, fit, iter_fit, predict, predict_proba
 from lstmwidgets.training.batches import IGNORED
 from lstmwidgets.training.objective import Objective
@@ -213,10 +214,8 @@ def test_every_cell_trains_and_is_the_same_after_saving(cell: str, tmp_path: Pat
     result = fit(model, data, means(data), epochs=12, lr=0.02, seed=0, validation=0.2, **QUIET)
 
     assert result.epochs[-1].validation_loss < 0.7 * result.epochs[0].validation_loss
-    save_model(model, tmp_path / "model.safetensors")
-    assert np.array_equal(
-        predict(load_model(tmp_path / "model.safetensors"), data), predict(model, data)
-    )
+    save(model, tmp_path / "model.safetensors")
+    assert np.array_equal(predict(load(tmp_path / "model.safetensors"), data), predict(model, data))
 
 
 @pytest.mark.parametrize("names", [["no", "yes"], [0, 1], [False, True], [("a", 1), ("b", 2)]])

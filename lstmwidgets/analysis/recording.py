@@ -7,23 +7,17 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Protocol, Self, runtime_checkable
 
-import msgspec
 import numpy as np
 from numpy.typing import NDArray
-from safetensors import SafetensorError, safe_open
-from safetensors.numpy import save as to_bytes
 
 from ..cells import CELLS
 from ..checks import check_choice
-from ..files import written_whole
+from ..saving import load
 from ..state import Gates, State
 from ..trace import Trace
 
 QUANTITIES = ("input_gate", "forget_gate", "candidate", "output_gate", "cell", "hidden")
 """What is recorded of every unit at every step."""
-
-FORMAT = 1
-"""Version of the files."""
 
 
 @runtime_checkable
@@ -40,13 +34,6 @@ class Recorded(Protocol):
 
     def recording(self) -> Recording:
         """Return the last steps."""
-
-
-class _Header(msgspec.Struct):
-    format: int
-    cell: str
-    stride: int
-    labels: list[str]
 
 
 @dataclass(frozen=True, eq=False)
@@ -179,63 +166,14 @@ class Recording:
             columns={name: values[-steps:] for name, values in self.columns.items()},
         )
 
-    def save(self, path: str | Path) -> None:
-        """Write the recording into a safetensors file, which `load` reads.
-
-        Parameters
-        ----------
-        path : path
-            Of the file; its folders are made, an older file is replaced once the new one is whole.
-        """
-        header = _Header(FORMAT, self.cell, self.stride, list(self.labels))
-        arrays: dict[str, NDArray[Any]] = {"steps": self.steps}
-        arrays |= {f"layers.{name}": self.layers[name] for name in QUANTITIES}
-        arrays |= {f"columns.{name}": column for name, column in self.columns.items()}
-        metadata = {"lstmwidgets.recording": msgspec.json.encode(header).decode()}
-        data = to_bytes({n: np.ascontiguousarray(a) for n, a in arrays.items()}, metadata)
-        with written_whole(path) as beside:
-            beside.write_bytes(data)
+    def to_parts(self) -> dict[str, Any]:
+        """Return what `lstmwidgets.save` keeps."""
+        return {**vars(self)}
 
     @classmethod
-    def load(cls, path: str | Path) -> Self:
-        """Read a recording that `save` wrote; nothing in the file is run.
-
-        Raises
-        ------
-        FileNotFoundError
-            If there is no such file.
-        ValueError
-            If it is no recording, is damaged, or comes from a later version.
-        """
-        path = Path(path)
-        if not path.is_file():
-            raise FileNotFoundError(f"there is no file {path}")
-        try:
-            with safe_open(path, framework="numpy") as file:
-                text = (file.metadata() or {}).get("lstmwidgets.recording")
-                arrays: dict[str, Any] = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-        except SafetensorError as error:
-            raise ValueError(f"{path} is not a recording, or is damaged: {error}") from None
-        if text is None:
-            raise ValueError(f"{path} is a safetensors file, but no recording")
-        try:
-            header = msgspec.json.decode(text, type=_Header)
-            if header.format > FORMAT:
-                raise ValueError(f"it is of a later version ({header.format}, this is {FORMAT})")
-            return cls(
-                _under("layers.", arrays),
-                tuple(header.labels),
-                arrays["steps"],
-                _under("columns.", arrays),
-                header.cell,
-                header.stride,
-            )
-        except (KeyError, ValueError) as error:  # msgspec's errors are ValueErrors
-            raise ValueError(f"{path} cannot be read as a recording: {error}") from None
-
-
-def _under(prefix: str, arrays: Mapping[str, Any]) -> dict[str, Any]:
-    return {k.removeprefix(prefix): array for k, array in arrays.items() if k.startswith(prefix)}
+    def from_parts(cls, parts: Mapping[str, Any]) -> Self:
+        """Return the recording that `to_parts` was called of."""
+        return cls(**parts)
 
 
 def _steps_first(values: Any) -> NDArray[np.float32]:
@@ -255,7 +193,7 @@ def as_recording(
     ----------
     thing : Recording, Trace, Inspectable, Recorded or path
         A recording, the trace of an `LSTM`, a model that runs (its last step), a `LiveStream` (what
-        it has in view), or a file that `Recording.save` wrote.
+        it has in view), or a file of one.
     labels : sequence of str, optional
         What stood at each step, in place of the labels that it has.
     sequence : int
@@ -269,7 +207,9 @@ def as_recording(
         If labels or sequence do not fit, or the model has not seen an event yet.
     """
     if isinstance(thing, str | Path):
-        recording = Recording.load(thing)
+        recording = load(thing)
+        if not isinstance(recording, Recording):
+            raise ValueError(f"{thing} holds a {type(recording).__name__} and no recording")
     elif isinstance(thing, Trace):
         return Recording.from_trace(thing, labels, sequence=sequence)
     elif isinstance(thing, Recording):

@@ -14,7 +14,6 @@ if TYPE_CHECKING:
     from .classifier import LSTMClassifier
     from .forecaster import LSTMForecaster
     from .regressor import LSTMRegressor
-    from .saving import load, save
     from .serving import FrozenRegressor
     from .streams import StreamSlots
     from .text import LSTMTextClassifier
@@ -28,8 +27,6 @@ __all__ = [
     "LSTMTextClassifier",
     "StreamSlots",
     "from_model",
-    "load",
-    "save",
 ]
 
 _MODULES = {
@@ -41,8 +38,6 @@ _MODULES = {
     "LSTMTextClassifier": "text",
     "StreamSlots": "streams",
     "from_model": "bridge",
-    "load": "saving",
-    "save": "saving",
 }
 
 

@@ -41,7 +41,8 @@ def from_model(
     Parameters
     ----------
     model : SequenceModel or SentimentModel
-        For regression, classification or forecasting.
+        For regression, classification or forecasting. The counts of a `SentimentModel` vote on as
+        they are; its network learns.
     features : sequence of str, optional
         Names of the model's inputs in their order; by default the keys of the first event.
     target : str, optional
@@ -76,6 +77,7 @@ def from_model(
     >>> stream.predict_one(np.ones((5, 2))) in stream.classes
     True
     """
+    texts: dict[str, Any] = {"votes": getattr(model, "counts_", None)}
     if not isinstance(model, SequenceModel):
         if not isinstance(model, TrainedOnTexts):
             raise TypeError(
@@ -88,7 +90,7 @@ def from_model(
     match model.task:
         case "classification":
             return TrainedClassifier(
-                model, features, vocabulary=vocabulary, tokenizer=tokenizer, **options
+                model, features, vocabulary=vocabulary, tokenizer=tokenizer, **texts, **options
             )
         case "regression":
             return TrainedRegressor(model, features, **options)

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from river import base
 
+from ..codec import plain
 from ..kernels import classes as kernels
 from ..kernels import parameters as layout
 from ..kernels.losses import CROSS_ENTROPY
@@ -186,8 +187,9 @@ class LSTMClassifier(LSTMEstimator, base.MiniBatchClassifier):
         assert self._learner is not None
         if self.target_lag and place == len(self._inputs_of_last):
             self._inputs_of_last.append(self._learner.input_size)
-            name = y.item() if isinstance(y, np.generic) else y  # the same weights for equal labels
-            self._learner.grow_inputs([f"last is {name!r}"])
+            self._learner.grow_inputs(
+                [f"last is {plain(y)!r}"]
+            )  # the same weights for equal labels
         self._make_room()
         self.is_ready = True
 

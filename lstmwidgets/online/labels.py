@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..codec import plain
 from .arrays import need
 from .features import is_missing
 from .learner import OnlineLearner
@@ -53,7 +54,7 @@ class Labels:
                 known = np.logaddexp.reduce(learner.weights().bias.astype(np.float64))
                 bias = float(known) - math.log(self.seen + 1)
             learner.grow_outputs([bias])
-        self.places[y] = place
+        self.places[plain(y)] = place
         self.seen += 1
         return place
 

@@ -225,7 +225,7 @@ class TrainedEstimator(base.Estimator):
         try:
             if isinstance(told, Tensor):
                 hidden, _ = self.model.lstm(self.model.inputs(told))
-                output = self.model.outputs(hidden, None, told)
+                output = self.model.outputs(hidden)
                 return output.reshape(-1, self.model.output_size)[-1]
             weight = self.model.head.weight
             state = type(told[0].state)(*(part.to(weight) for part in told[0].state))
@@ -272,7 +272,7 @@ class TrainedEstimator(base.Estimator):
         """Return the outputs (K,) at a whole sequence's end, and leave its last step to be seen."""
         trace = self.model.lstm.trace(self.model.inputs(x))
         self._seen = step_of(trace, -1)
-        output = self.model.outputs(trace.hidden[-1], None, x)
+        output = self.model.outputs(trace.hidden[-1])
         return output.reshape(-1, self.model.output_size)[-1].cpu()
 
     def _learn(self, loss: Tensor) -> None:

@@ -7,15 +7,20 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import torch
+from numpy.typing import NDArray
 from river import base
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 
+from ..codec import plain
 from ..models import SequenceModel
 from ..text import UNKNOWN, Tokenizer, Vocabulary
 from .features import is_missing
 from .optimizers import OptimizerFactory
 from .trained import TrainedEstimator, step_of
+
+Votes = Callable[[Sequence[Sequence[str]], int], NDArray[Any]]
+"""From the words of N texts, and the number of classes K, to logits (N, K)."""
 
 
 class TrainedClassifier(TrainedEstimator, base.Classifier):
@@ -33,6 +38,9 @@ class TrainedClassifier(TrainedEstimator, base.Classifier):
         new words get vectors, which are learned.
     tokenizer : callable, optional
         From a text to its words; `lstmwidgets.text.Tokenizer` by default.
+    votes : callable, optional
+        From the words of N texts, and the number of classes K, to logits (N, K), which are added to
+        the model's and not learned; it needs the vocabulary.
 
     Attributes
     ----------
@@ -47,6 +55,7 @@ class TrainedClassifier(TrainedEstimator, base.Classifier):
         *,
         vocabulary: Vocabulary | None = None,
         tokenizer: Callable[[str], list[str]] | None = None,
+        votes: Votes | None = None,
         optimizer: str | OptimizerFactory = "adam",
         lr: float = 0.001,
         window: int = 16,
@@ -55,6 +64,7 @@ class TrainedClassifier(TrainedEstimator, base.Classifier):
         super().__init__(model, features, optimizer=optimizer, lr=lr, window=window, clip=clip)
         self.vocabulary = vocabulary
         self.tokenizer = tokenizer
+        self.votes = votes
         self._words_of = tokenizer or Tokenizer()
         self._seen_labels = 0
 
@@ -69,7 +79,8 @@ class TrainedClassifier(TrainedEstimator, base.Classifier):
             return {}
         if self._is_step(x):
             return self._distribution(self._peek(self._numbers(x)))
-        return self._distribution(self._sequence_outputs(self._sequence(x)))
+        output = self._sequence_outputs(self._sequence(x))
+        return self._distribution(self._voted(output, self._spelled(x)))
 
     def step_one(self, x: Any) -> dict[Any, float]:
         """Return the same as `predict_proba_one` and advance; learn nothing."""
@@ -92,7 +103,7 @@ class TrainedClassifier(TrainedEstimator, base.Classifier):
             self._learn_words(x)
             sequence = self._sequence(x)
             self._sequence_outputs(sequence)
-            output = self._trained_outputs(sequence)
+            output = self._voted(self._trained_outputs(sequence), self._spelled(x))
         self._learn(cross_entropy(output[None], target.to(output.device)))
 
     def read_one(self, x: str) -> Iterator[tuple[str, dict[Any, float]]]:
@@ -113,8 +124,8 @@ class TrainedClassifier(TrainedEstimator, base.Classifier):
             for t, word in enumerate(words):
                 self._seen = step_of(trace, t)
                 read = trace.hidden[-1][:, : t + 1]
-                output = self.model.outputs(read, None, tokens[:, : t + 1])
-                yield word, self._distribution(output.reshape(-1, self.model.output_size)[-1].cpu())
+                output = self.model.outputs(read).reshape(-1, self.model.output_size)[-1].cpu()
+                yield word, self._distribution(self._voted(output, words[: t + 1]))
 
     @property
     def _multiclass(self) -> bool:
@@ -127,6 +138,18 @@ class TrainedClassifier(TrainedEstimator, base.Classifier):
                 "from_model(model, vocabulary=…)"
             )
         return self._words_of(text) or [UNKNOWN]
+
+    def _spelled(self, x: Any) -> list[str]:
+        """Return the words of a text or of a list of tokens; none where nothing votes on them."""
+        if self.votes is None or self.vocabulary is None:
+            return []
+        return self._words(x) if isinstance(x, str) else self.vocabulary.decode(x)
+
+    def _voted(self, output: Tensor, words: list[str]) -> Tensor:
+        """Return the model's logits (K,) plus those of the words."""
+        if self.votes is None:
+            return output
+        return output + torch.from_numpy(self.votes([words], len(output))[0]).to(output)
 
     def _sequence(self, x: Any) -> Tensor:
         return super()._sequence(self._tokens(self._words(x)) if isinstance(x, str) else x)
@@ -156,7 +179,7 @@ class TrainedClassifier(TrainedEstimator, base.Classifier):
 
     def _place(self, y: Any) -> int:
         """Return a class's output, after making one if it is new."""
-        y = y.item() if hasattr(y, "item") else y  # NumPy's are not for files
+        y = plain(y)
         try:
             hash(y)
         except TypeError as error:
@@ -170,13 +193,10 @@ class TrainedClassifier(TrainedEstimator, base.Classifier):
         if len(classes) == self.model.output_size:
             head = self.model.head
             bias = float(head.bias.detach().logsumexp(0)) - math.log(self._seen_labels + 1)
-            old, ngrams = (head.weight, head.bias), self.model.ngrams
-            table = None if ngrams is None else ngrams.table
+            weight, biases = head.weight, head.bias
             self.model.grow_outputs([bias])
-            if ngrams is not None and table is not None:
-                self._follow(table, ngrams.table)
-            self._follow(old[0], head.weight)
-            self._follow(old[1], head.bias)
+            self._follow(weight, head.weight)
+            self._follow(biases, head.bias)
         classes.append(y)
         return len(classes) - 1
 

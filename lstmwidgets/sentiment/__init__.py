@@ -12,29 +12,29 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from .. import labels as of_labels
-from ..checks import check_probability, check_size
-from ..merging import merged
-from ..models import SequenceModel
-from ..text import UNKNOWN_NUMBER, Vocabulary, WordVectors
-from ..training import iter_fit, predict_proba
-from ..training.epochs import Epoch
-from .corpus import Corpus, Texts, pair, tokenized
-from .counting import with_counts
-from .explanation import Explanation, explained
-from .pretrained import chosen_vectors, vocabulary_of, with_more_words
-from .regularizing import dropping
-from .result import SentimentResult, long_enough
-from .saving import read, write
-
 try:
     from sklearn.base import BaseEstimator, ClassifierMixin  # type: ignore[import-untyped]
     from sklearn.metrics import f1_score  # type: ignore[import-untyped]
     from sklearn.utils.validation import check_is_fitted  # type: ignore[import-untyped]
-except ModuleNotFoundError as error:  # pragma: no cover - the tests' environment has it
+except ModuleNotFoundError as error:
     raise ModuleNotFoundError(
         "lstmwidgets.sentiment needs scikit-learn: pip install 'lstmwidgets[text]'"
     ) from error
+
+from .. import labels as of_labels
+from ..checks import check_probability, check_size
+from ..models import SequenceModel
+from ..text import Vocabulary, WordVectors
+from ..training import iter_fit, predict_proba
+from ..training.epochs import Epoch
+from .corpus import Corpus, Texts, pair, tokenized
+from .explanation import Explanation, explained
+from .merging import merged
+from .pretrained import chosen_vectors, vocabulary_of, with_more_words
+from .regularizing import dropping
+from .result import SentimentResult, long_enough
+from .saving import made_of, parts_of
+from .word_counts import WordCounts
 
 STEPS = 30
 """An epoch has about so many batches at least: a small corpus is cut into smaller ones."""
@@ -99,14 +99,14 @@ class SentimentModel(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # s
         good (Goodfellow, Bengio & Courville 2016, "Deep Learning", algorithm 7.2). Without it the
         model has the weights of the epoch with the lowest validation loss.
     counts : float
-        Weight of a logistic regression on the TF-IDF of words and pairs of words, apart where an
-        English negation stands before them, which is part of `model_` as its `ngrams`: it knows
-        what words say wherever they stand, and errs in other texts than the LSTM does. 0 leaves it
-        out.
+        Weight with which the logits of a logistic regression on the TF-IDF of words and pairs of
+        words are added to the network's: it knows what words say wherever they stand, apart where
+        an English negation stands before them, and errs in other texts than the LSTM does. 0 leaves
+        it out.
     members : int
         How many networks are trained from different first weights and then stand side by side in
-        `model_`, which has so many times `hidden_size` units (see `lstmwidgets.merging`). The mean
-        of five errs less than one.
+        `model_`, which has so many times `hidden_size` units (see
+        `lstmwidgets.sentiment.merging`). The mean of five errs less than one.
     device : str
         As of `lstmwidgets.training.iter_fit`.
     seed : int, optional
@@ -118,6 +118,8 @@ class SentimentModel(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # s
         (K,), the labels in their order.
     model_ : SequenceModel
         The trained network: it explains, exports and goes online.
+    counts_ : WordCounts or None
+        What is added to the network's logits; None if `counts` is 0, and before the last epoch.
     vocabulary_ : Vocabulary
         Numbers of the words.
     result_ : SentimentResult
@@ -234,6 +236,7 @@ class SentimentModel(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # s
         # All that can be wrong with the input has been said: now what was learned before may go.
         self.classes_ = of_labels.as_array(job.classes, np.arange(len(job.classes)))
         self.model_, self.vocabulary_ = model, vocabulary
+        self.counts_: WordCounts | None = None
         state: dict[str, Any] = {"epochs": [], "stopped": "interrupted", "macro_f1": []}
         self.result_ = SentimentResult(model, word_vectors=job.origin, **state)
         try:
@@ -262,10 +265,7 @@ class SentimentModel(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # s
             model = merged(members)
             if self.counts:
                 told = job.corpus if self.refit and validation is None else job.training
-                tokens = [vocabulary.encode(words) for words in told.tokens]
-                model = with_counts(
-                    model, vocabulary, tokens, told.labels, self.counts, self.class_weight
-                )
+                self.counts_ = self._counted(told, job.classes)
         finally:
             epochs.close()  # leaves the best weights behind
             if job.vectors is not None:
@@ -295,8 +295,13 @@ class SentimentModel(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # s
             If a text is missing, empty or no string.
         """
         check_is_fitted(self)
-        tokens = [self.vocabulary_.encode(words) for words in tokenized(texts)]
+        words = tokenized(texts)
+        tokens = [self.vocabulary_.encode(one) for one in words]
         probabilities: NDArray[np.float64] = predict_proba(self.model_, tokens)
+        if self.counts_ is not None:
+            votes = self.counts_(words, probabilities.shape[1])
+            logits = torch.from_numpy(probabilities).log() + torch.from_numpy(votes)
+            probabilities = logits.softmax(1).numpy()
         return probabilities
 
     def explain(self, text: str) -> Explanation:
@@ -316,50 +321,23 @@ class SentimentModel(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # s
         if not isinstance(text, str):
             raise TypeError(f"explain takes one text, got {type(text).__name__}")
         (words,) = tokenized([text], "the text")
-        tokens = self.vocabulary_.encode(words).tolist()
-        return explained(self.model_, words, tokens, unknown=UNKNOWN_NUMBER)
+        return explained(self.model_, self.vocabulary_, self.counts_, words)
 
-    def save(self, path: str | os.PathLike[str]) -> None:
-        """Save everything in one safetensors file, which `lstmwidgets.models.load_model` reads too.
-
-        Raises
-        ------
-        TypeError
-            If a label is none of str, int, float, bool, None and tuples of them.
-        """
+    def to_parts(self) -> dict[str, Any]:
+        """Return what `lstmwidgets.save` keeps."""
         check_is_fitted(self)
-        result = self.result_
-        write(
-            path,
-            self.model_,
-            options=self.get_params(deep=False),
-            vocabulary=self.vocabulary_,
-            result={
-                "epochs": result.epochs,
-                "stopped": result.stopped,
-                "word_vectors": result.word_vectors,
-                "macro_f1": result.macro_f1,
-                "refitted": result.refitted,
-            },
-        )
+        options = self.get_params(deep=False)
+        return parts_of(self.model_, options, self.vocabulary_, self.counts_, self.result_)
 
     @classmethod
-    def load(cls, path: str | os.PathLike[str]) -> Self:
-        """Return the model that `save` wrote; its predictions are the same to the last bit.
-
-        Raises
-        ------
-        FileNotFoundError
-            If there is no such file.
-        ValueError
-            If the file is truncated, of another kind or version, or was changed.
-        """
-        model, saved = read(path)
-        loaded = cls(**saved["options"])
-        loaded.model_ = model
-        loaded.classes_ = of_labels.as_array(model.classes, np.arange(len(model.classes)))
-        loaded.vocabulary_ = saved["vocabulary"]
-        loaded.result_ = SentimentResult(model, **saved["result"])
+    def from_parts(cls, parts: Mapping[str, Any]) -> Self:
+        """Return the model that `to_parts` was called of; it predicts the same to the last bit."""
+        model, options, vocabulary, result = made_of(parts)
+        loaded = cls(**options)
+        loaded.model_, loaded.vocabulary_, loaded.result_ = model, vocabulary, result
+        loaded.counts_ = parts["counts"]
+        classes = model.classes or []
+        loaded.classes_ = of_labels.as_array(classes, np.arange(len(classes)))
         return loaded
 
     def __sklearn_tags__(self) -> Any:
@@ -431,6 +409,13 @@ class SentimentModel(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # s
             for _ in epochs:
                 pass
         return model, vocabulary
+
+    def _counted(self, told: Corpus, classes: list[Any]) -> WordCounts:
+        places = of_labels.indices(told.labels, classes, "training")
+        weight = self.class_weight
+        if isinstance(weight, Mapping):
+            weight = {place: weight.get(label, 1.0) for place, label in enumerate(classes)}
+        return WordCounts.fit(told.tokens, places, weight=self.counts, class_weight=weight)
 
     def _macro_f1(self, model: SequenceModel, vocabulary: Vocabulary, held: Corpus) -> float:
         """Return the mean over the classes of the F1 of texts held back."""

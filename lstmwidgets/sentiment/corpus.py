@@ -143,4 +143,4 @@ def _labels(labels: Any, name: str) -> list[Any]:
         raise TypeError(f"{name} must be a list, one a text, got {type(labels).__name__}")
     if getattr(labels, "ndim", 1) != 1:
         raise ValueError(f"{name} must be one column (1d), got the shape {labels.shape}")
-    return of_labels.plain(labels)
+    return of_labels.listed(labels)

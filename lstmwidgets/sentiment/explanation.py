@@ -13,7 +13,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ..models import SequenceModel
+from ..text import UNKNOWN, Vocabulary
 from ..trace import Trace
+from .word_counts import WordCounts
 
 Array = NDArray[np.float64]
 
@@ -130,45 +132,50 @@ class Explanation:
 
 
 def explained(
-    model: SequenceModel, words: Sequence[str], tokens: Sequence[int], *, unknown: int
+    model: SequenceModel,
+    vocabulary: Vocabulary,
+    counts: WordCounts | None,
+    words: Sequence[str],
 ) -> Explanation:
-    """Explain what a classifier of token sequences says of one.
+    """Explain what a classifier of texts says of one.
 
     Parameters
     ----------
     model : SequenceModel
         A classifier of tokens with pooling; it is run in eval mode and not changed.
+    vocabulary : Vocabulary
+        Numbers of the words.
+    counts : WordCounts or None
+        What is added to the network's logits.
     words : sequence of str
-        What the tokens stand for.
-    tokens : sequence of int
-        (T,), at least one.
-    unknown : int
-        Token that stands in for a text that has lost its only word.
+        The text, T words, at least one. `UNKNOWN` stands in for a text that has lost its only one.
 
     Examples
     --------
-    >>> options = {"vocabulary_size": 9, "output_size": 2, "task": "classification"}
-    >>> model = SequenceModel(**options, pooling="max")
-    >>> explained(model, ["so", "good"], [3, 4], unknown=1).probabilities.shape
+    >>> vocabulary = Vocabulary(["so", "good"])
+    >>> model = SequenceModel(None, 2, vocabulary_size=4, task="classification", pooling="max")
+    >>> explained(model, vocabulary, None, ["so", "good"]).probabilities.shape
     (2, 2)
     """
-    whole = list(tokens)
+    whole = list(words)
     beginnings = [whole[: t + 1] for t in range(len(whole))]
-    without = [whole[:t] + whole[t + 1 :] or [unknown] for t in range(len(whole))]
+    without = [whole[:t] + whole[t + 1 :] or [UNKNOWN] for t in range(len(whole))]
     training = model.training
     model.eval()
     try:
-        read = logits(model, beginnings)
-        left_out = logits(model, without)
+        found = logits(model, [vocabulary.encode(text) for text in beginnings + without])
         with torch.no_grad():
             assert model.embedding is not None
-            row = torch.tensor([whole], device=model.head.weight.device)
-            trace = model.lstm.trace(model.embedding(row))
+            row = torch.from_numpy(vocabulary.encode(whole))[None]
+            trace = model.lstm.trace(model.embedding(row.to(model.head.weight.device)))
     finally:
         model.train(training)
+    if counts is not None:
+        found += torch.from_numpy(counts(beginnings + without, model.output_size))
+    read, left_out = found[: len(whole)], found[len(whole) :]
     classes = list(range(model.output_size)) if model.classes is None else list(model.classes)
     return Explanation(
-        list(words),
+        whole,
         classes,
         classes[int(read[-1].argmax())],
         read.softmax(-1).numpy(),
@@ -178,11 +185,11 @@ def explained(
 
 
 @torch.no_grad()
-def logits(model: SequenceModel, sequences: Sequence[Sequence[int]]) -> Tensor:
-    """Return a classifier's outputs for token sequences, (N, K), float64 on the CPU."""
+def logits(model: SequenceModel, sequences: Sequence[NDArray[np.int64]]) -> Tensor:
+    """Return a classifier's outputs for N arrays of tokens, (N, K), float64 on the CPU."""
     found = []
     for begin in range(0, len(sequences), ROWS):
-        part = [torch.tensor(one) for one in sequences[begin : begin + ROWS]]
+        part = [torch.from_numpy(one) for one in sequences[begin : begin + ROWS]]
         x = torch.nn.utils.rnn.pad_sequence(part, batch_first=True)
         found.append(model(x.to(model.head.weight.device))[0].cpu().double())
     return torch.cat(found)

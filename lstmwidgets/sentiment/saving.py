@@ -1,121 +1,60 @@
-"""Sentiment models in files: the network as `lstmwidgets.models` writes it, and what is around it.
-
-A file is one of `save_model` with a further entry in its header, so `load_model` reads the network
-alone, and nothing in it is code.
-"""
+"""What is kept of a sentiment model: the network, and what is around it."""
 
 from __future__ import annotations
 
-import hashlib
-import json
 import os
-import tempfile
 from collections.abc import Mapping
 from dataclasses import asdict
-from pathlib import Path
 from typing import Any
 
-from safetensors import safe_open
-from safetensors.torch import save as safetensors_bytes
-
-from ..files import written_whole
-from ..labels import from_json, to_json
-from ..models import load_model, save_model
+from ..models import SequenceModel
 from ..text import Vocabulary, WordVectors
 from ..training.epochs import Epoch
+from .result import SentimentResult
+from .word_counts import WordCounts
 
-ENTRY = "sentiment"
-VERSION = 1
 
-
-def write(
-    path: str | os.PathLike[str],
-    model: Any,
-    *,
+def parts_of(
+    model: SequenceModel,
     options: Mapping[str, Any],
     vocabulary: Vocabulary,
-    result: Mapping[str, Any],
-) -> None:
-    """Write a network, its options, its vocabulary and its curves to one file.
+    counts: WordCounts | None,
+    result: SentimentResult,
+) -> dict[str, Any]:
+    """Return a network, its options, its vocabulary and its curves as `lstmwidgets.save` takes it.
 
-    Raises
-    ------
-    TypeError
-        If a label or an option cannot be written. Nothing is written then.
+    Word vectors are known by their name.
     """
-    description = json.dumps(
-        {
-            "version": VERSION,
-            "options": {name: _plain(name, value) for name, value in options.items()},
-            "vocabulary": vocabulary.to_json(),
-            "result": {**result, "epochs": [asdict(one) for one in result["epochs"]]},
-        }
-    )
-    with tempfile.TemporaryDirectory() as folder:
-        network = Path(folder) / "network.safetensors"
-        save_model(model, network)
-        with safe_open(network, framework="pt") as file:
-            header = file.metadata()
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-    header |= {ENTRY: description, f"{ENTRY} sha256": _digest(description)}
-    data = safetensors_bytes(tensors, header)
-    with written_whole(path) as beside:
-        beside.write_bytes(data)
+    curves = {name: value for name, value in vars(result).items() if name != "model"}
+    return {
+        "network": model.to_parts(),
+        "options": {name: _named(value) for name, value in options.items()},
+        "vocabulary": vocabulary.to_json(),
+        "counts": counts,
+        "result": {**curves, "epochs": [asdict(one) for one in result.epochs]},
+    }
 
 
-def read(path: str | os.PathLike[str]) -> tuple[Any, dict[str, Any]]:
-    """Return the network and what `write` was given around it.
+def made_of(
+    parts: Mapping[str, Any],
+) -> tuple[SequenceModel, dict[str, Any], Vocabulary, SentimentResult]:
+    """Return what `parts_of` was given.
 
     Raises
     ------
-    FileNotFoundError
-        If there is no such file.
     ValueError
-        If the file is truncated, of another kind or version, or was changed after it was written.
+        If the words do not fit the network.
     """
-    model = load_model(path)
-    with safe_open(os.fspath(path), framework="pt") as file:
-        header = file.metadata()
-    if ENTRY not in header:
-        raise ValueError(f"{path} holds a network alone: it was not written by SentimentModel.save")
-    if header.get(f"{ENTRY} sha256") != _digest(header[ENTRY]):
-        raise ValueError(f"{path} is damaged: its header was changed after it had been written")
-    saved: dict[str, Any] = json.loads(header[ENTRY])
-    if saved["version"] != VERSION:
-        raise ValueError(
-            f"{path} has version {saved['version']} of the sentiment format and this lstmwidgets "
-            f"reads version {VERSION}"
-        )
-    vocabulary = Vocabulary.from_json(saved["vocabulary"])
+    model = SequenceModel.from_parts(parts["network"])
+    vocabulary = Vocabulary.from_json(parts["vocabulary"])
     if len(vocabulary) != model.vocabulary_size:
-        raise ValueError(
-            f"{path} is damaged: {len(vocabulary)} words for {model.vocabulary_size} vectors"
-        )
-    options = {name: _restored(value) for name, value in saved["options"].items()}
-    result = {**saved["result"], "epochs": [Epoch(**one) for one in saved["result"]["epochs"]]}
-    return model, {"options": options, "vocabulary": vocabulary, "result": result}
+        raise ValueError(f"{len(vocabulary)} words for {model.vocabulary_size} vectors")
+    epochs = [Epoch(**one) for one in parts["result"]["epochs"]]
+    result = SentimentResult(model, **{**parts["result"], "epochs": epochs})
+    return model, parts["options"], vocabulary, result
 
 
-def _plain(name: str, value: Any) -> Any:
-    """Return an option's form in JSON; word vectors are known by their name."""
-    if isinstance(value, Mapping):
-        return {"mapping": [[to_json(label), float(one)] for label, one in value.items()]}
-    if isinstance(value, WordVectors):
-        return value.name or None
-    if isinstance(value, os.PathLike):
-        return os.fspath(value)
-    if hasattr(value, "item"):  # a number of NumPy's
-        value = value.item()
-    if value is not None and not isinstance(value, str | int | float):
-        raise TypeError(f"{name}={value!r} cannot be saved")
-    return value
-
-
-def _restored(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {from_json(label): one for label, one in value["mapping"]}
-    return value
-
-
-def _digest(text: str) -> str:
-    return hashlib.sha256(text.encode()).hexdigest()
+def _named(option: Any) -> Any:
+    if isinstance(option, WordVectors):
+        return option.name or None
+    return os.fspath(option) if isinstance(option, os.PathLike) else option

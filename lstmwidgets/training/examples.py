@@ -291,14 +291,14 @@ def _labels(
     every_step: bool,
 ) -> list[Any]:
     if not every_step:
-        found = of_labels.plain(targets)
+        found = of_labels.listed(targets)
         _check_count(found, lengths)
         return found
     _check_count(targets, lengths)
     steps = []
     for n, one in enumerate(targets):
         flat = one[:, 0] if isinstance(one, np.ndarray) and one.ndim == 2 else one
-        found = of_labels.plain(flat)
+        found = of_labels.listed(flat)
         if len(found) != lengths[n]:
             raise ValueError(
                 f"sequence {n} has {lengths[n]} steps and {len(found)} labels; pooling=None needs "

@@ -16,7 +16,6 @@ import torch
 from torch import Tensor
 from torch.optim.lr_scheduler import ReduceLROnPlateau
 
-from ..labels import from_json, to_json
 from ..models import SequenceModel
 from ..state import State
 from . import checkpoints
@@ -95,7 +94,7 @@ class Loop:
         if found is not None:
             self._continue(found)
         elif checkpoint is not None:
-            checkpoints.check_plain(self._content())
+            checkpoints.check(self._content())
 
     def run(self) -> Generator[Epoch]:
         """Yield each epoch at its end; leave the best weights in the model, whatever happens."""
@@ -135,7 +134,7 @@ class Loop:
         found = checkpoints.read(self._checkpoint)
         checkpoints.check_same(self._checkpoint, "model", found["config"], self.model.config)
         if found["classes"] is not None and self.model.classes is None:
-            self.model.classes = [from_json(one) for one in found["classes"]]
+            self.model.classes = found["classes"]
         return found
 
     def _placed(self, source: Source) -> Source:
@@ -261,10 +260,9 @@ class Loop:
     def _content(self) -> dict[str, Any]:
         """Return all that a training is after an epoch."""
         generator = getattr(self._training, "generator", None)  # of a DataLoader
-        classes = self.model.classes
         return {
             "config": self.model.config,
-            "classes": None if classes is None else [to_json(one) for one in classes],
+            "classes": self.model.classes,
             "identity": self._identity,
             "seed": self._seed,
             "epochs": [asdict(one) for one in self.epochs],

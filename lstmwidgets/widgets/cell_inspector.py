@@ -14,7 +14,7 @@ import anywidget
 import traitlets
 
 from ..analysis import Recording, as_recording
-from ..files import written_whole
+from ..files import atomic_write
 from .bundle import joined_modules, joined_styles
 from .cell_frames import Frames, continuation
 from .threads import AnsweredAnywhere
@@ -38,7 +38,7 @@ class CellInspector(AnsweredAnywhere, anywidget.AnyWidget):
     Parameters
     ----------
     source : Recording, Trace, Inspectable or path
-        What to show: a recording, the trace of an `LSTM`, a file that `Recording.save` wrote, or
+        What to show: a recording, the trace of an `LSTM`, the file of a recording, or
         the last step of a model that runs, as those of `lstmwidgets.online`.
     labels : sequence of str, optional
         What stood at each step, in place of the labels that it has.
@@ -167,7 +167,7 @@ class CellInspector(AnsweredAnywhere, anywidget.AnyWidget):
             data=json.dumps(data, ensure_ascii=False).replace("<", "\\u003c"),
             module=joined_modules(*MODULES, "cell_page.js"),
         )
-        with written_whole(path) as beside:
+        with atomic_write(path) as beside:
             beside.write_text(page, encoding="utf-8")
 
     def set_state(self, sync_data: dict[str, Any]) -> None:

@@ -30,7 +30,7 @@ from bokeh.protocol import Protocol
 from bokeh.resources import INLINE
 from bokeh.themes import Theme
 
-from ..files import written_whole
+from ..files import atomic_write
 from .bundle import joined_modules
 from .changes import Changes, DataEvent
 from .threads import AnsweredAnywhere
@@ -227,7 +227,7 @@ class Pane(AnsweredAnywhere, anywidget.AnyWidget):
             template_variables={"dark": self.theme == "dark"},
             suppress_callback_warning=True,  # what Python would answer, it cannot answer here
         )
-        with written_whole(path) as beside:
+        with atomic_write(path) as beside:
             beside.write_text(page, encoding="utf-8")
 
     def close(self) -> None:

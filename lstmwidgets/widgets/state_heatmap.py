@@ -29,7 +29,7 @@ class StateHeatmap(ipywidgets.VBox):  # type: ignore[misc]
     Parameters
     ----------
     source : Recording, Trace, Inspectable, path or widget
-        What to show: a recording, the trace of an `LSTM`, a file that `Recording.save` wrote, the
+        What to show: a recording, the trace of an `LSTM`, the file of a recording, the
         last step of a model that runs, or what a widget such as `LiveStream` has played.
     labels : sequence of str, optional
         What stood at each step, such as its word, in place of the labels that it has.

@@ -12,7 +12,7 @@ from typing import Any, BinaryIO, Self
 import msgspec
 
 from ..errors import StreamError
-from ..files import cannot_write, written_whole
+from ..files import atomic_write, cannot_write
 from .base import Sink
 
 
@@ -57,7 +57,7 @@ class JsonLines(Sink):
 
     def __enter__(self) -> Self:
         if self._length is None:
-            beside = self._open.enter_context(written_whole(self.path))
+            beside = self._open.enter_context(atomic_write(self.path))
             self._file: BinaryIO = self._open.enter_context(beside.open("wb"))
         else:
             self._file = self._open.enter_context(_opened_at(self.path, self._length))

@@ -12,7 +12,7 @@ from typing import Any
 
 import msgspec
 
-from lstmwidgets.files import written_whole
+from lstmwidgets.files import atomic_write
 
 from ..errors import StreamError
 from .rows import Row
@@ -151,7 +151,7 @@ class PartSchema:
         if not self._keys:
             del types["key"], columns["key"]
         table = arrow.table(columns, schema=arrow.schema(list(types.items())))
-        with written_whole(part) as beside:
+        with atomic_write(part) as beside:
             parquet.write_table(table, beside)
 
     @staticmethod

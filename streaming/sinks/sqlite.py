@@ -12,7 +12,7 @@ from typing import Any, Self
 import msgspec
 
 from ..errors import StreamError
-from ..files import cannot_write, written_whole
+from ..files import atomic_write, cannot_write
 from .base import Sink
 from .rows import Row, row_of
 
@@ -76,7 +76,7 @@ class SqliteTable(Sink):
         with ExitStack() as opening:
             path = self.path
             if not self._in_place:
-                path = opening.enter_context(written_whole(path))
+                path = opening.enter_context(atomic_write(path))
                 opening.push(self._remove_old_logs)
             with _trouble_told(self.path):
                 if self._in_place:

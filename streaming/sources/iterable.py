@@ -38,8 +38,8 @@ class IterableSource(Source):
         Which columns are what. The target must be named for mappings, and must not be for pairs;
         Events are left as they are.
     journal : Path, optional
-        File to keep the items in. With it an item may have numbers, true/false, datetimes and texts
-        only; another one is a record that cannot be read.
+        File to keep the items in. With it an item may have what `lstmwidgets.codec` takes only;
+        another one is a record that cannot be read.
     name : str
         For people.
 

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import math
 import os
 from collections.abc import Iterator, Mapping
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
+from lstmwidgets.codec import decode, encode
+
 from ..errors import StreamError
 from ..events import Event
 from ..files import write_all
 from .schema import RecordError, shown
-from .values import plain
 
 
 class FormlessError(RecordError):
@@ -84,10 +83,10 @@ def to_line(item: Any) -> bytes:
     What has no form in JSON makes a line that `from_line` raises an error for.
     """
     try:
-        return msgspec.json.encode(_form(item)) + b"\n"
-    except (RecordError, TypeError, ValueError, OverflowError) as error:
-        column = error.column if isinstance(error, RecordError) else None
-        return msgspec.json.encode({"bad": [str(error), column, repr(item)]}) + b"\n"
+        form = _form(item)
+    except RecordError as error:
+        form = {"bad": [str(error), error.column, repr(item)]}
+    return msgspec.json.encode(form) + b"\n"
 
 
 def from_line(line: bytes) -> Any:
@@ -96,27 +95,29 @@ def from_line(line: bytes) -> Any:
     Raises
     ------
     FormlessError
-        If it had no form in JSON.
+        If it had no form in JSON, or the journal is of another version.
     """
-    kept = msgspec.json.decode(line)
-    if "bad" in kept:
-        raise FormlessError(*kept["bad"])
-    if "record" in kept:
-        return _values(kept["record"])
-    x, y = _values(kept["x"]), _value(kept["y"])
-    if "id" not in kept:
-        return x, y
-    return Event(kept["id"], x, y, _value(kept["time"]), kept["key"])
+    match msgspec.json.decode(line):
+        case {"bad": [problem, column, raw]}:
+            raise FormlessError(problem, column, raw)
+        case {"mapping": columns}:
+            return _values(columns)
+        case {"pair": [columns, y]}:
+            return _values(columns), decode(y)
+        case {"event": [columns, fields]}:
+            return Event(x=_values(columns), **decode(fields))
+    problem = "expected a line of this version of lstmwidgets; begin with a new journal"
+    raise FormlessError(problem, None, line.decode())
 
 
 def _form(item: Any) -> dict[str, Any]:
     if isinstance(item, Event):
-        x, y, time = _forms(item.x), _value_form("y", item.y), _value_form("time", item.time)
-        return {"x": x, "y": y, "id": plain(item.id), "time": time, "key": item.key}
+        fields = {"id": item.id, "y": item.y, "time": item.time, "key": item.key}
+        return {"event": [_columns(item.x), _column("an Event", fields)]}
     if isinstance(item, Mapping):
-        return {"record": _forms(item)}
-    features, y = pair(item)
-    return {"x": _forms(features), "y": _value_form("y", y)}
+        return {"mapping": _columns(item)}
+    x, y = pair(item)
+    return {"pair": [_columns(x), _column("y", y)]}
 
 
 def pair(item: Any) -> tuple[Mapping[str, Any], Any]:
@@ -126,29 +127,17 @@ def pair(item: Any) -> tuple[Mapping[str, Any], Any]:
     raise RecordError(f"expected a mapping, a pair (x, y) or an Event, got {shown(item)}")
 
 
-def _forms(record: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: _value_form(name, value) for name, value in record.items()}
+def _columns(record: Mapping[Any, Any]) -> list[Any]:
+    return [[_column(name, name), _column(name, value)] for name, value in record.items()]
 
 
-def _value_form(name: str, value: Any) -> Any:
-    """Return what stands for a value in JSON: itself, or an object that says its type."""
-    value = plain(value)
-    if isinstance(value, float) and not math.isfinite(value):
-        return {"float": str(value)}
-    if value is None or isinstance(value, bool | int | float | str):
-        return value
-    if isinstance(value, datetime):
-        return {"datetime": value.isoformat()} if value == value else None  # NaT is not
-    raise RecordError(
-        f"expected a number, true or false, a date and time or text, got {shown(value)}", name
-    )
+def _column(name: Any, value: Any) -> Any:
+    """Return the form of a value, and say which column it is if it has none."""
+    try:
+        return encode(value)
+    except TypeError as error:
+        raise RecordError(str(error), str(name)) from error
 
 
-def _values(forms: dict[str, Any]) -> dict[str, Any]:
-    return {name: _value(form) for name, form in forms.items()}
-
-
-def _value(form: Any) -> Any:
-    if not isinstance(form, dict):
-        return form
-    return float(form["float"]) if "float" in form else datetime.fromisoformat(form["datetime"])
+def _values(columns: list[Any]) -> dict[Any, Any]:
+    return {decode(name): decode(form) for name, form in columns}

@@ -7,15 +7,14 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
-import numpy as np
+from lstmwidgets import codec
 
 from . import cells
 
 
 def plain(value: Any) -> Any:
-    """Return NumPy's scalars, decimals and dates as Python's plain values, others as they are."""
-    if isinstance(value, np.generic):
-        value = value.item()
+    """Return scalars, decimals and dates as Python's numbers and datetimes, others as they are."""
+    value = codec.plain(value)
     if isinstance(value, Decimal):
         return float(value)
     if isinstance(value, date) and not isinstance(value, datetime):
@@ -52,7 +51,7 @@ def moment(value: Any) -> datetime | None:
         return cells.moment(value)
     value = plain(value)
     if isinstance(value, datetime):
-        return value if value == value else None  # pandas' NaT is a datetime, too
+        return value
     check_missing(value)
     return None
 
@@ -73,7 +72,7 @@ def verbatim(value: Any) -> str | None:
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, datetime):
-        return value.isoformat() if value == value else None
+        return value.isoformat()
     if isinstance(value, int | float):
         return str(value) if value == value else None
     check_missing(value)

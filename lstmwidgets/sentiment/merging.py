@@ -7,8 +7,8 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from .cells import CELLS
-from .models import SequenceModel
+from ..cells import CELLS
+from ..models import SequenceModel
 
 
 def merged(models: Sequence[SequenceModel]) -> SequenceModel:
@@ -27,8 +27,8 @@ def merged(models: Sequence[SequenceModel]) -> SequenceModel:
     Raises
     ------
     ValueError
-        If they differ in their options or scaling, read numbers, have n-grams, or the layer-norm
-        cell, which normalises over all units of a layer.
+        If they differ in their options or scaling, read numbers, or have the layer-norm cell, which
+        normalises over all units of a layer.
 
     Examples
     --------
@@ -49,8 +49,6 @@ def merged(models: Sequence[SequenceModel]) -> SequenceModel:
         raise ValueError("models can be merged if they have the same options and classes")
     if first.embedding is None:
         raise ValueError("models of tokens can be merged; these read numbers")
-    if first.ngrams is not None:
-        raise ValueError("models with ngrams cannot be merged; give them to the merged one")
     scaling = {(str(each.target_mean), str(each.target_scale)) for each in models}
     if len(scaling) > 1:
         raise ValueError("the models' targets are scaled differently")

@@ -1,0 +1,185 @@
+"""Values as JSON can hold them, and back with their types.
+
+Whatever the library keeps goes through here: labels, names of features, ids, records, options. It
+is also the one place that says when two of them are the same: when Python says so, once scalars of
+NumPy and PyTorch are Python's own (`plain`). As class, feature, or id, ``1``, ``1.0``, ``True`` and
+``numpy.int64(1)`` are then one in any dict, and ``"1"`` is another.
+"""
+
+from __future__ import annotations
+
+import math
+import reprlib
+from collections.abc import Callable, Mapping
+from datetime import date, datetime, time, timedelta
+from decimal import Decimal
+from functools import partial
+from typing import Any
+from zoneinfo import ZoneInfo
+
+LARGEST = 2**53
+"""Whole numbers up to here are the same in every reader of JSON; those beyond are put in hex."""
+
+KEPT = (
+    "None, bool, int, float, str, bytes, date, datetime, time, timedelta, Decimal, tuple, list "
+    "and dict"
+)
+
+
+def plain(value: Any) -> Any:
+    """Return a scalar of NumPy or PyTorch as Python's own, NaT as None, all else as it is.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> plain(np.int64(7)), plain(np.datetime64("2024-01-02T03", "ns")), plain("a")
+    (7, datetime.datetime(2024, 1, 2, 3, 0), 'a')
+    """
+    if getattr(value, "ndim", None) != 0:
+        return None if isinstance(value, datetime) and value != value else value
+    kind = getattr(value.dtype, "kind", "")
+    if kind in ("M", "m"):  # Python's dates and times have microseconds
+        value = value.astype(f"{kind}8[us]")
+    return value.item()
+
+
+def encode(
+    value: Any, other: Callable[[Any, str], Any] | None = None, path: str = "the value"
+) -> Any:
+    """Return a value as None, bool, int, finite float, str, list and dict with names, for JSON.
+
+    Parameters
+    ----------
+    value : object
+        None, bool, int, float (NaN and infinities too), str, bytes, date, datetime, time (with a
+        fixed offset or a `zoneinfo.ZoneInfo`), timedelta, Decimal, and tuples, lists and dicts of
+        them; a dict's keys may be any of them. What `plain` changes is changed; a mapping becomes a
+        dict, pandas' Timestamp a datetime.
+    other : callable, optional
+        Gets what is none of these, and its path; returns a dict of forms, or None.
+    path : str
+        What the value is, for errors.
+
+    Raises
+    ------
+    TypeError
+        If there is something else in it. The message says where.
+
+    Examples
+    --------
+    >>> encode((1, 0.5, "a")), encode({2: b"x"})
+    ({'tuple': [1, 0.5, 'a']}, {'dict': [[2, {'bytes': '78'}]]})
+    >>> decode(encode({(1, True): float("inf")}))
+    {(1, True): inf}
+    """
+    kind = type(value)
+    if value is None or kind is bool:
+        return value
+    if kind is int:
+        return value if abs(value) <= LARGEST else {"int": hex(value)}
+    if kind is float:
+        return value if math.isfinite(value) else {"float": str(value)}
+    if kind is str:
+        return value if _is_text(value) else {"str": value.encode("utf-8", "surrogatepass").hex()}
+    if kind is tuple or kind is list:
+        items = [encode(item, other, f"{path}.{n}") for n, item in enumerate(value)]
+        return items if kind is list else {"tuple": items}
+    if isinstance(value, Mapping):
+        pairs = []
+        for n, (key, item) in enumerate(value.items()):
+            place = f"{path}.{key if _is_name(key) else n}"
+            pairs.append([encode(key, other, place), encode(item, other, place)])
+        return {"dict": pairs}
+    form = _form(value)
+    if form is None and other is not None:
+        form = other(value, path)
+    if form is not None:
+        return form
+    scalar = plain(value)
+    if type(scalar) is kind:
+        raise TypeError(
+            f"{path} cannot be kept: {kind.__name__} {reprlib.repr(value)} is none of {KEPT}; "
+            "give one of these in its place, such as its str()"
+        )
+    return encode(scalar, other, path)
+
+
+def decode(form: Any, other: Callable[[dict[str, Any]], Any] | None = None) -> Any:
+    """Return the value that `encode` was given.
+
+    Parameters
+    ----------
+    form : object
+        What `encode` returned, through JSON or MessagePack or not.
+    other : callable, optional
+        Gets the forms that `encode`'s `other` returned.
+
+    Raises
+    ------
+    ValueError
+        If the form is another. What is forged in some other way raises an error of whatever kind,
+        and does nothing.
+    """
+    if not isinstance(form, dict):
+        return [decode(item, other) for item in form] if isinstance(form, list) else form
+    inside: Any
+    tag, inside = next(iter(form.items()), ("", None))
+    if tag == "dict":
+        return {decode(key, other): decode(item, other) for key, item in inside}
+    if tag == "tuple":
+        return tuple(decode(item, other) for item in inside)
+    if tag in READERS:
+        return READERS[tag](*(inside if isinstance(inside, list) else [inside]))
+    if other is None:
+        raise ValueError(f"unknown entry {sorted(form)}")
+    return other(form)
+
+
+def _form(value: Any) -> dict[str, Any] | None:
+    """Return the form of bytes, of a decimal, and of what has to do with time."""
+    if type(value) is bytes:
+        return {"bytes": value.hex()}
+    if type(value) is Decimal:
+        return {"decimal": str(value)}
+    if isinstance(value, timedelta):
+        return {"timedelta": [value.days, value.seconds, value.microseconds]}
+    if isinstance(value, datetime | time) and value == value:
+        zone = value.tzinfo.key if isinstance(value.tzinfo, ZoneInfo) else None
+        text = (value if zone is None else value.replace(tzinfo=None)).isoformat()
+        name = "datetime" if isinstance(value, datetime) else "time"
+        return {name: [text, value.fold, zone]}
+    return {"date": value.isoformat()} if type(value) is date else None
+
+
+def _moment(kind: type[datetime | time], text: str, fold: int, zone: str | None) -> datetime | time:
+    moment = kind.fromisoformat(text)
+    if zone is not None:
+        return moment.replace(tzinfo=ZoneInfo(zone), fold=fold)
+    return moment.replace(fold=fold) if fold else moment
+
+
+READERS: dict[str, Callable[..., Any]] = {
+    "int": partial(int, base=16),
+    "float": {"nan": math.nan, "inf": math.inf, "-inf": -math.inf}.__getitem__,
+    "str": lambda data: bytes.fromhex(data).decode("utf-8", "surrogatepass"),
+    "bytes": bytes.fromhex,
+    "date": date.fromisoformat,
+    "datetime": partial(_moment, datetime),
+    "time": partial(_moment, time),
+    "timedelta": timedelta,
+    "decimal": Decimal,
+}
+"""What makes a value of what stands behind its tag, or of the list that does."""
+
+
+def _is_text(value: str) -> bool:
+    """Say whether a text is one in Unicode, without halves of cut characters."""
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _is_name(key: Any) -> bool:
+    return isinstance(key, str) and key.replace(".", "_").isidentifier()

@@ -1,0 +1,179 @@
+"""Models and recordings in files: one pair of functions that knows every kind.
+
+Nothing in such a file is code and nothing of it is run: a reader makes objects of the classes in
+`CLASSES` only and fills in what it finds. A class with `to_parts` and `from_parts` says itself what
+is kept of it; of the others all attributes are, as in a pickle.
+"""
+
+from __future__ import annotations
+
+import functools
+import os
+from collections.abc import Callable
+from importlib import import_module
+from typing import Any
+
+import torch
+
+from . import files
+
+THINGS = {
+    "LSTMAnomalyDetector": "online.anomaly",
+    "LSTMClassifier": "online.classifier",
+    "LSTMForecaster": "online.forecaster",
+    "LSTMRegressor": "online.regressor",
+    "LSTMTextClassifier": "online.text",
+    "Recording": "analysis.recording",
+    "SentimentModel": "sentiment",
+    "SequenceModel": "models",
+}
+"""What can have a file, and the module that it is in, which is imported when a file holds it."""
+
+CLASSES = THINGS | {
+    "Experts": "online.experts",
+    "FeatureEncoder": "online.features",
+    "Labels": "online.labels",
+    "NaiveBayes": "online.naive_bayes",
+    "OnlineLearner": "online.learner",
+    "OnlineScaler": "online.scaling",
+    "TargetScaler": "online.target",
+    "WordCounts": "sentiment.word_counts",
+    "WordVectors": "online.words",
+}
+"""What may be in it."""
+
+
+def save(thing: Any, path: str | os.PathLike[str]) -> None:
+    """Save a model or a recording, all of it, in one safetensors file.
+
+    Parameters
+    ----------
+    thing : object
+        An estimator of `lstmwidgets.online` with all it has learned, its state and its optimizer; a
+        `SequenceModel` or `SentimentModel`, wherever its weights live; or a `Recording`.
+    path : path
+        File to write, by custom ``….safetensors``; its folders are made, an older file is replaced
+        in one go.
+
+    Raises
+    ------
+    TypeError
+        If it is something else, or something in it has no form in a file: a class label, a
+        feature's name or an optimizer that is no plain value. Nothing is then written.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from lstmwidgets import SequenceModel
+    >>> model = SequenceModel(3, 2, hidden_size=4)
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     save(model, f"{folder}/model.safetensors")
+    ...     again = load(f"{folder}/model.safetensors")
+    >>> again.config == model.config
+    True
+    """
+    files.write(path, _kind(thing), thing, _form)
+
+
+def load(path: str | os.PathLike[str]) -> Any:
+    """Return what `save` wrote: a stream goes on bit for bit, a network is in eval mode on the CPU.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such file.
+    ValueError
+        If the file is another one, of another version, truncated, changed or forged.
+    """
+    return _whole(files.read(path, THINGS, _made), os.fspath(path))
+
+
+def to_bytes(thing: Any) -> bytes:
+    """Return what `save` writes to a file."""
+    return files.to_bytes(_kind(thing), thing, _form)
+
+
+def from_bytes(data: bytes, name: str = "the data") -> Any:
+    """Return what `to_bytes` took apart; see `load`.
+
+    Parameters
+    ----------
+    data : bytes
+        What `to_bytes` returned.
+    name : str
+        Of the file, for errors.
+    """
+    return _whole(files.from_bytes(data, THINGS, name, _made), name)
+
+
+def _kind(thing: Any) -> str:
+    name = type(thing).__name__
+    if name not in THINGS or not _is_known(thing):
+        raise TypeError(
+            f"expected one of {', '.join(THINGS)}, got {name}; the weights of another module are "
+            "for torch.save(module.state_dict(), path)"
+        )
+    return name
+
+
+def _whole(thing: Any, name: str) -> Any:
+    if type(thing).__name__ not in THINGS:
+        raise ValueError(f"{name} holds a {type(thing).__name__}, which has no file")
+    return thing
+
+
+def _form(value: Any, path: str, encode: Callable[[Any, str], Any]) -> dict[str, Any] | None:
+    """Return the form of an object of ours, or of what makes an optimizer."""
+    name = getattr(value, "__name__", "")
+    if isinstance(value, type) and getattr(torch.optim, name, None) is value:
+        return {"optimizer": name}
+    if isinstance(value, functools.partial) and not value.args:
+        options = {key: encode(option, path) for key, option in value.keywords.items()}
+        return {"partial": encode(value.func, path), "options": options}
+    if not _is_known(value):
+        return None
+    parts = value.to_parts() if hasattr(value, "to_parts") else value.__getstate__()
+    return {"class": type(value).__name__, "state": encode(parts, path)}
+
+
+def _made(form: dict[str, Any], decode: Callable[[Any], Any]) -> Any:
+    """Return what `_form` was given."""
+    match form:
+        case {"optimizer": name}:
+            return _optimizer(name)
+        case {"partial": {"optimizer": name}, "options": options}:
+            kept = {key: decode(option) for key, option in options.items()}
+            return functools.partial(_optimizer(name), **kept)
+        case {"class": name, "state": state}:
+            return _object(_class(name), decode(state))
+    raise ValueError(f"unknown entry {sorted(form)}")
+
+
+def _is_known(value: Any) -> bool:
+    name = type(value).__name__
+    return name in CLASSES and type(value) is _class(name)
+
+
+def _class(name: str) -> Any:
+    return getattr(import_module(f".{CLASSES[name]}", __package__), name)
+
+
+def _object(kind: Any, state: Any) -> Any:
+    if hasattr(kind, "from_parts"):
+        return kind.from_parts(state)
+    shadowing = [name for name in state if hasattr(kind, name)]
+    if shadowing:
+        raise ValueError(f"{kind.__name__} has no fields {shadowing}")
+    made = object.__new__(kind)
+    if hasattr(kind, "__setstate__"):
+        made.__setstate__(state)
+    else:
+        vars(made).update(state)
+    return made
+
+
+def _optimizer(name: str) -> Any:
+    found = getattr(torch.optim, name, None)
+    if not (isinstance(found, type) and issubclass(found, torch.optim.Optimizer)):
+        raise ValueError(f"no optimizer of PyTorch: {name!r}")
+    return found
