@@ -11,7 +11,8 @@ from torch.func import functional_call, stack_module_state, vmap
 from torch.nn.functional import binary_cross_entropy_with_logits, sigmoid
 
 from lstmwidgets import LSTM
-from lstmwidgets.classics import Batch, SpikeDelays
+
+from .classical_tasks import Batch, SpikeDelays
 
 LR, CLIP = 0.03, 1.0
 BATCH, EVERY = 8, 100

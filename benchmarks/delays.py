@@ -99,8 +99,7 @@ def run(seeds: int, console: Console) -> list[Outcome]:
 
 
 def _run(case: Case, cell: str, seeds: int) -> Outcome:
-    from lstmwidgets.classics import SpikeDelays
-
+    from .classical_tasks import SpikeDelays
     from .delay_trials import learn
 
     begin = perf_counter()

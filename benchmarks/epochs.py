@@ -22,8 +22,7 @@ import torch
 from torch import Tensor, nn
 
 from lstmwidgets.models import SequenceModel
-from lstmwidgets.training.loop import Loop
-from lstmwidgets.training.options import Options
+from lstmwidgets.training import iter_fit
 
 from .timing import Contestant, Figure, Target, Targets, race, ratio
 
@@ -98,35 +97,19 @@ class _Epochs:
     """Epochs of `lstmwidgets.training`, one a call."""
 
     def __init__(self, model: SequenceModel, data: object, targets: object, bucket: bool) -> None:
-        options = Options(
-            epochs=10**6,
-            batch_size=BATCH if model.embedding is None else SMALL,
-            lr=1e-3,
-            optimizer="adamw",
-            weight_decay=0.0,
-            schedule=None,
-            clip=1.0,
-            patience=None,
-            window=None,
-            label_smoothing=0.0,
-            class_weight=None,
-            scale=False,
-            bucket=bucket,
-            compile=False,
-            device="cpu",
-            precision="auto",
-        )
-        self._run = Loop(
+        self._run = iter_fit(
             model,
             data,
             targets,
-            options=options,
-            validation=None,
-            target=None,
+            epochs=10**6,
+            batch_size=BATCH if model.embedding is None else SMALL,
+            lr=1e-3,
+            patience=None,
+            scale=False,
+            bucket=bucket,
+            device="cpu",
             seed=0,
-            checkpoint=None,
-            resume=False,
-        ).run()
+        )
 
     def __call__(self, _: object = None) -> float:
         """Run an epoch and return its loss."""

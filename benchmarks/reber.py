@@ -38,7 +38,7 @@ from .__main__ import WIDTH
 from .machine import keep_to_one_thread, processor
 
 if TYPE_CHECKING:  # it imports torch, which the number of threads comes before
-    from lstmwidgets.classics import Event
+    from .classical_tasks import Event
 
 RULES: dict[str, dict[str, Any]] = {
     "tbptt": {"gradient": "tbptt", "hidden_size": 24, "window": 12, "lr": 0.005},
@@ -65,7 +65,7 @@ class Outcome(NamedTuple):
 
 def strings(seed: int) -> Iterator[list[Event]]:
     """Return strings of the embedded Reber grammar, without end."""
-    from lstmwidgets.classics import reber_strings
+    from .classical_tasks import reber_strings
 
     return reber_strings(seed)
 

@@ -14,8 +14,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from lstmwidgets import classics
 from lstmwidgets.models import SequenceModel
+
+from . import classical_tasks
 
 BATCH = 16
 RECENT, TESTED = 2_000, 2_560
@@ -105,10 +106,10 @@ def learn(name: str, seed: int) -> Outcome:
 
 def _task(name: str) -> Any:
     tasks = {
-        "reber": classics.EmbeddedReber(),
-        "adding": classics.Adding(100),
-        "order": classics.TemporalOrder(2),
-        "order of 3": classics.TemporalOrder(3),
+        "reber": classical_tasks.EmbeddedReber(),
+        "adding": classical_tasks.Adding(100),
+        "order": classical_tasks.TemporalOrder(2),
+        "order of 3": classical_tasks.TemporalOrder(3),
     }
     return tasks[name]
 
@@ -151,7 +152,7 @@ def _learn_stream(task: Any, model: SequenceModel, recipe: Recipe, seed: int) ->
     return None
 
 
-def _answers(model: SequenceModel, batch: classics.Batch) -> tuple[Tensor, Tensor, Tensor]:
+def _answers(model: SequenceModel, batch: classical_tasks.Batch) -> tuple[Tensor, Tensor, Tensor]:
     """Return outputs, what they should be, and the loss."""
     output = model.run_padded(batch.x, lengths=batch.lengths)[0]
     if model.task == "regression":

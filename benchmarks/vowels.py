@@ -16,17 +16,15 @@ from importlib.util import find_spec
 from itertools import product
 from pathlib import Path
 from statistics import mean, stdev
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from rich.console import Console
 from rich.table import Table
 
 from .__main__ import WIDTH
+from .japanese_vowels import Labelled, japanese_vowels
 from .machine import keep_to_one_thread, processor
-
-if TYPE_CHECKING:  # it imports torch, which the number of threads comes before
-    from lstmwidgets.datasets import Labelled
 
 AIM = 0.97
 FOLDS = 5
@@ -83,8 +81,6 @@ def accuracy(model: Any, utterances: Labelled) -> float:
 
 def cross_validated(utterances: Labelled, options: dict[str, Any], seed: int = 0) -> list[float]:
     """Return the accuracy of each fold; every speaker is in all folds alike."""
-    from lstmwidgets.datasets import Labelled
-
     labels = np.array(utterances.labels)
     folds = np.empty(len(labels), np.int64)
     random = np.random.default_rng(seed)
@@ -126,8 +122,6 @@ def main() -> None:
         console.print("skipped: the data come with the package aeon, which is not installed")
         return
     keep_to_one_thread()
-    from lstmwidgets.datasets import japanese_vowels
-
     console.print(f"{processor()}, single thread\n\n{__doc__}", markup=False)
     training, test = japanese_vowels()
     chosen = choose(training, console) if options.choose else CHOSEN

@@ -7,6 +7,8 @@ from collections import deque
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from lstmwidgets.times import in_utc
+
 from .events import Event, Outcome
 
 EPOCH, DAY = datetime(1970, 1, 1, tzinfo=UTC), 86_400
@@ -141,6 +143,5 @@ class Comparison:
 
 
 def _second(time: datetime) -> int:
-    """Return whole seconds since 1970; times without a zone are taken for UTC."""
-    aware = time if time.tzinfo else time.replace(tzinfo=UTC)
-    return (aware - EPOCH) // timedelta(seconds=1)
+    """Return whole seconds since 1970."""
+    return (in_utc(time) - EPOCH) // timedelta(seconds=1)

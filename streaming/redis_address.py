@@ -9,13 +9,17 @@ from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import unquote, urlsplit
 
 from .errors import StreamError
-from .retry import Retry
 
 if TYPE_CHECKING:
     from redis import Redis
 
+    from .retry import PatientRetry
+
 ANSWER_SECONDS = 10.0
 """How long to wait for an answer before it counts as a failure."""
+
+PATIENCE = 300.0
+"""Seconds after which a server that does not answer is given up."""
 
 
 class RedisAddress(NamedTuple):
@@ -39,25 +43,24 @@ class RedisAddress(NamedTuple):
         """Return a client, which connects when it is used, and tries everything once."""
         from redis import Redis
         from redis.backoff import NoBackoff
-        from redis.retry import Retry as ClientRetry
+        from redis.retry import Retry
 
         try:
             return Redis.from_url(
                 self.server,
                 protocol=2,  # its answers have the same shape in all releases of the client
-                retry=ClientRetry(NoBackoff(), 0),
+                retry=Retry(NoBackoff(), 0),
                 socket_timeout=ANSWER_SECONDS,
                 socket_connect_timeout=ANSWER_SECONDS,
             )
         except ValueError as error:  # a port that is no number
             raise StreamError(f"{self.name} is no address of a server: {error}") from error
 
-    def retry(self, patience: float, notes: Callable[[str], None] | None) -> Retry:
+    def retry(self, patience: float, notes: Callable[[str], None] | None) -> PatientRetry:
         """Return what to wait with when the server does not answer."""
-        from redis import exceptions
+        from .retry import PatientRetry  # which needs redis
 
-        failures = (exceptions.ConnectionError, exceptions.TimeoutError)
-        return Retry(self.name, failures, patience=patience, notes=notes)
+        return PatientRetry(self.name, patience=patience, notes=notes)
 
     @contextmanager
     def refusals_told(self) -> Iterator[None]:

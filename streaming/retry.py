@@ -1,61 +1,71 @@
-"""Waiting for a broker that does not answer."""
+"""Waiting for a Redis server that does not answer, with the retries of redis-py."""
 
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Callable
 from typing import TypeVar
+
+from redis import exceptions
+from redis.backoff import ExponentialBackoff
+from redis.retry import Retry
 
 from .errors import StreamError
 
 FIRST_PAUSE, LONGEST_PAUSE = 0.1, 5.0
 """Seconds between two tries: the first pause, which doubles up to the longest."""
 
-PATIENCE = 300.0
-"""Seconds after which a broker that does not answer is given up."""
+MOST_DOUBLINGS = 10
+"""More of them make no pause longer, and after a thousand redis-py could not compute the pause."""
 
 Result = TypeVar("Result")
 
 
-class Retry:
-    """Counts the failures of one broker, and says how long to wait after each.
+class _Pauses(ExponentialBackoff):
+    def compute(self, failures: int) -> float:
+        return super().compute(min(failures, MOST_DOUBLINGS))
+
+
+class PatientRetry(Retry):
+    """Tries again until a server answers or the patience is over, and tells people about it.
 
     Parameters
     ----------
-    broker : str
+    server : str
         Its name, for people.
+    patience : float
+        Seconds after which the next failure is the last one.
+    notes : callable, optional
+        Is told of each kind of failure once, and when the server answers again.
+
+    Attributes
+    ----------
     failures : tuple of exception types
         What another try may help against.
-    patience : float
-        Seconds after which waiting is given up.
-    notes : callable, optional
-        Is told of each failure once, and when the broker answers again.
 
     Examples
     --------
-    >>> retry = Retry("broker", (ConnectionError,), notes=print)
+    >>> retry = PatientRetry("server", patience=300, notes=print)
     >>> retry.failed(ConnectionError("refused"))
-    broker does not answer (refused); trying again for 300 seconds
+    server does not answer (refused); trying again for 300 seconds
     0.1
     >>> retry.failed(ConnectionError("refused"))
     0.2
     """
 
+    failures = (exceptions.ConnectionError, exceptions.TimeoutError)
+
     def __init__(
-        self,
-        broker: str,
-        failures: tuple[type[Exception], ...],
-        *,
-        patience: float = PATIENCE,
-        notes: Callable[[str], None] | None = None,
+        self, server: str, *, patience: float, notes: Callable[[str], None] | None = None
     ) -> None:
-        self.broker = broker
-        self.failures = failures
-        self.patience = patience
+        self._pauses = _Pauses(cap=LONGEST_PAUSE, base=FIRST_PAUSE / 2)
+        super().__init__(self._pauses, -1, self.failures)
+        self._server = server
+        self._patience = patience
         self._notes = notes or (lambda _: None)
-        self._since: float | None = None
-        self._pause = FIRST_PAUSE
-        self._told: set[str] = set()
+        self._since = 0.0
+        self._errors = Counter[str]()
 
     def until_done(self, attempt: Callable[[], Result]) -> Result:
         """Try until it succeeds, and return what it returns.
@@ -65,14 +75,9 @@ class Retry:
         StreamError
             If the patience is over.
         """
-        while True:
-            try:
-                result = attempt()
-            except self.failures as error:
-                time.sleep(self.failed(error))
-            else:
-                self.succeeded()
-                return result
+        result = self.call_with_retry(attempt, self.failed)
+        self.succeeded()
+        return result
 
     def failed(self, error: Exception) -> float:
         """Note a failure; return how many seconds to wait before the next try.
@@ -83,29 +88,24 @@ class Retry:
             If the patience is over.
         """
         now = time.monotonic()
-        if self._since is None:
+        if not self._errors:
             self._since = now
         waited = now - self._since
-        if waited >= self.patience:
+        if waited >= self._patience:
             raise StreamError(
-                f"{self.broker} has not answered for {waited:,.0f} seconds ({error}); the last "
-                "checkpoint holds: start the job again when the broker is back"
+                f"{self._server} has not answered for {waited:,.0f} seconds ({error}); the last "
+                "checkpoint holds: start the job again when the server is back"
             ) from error
-        if str(error) not in self._told:
-            self._told.add(str(error))
+        if not self._errors[str(error)]:
             self._notes(
-                f"{self.broker} does not answer ({error}); trying again for "
-                f"{self.patience - waited:,.0f} seconds"
+                f"{self._server} does not answer ({error}); trying again for "
+                f"{self._patience - waited:,.0f} seconds"
             )
-        pause = min(self._pause, self.patience - waited)
-        self._pause = min(2 * self._pause, LONGEST_PAUSE)
-        return pause
+        self._errors[str(error)] += 1
+        return self._pauses.compute(self._errors.total())
 
     def succeeded(self) -> None:
-        """Note that the broker has answered."""
-        if self._since is None:
-            return
-        self._notes(f"{self.broker} answers again")
-        self._since = None
-        self._pause = FIRST_PAUSE
-        self._told.clear()
+        """Note that the server has answered."""
+        if self._errors:
+            self._notes(f"{self._server} answers again")
+            self._errors.clear()

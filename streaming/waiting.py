@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import msgspec
 
 from lstmwidgets.codec import decode, encode, plain
 from lstmwidgets.kernels.scaling import LARGEST
+from lstmwidgets.times import in_utc
 
 from .cold import ColdStore
 from .database import damage_told
@@ -234,16 +235,6 @@ class WaitingEvents:
 def _to_bytes(event: Waiting) -> bytes:
     x = encode(event.x, path=f"the features of event {event.id!r}")
     return msgspec.msgpack.encode(msgspec.structs.replace(event, x=x))
-
-
-def in_utc(time: datetime) -> datetime:
-    """Take times without a zone for UTC, so that a stream with both kinds can be ordered."""
-    if time.tzinfo is None:
-        return time.replace(tzinfo=UTC)
-    try:
-        return time.astimezone(UTC)
-    except OverflowError:  # the first or the last hours that there are
-        return time.replace(tzinfo=UTC)
 
 
 def usable(target: float) -> bool:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from itertools import combinations, permutations
+from typing import Any
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -9,7 +12,6 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from lstmwidgets.analysis import QUANTITIES, Recording, Thinned, order_units
-from lstmwidgets.analysis.clustering import leaf_order
 from lstmwidgets.analysis.excerpt import Excerpt, box_means
 from lstmwidgets.analysis.ordering import ORDERS
 
@@ -79,11 +81,39 @@ def test_every_group_of_average_linkage_is_one_block(units: int, causes: int) ->
         assert np.ptp(place) + 1 == len(place)
 
 
-def test_blocks_touch_where_they_are_most_alike() -> None:
-    x = np.array([0.0, 9.0, 0.1, 9.2, 5.0])
-    assert leaf_order(np.abs(x[:, None] - x)).tolist() == [0, 2, 4, 1, 3]
-    assert leaf_order(np.zeros((0, 0))).tolist() == []
-    assert sorted(leaf_order(np.ones((7, 7)))) == list(range(7))  # ties
+def test_neighbours_are_as_alike_as_blocks_allow() -> None:
+    """Three pairs of units: of all orders that keep pairs together, the best one is found."""
+    random = np.random.default_rng(3)
+    pairs = np.repeat(random.normal(size=(200, 3)), 2, axis=1)
+    activity = (pairs + 0.5 * random.normal(size=(200, 6)))[:, [0, 2, 4, 1, 3, 5]]
+    near = np.corrcoef(activity.T)
+
+    def alike(order: tuple[int, ...]) -> float:
+        return float(near[order[:-1], order[1:]].sum())
+
+    found = tuple(order_units(activity, "cluster").tolist())
+    first, second = closest_two([(0, 3), (1, 4), (2, 5)], near)
+    allowed = [
+        order
+        for order in permutations(range(6))
+        if are_blocks(order, [(0, 3), (1, 4), (2, 5), (*first, *second)])
+    ]
+    assert alike(found) == pytest.approx(max(map(alike, allowed)))
+    assert alike(found) > min(map(alike, allowed)) + 0.01
+
+
+def closest_two(groups: list[tuple[int, ...]], near: NDArray[np.float64]) -> Any:
+    return max(combinations(groups, 2), key=lambda two: near[np.ix_(*two)].mean())
+
+
+def are_blocks(order: tuple[int, ...], groups: list[tuple[int, ...]]) -> bool:
+    places = [[order.index(unit) for unit in group] for group in groups]
+    return all(max(place) - min(place) + 1 == len(place) for place in places)
+
+
+def test_units_that_are_all_alike_are_all_there() -> None:
+    activity = np.tile(np.arange(5.0)[:, None], (1, 7))
+    assert sorted(order_units(activity, "cluster")) == list(range(7))
 
 
 def test_the_order_must_be_known() -> None:

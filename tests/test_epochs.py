@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections.abc import Iterator
+from inspect import signature
 from itertools import pairwise
 
 import pytest
@@ -83,6 +84,24 @@ def test_the_bar_in_a_notebook_follows(monkeypatch: pytest.MonkeyPatch) -> None:
     assert (bar.value, bar.max) == (2, 3)
     assert "validation 0.75" in said.value
     Widget.close_all()
+
+
+def test_the_bar_goes_on_when_the_epochs_are_taken_one_by_one(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+    epochs = iter_fit(model_of(input_size=2), *noise(), epochs=2, device="cpu", progress=True)
+    assert len(list(epochs)) == 2
+    assert "2/2" in capsys.readouterr().err
+
+
+def test_fit_takes_what_iter_fit_takes_and_shows_a_bar_by_default() -> None:
+    ours, theirs = (dict(signature(each).parameters) for each in (fit, iter_fit))
+    assert ours.pop("progress").default is True
+    assert theirs.pop("progress").default is False
+    assert list(ours.items()) == list(theirs.items())
+    with pytest.raises(TypeError, match="unexpected keyword argument 'epoch'"):
+        fit(model_of(input_size=2), *noise(), epoch=1)  # type: ignore[call-arg]
 
 
 def test_nothing_is_shown_elsewhere(capsys: pytest.CaptureFixture[str]) -> None:

@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 
 from lstmwidgets.streaming import BadRecord, Event, Prediction, StreamError, redis_address
-from lstmwidgets.streaming.retry import Retry
+from lstmwidgets.streaming.retry import PatientRetry
 from lstmwidgets.streaming.sinks import RedisSink, redis_stream
 from lstmwidgets.streaming.sources import Columns, RedisSource
 from lstmwidgets.streaming.sources.redis_stream import COUNT
@@ -375,14 +375,14 @@ def test_a_server_that_is_loading_is_waited_for() -> None:
 
 def test_pauses_grow_and_notes_are_told_once() -> None:
     notes: list[str] = []
-    retry = Retry("broker", (OSError,), notes=notes.append)
-    pauses = [retry.failed(OSError("gone")) for _ in range(8)]
-    assert pauses == pytest.approx([0.1, 0.2, 0.4, 0.8, 1.6, 3.2, 5, 5])
+    retry = PatientRetry("server", patience=300, notes=notes.append)
+    pauses = [retry.failed(OSError("gone")) for _ in range(2000)]
+    assert pauses == pytest.approx([0.1, 0.2, 0.4, 0.8, 1.6, 3.2, *[5] * 1994])
     retry.failed(OSError("loading"))
     assert len(notes) == 2
     retry.succeeded()
     assert retry.failed(OSError("gone")) == 0.1
-    assert notes[2:] == ["broker answers again", notes[0]]
+    assert notes[2:] == ["server answers again", notes[0]]
 
 
 # --- what cannot be ---------------------------------------------------------------------------

@@ -22,6 +22,7 @@ from lstmwidgets.cells import CELLS
 from lstmwidgets.models import SequenceModel
 from lstmwidgets.training import examples, fit, iter_fit, predict, predict_proba
 from lstmwidgets.training.batches import IGNORED
+from lstmwidgets.training.loaders import loaded, scale_to_loader
 from lstmwidgets.training.objective import Objective
 
 from .trainings import QUIET, loader_of, means, model_of, series, weights
@@ -352,6 +353,43 @@ def test_a_dataloader_trains_as_the_arrays_do() -> None:
         results.append(weights(model))
     for name, each in results[0].items():
         torch.testing.assert_close(each, results[1][name])
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize("pooling", ["last", None])
+def test_a_dataloader_is_scaled_as_the_arrays_are(pooling: str | None, dtype: torch.dtype) -> None:
+    rng = np.random.default_rng(0)
+    lengths = rng.integers(2, 7, 30)
+    # Far from 0, hardly moving beside its mean, not moving at all, in units of its own.
+    scale, offset = [1e4, 1e-4, 0, 1e-9], [1e6, 1e4, 7.3, 0]
+    padded = rng.normal(size=(30, 6, 4)) * scale + offset
+    y = rng.normal(3e4, 1e-4, (30, 6, 1))
+    if pooling is not None:
+        y = y[:, 0]
+    for row, steps in zip(padded, lengths, strict=True):
+        row[steps:] = np.nan
+    options = {"input_size": 4, "pooling": pooling, "dtype": dtype}
+    of_arrays, of_loader = model_of(**options), model_of(**options)
+
+    x = [row[:steps] for row, steps in zip(padded, lengths, strict=True)]
+    values = y if pooling else [row[:steps] for row, steps in zip(y, lengths, strict=True)]
+    known = examples.read(of_arrays, x, values)
+    examples.scale_to(of_arrays, known)
+    loader = loader_of(padded, y, lengths, batch_size=7)
+    scale_to_loader(of_loader, loader)
+
+    nearly = {"rtol": 1e-6, "atol": 0.0}
+    for name, each in of_arrays.named_buffers():
+        torch.testing.assert_close(dict(of_loader.named_buffers())[name], each, **nearly)
+    assert of_arrays.input_scale.tolist() == pytest.approx([1e4, 1e-4, 1, 1e-9], rel=0.2)
+    # Both take the same numbers from the same scaling.
+    of_loader.load_state_dict(of_arrays.state_dict())
+    wanted = examples.sequences(of_arrays, known)
+    batches = list(loaded(loader, of_loader))
+    before_end = torch.arange(6) < torch.as_tensor(lengths)[:, None]
+    assert torch.equal(torch.cat([batch.x for batch in batches])[before_end], wanted.x)
+    found = torch.cat([batch.y for batch in batches])
+    assert torch.equal(found if pooling else found[before_end], wanted.y)
 
 
 def test_dataloaders_of_labels_tokens_and_steps() -> None:

@@ -83,9 +83,8 @@ class LSTMTextClassifier(LSTMEstimator, base.Classifier):
     Notes
     -----
     A text is a string. A dictionary is read as its values, one after the other in the order of
-    their keys, missing ones left out. Words are in lower case; punctuation marks are words of their
-    own. A text without any word is as good as another: it is the end mark alone, and learned as
-    such.
+    their keys, missing ones left out. Words are the tokens of `lstmwidgets.text.Tokenizer`. A text
+    without any word is as good as another: it is the end mark alone, and learned as such.
 
     Examples
     --------

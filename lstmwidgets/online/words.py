@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import re
 from typing import Any, ClassVar
 
 import numpy as np
@@ -11,11 +10,9 @@ from numpy.typing import NDArray
 
 from ..kernels.embeddings import learn_rows
 from ..kernels.optimizers import ADAM, ADAMW, SGD
+from ..text import UNKNOWN, Tokenizer
 from .arrays import Arrays, Table, need
 from .optimizers import OptimizerFactory, find_optimizer
-
-WORD = re.compile(r"\w+(?:['\u2019-]\w+)*|[^\w\s]")
-"""A word, with what is joined to it by an apostrophe or a hyphen, or a punctuation mark."""
 
 END = "</s>"
 """Stands behind the last word of every text, so that an empty one has something to read."""
@@ -23,15 +20,11 @@ END = "</s>"
 SPREAD = 0.1
 """Standard deviation of a vector's first numbers."""
 
-UNKNOWN = "<unk>"
-"""What a word counts as that has no vector."""
-
 
 def words_of(text: str, longest: int) -> list[str]:
-    """Return a text's words in lower case, at most the last `longest`, and the end mark."""
+    """Return the last tokens of a text, at most `longest`, and the end mark."""
     # A word has a character at least, and few have more than 40: no need to search all of it.
-    tail = text.rstrip()[-40 * longest :]
-    return [*WORD.findall(tail.lower())[-longest:], END]
+    return [*Tokenizer()(text.rstrip()[-40 * longest :])[-longest:], END]
 
 
 class WordVectors(Arrays):

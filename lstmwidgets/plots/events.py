@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 import numpy as np
@@ -18,6 +18,7 @@ from bokeh.models import (
 )
 from bokeh.plotting import figure
 
+from ..times import in_utc
 from .style import BELOW, LEFT, RIGHT
 
 TICK = """
@@ -144,4 +145,4 @@ def event_figure(axis: EventAxis, title: str, height: int, y_label: str, **optio
 
 def _wall_clock(time: datetime | None) -> float:
     """Return a time as milliseconds that show its own wall clock when read as UTC."""
-    return np.nan if time is None else time.replace(tzinfo=UTC).timestamp() * 1000
+    return np.nan if time is None else in_utc(time.replace(tzinfo=None)).timestamp() * 1000

@@ -3,18 +3,25 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing
+from functools import wraps
+from inspect import signature
+from typing import Any, ParamSpec, TypeVar
 
 import torch
 
 from ..models import SequenceModel
 from .epochs import Epoch, FitResult
 from .loop import DivergedError, Loop
-from .options import OptimizerFactory, Options, ScheduleFactory
+from .options import OptimizerFactory, ScheduleFactory
 from .prediction import predict, predict_proba
 
 __all__ = ["DivergedError", "Epoch", "FitResult", "fit", "iter_fit", "predict", "predict_proba"]
+
+Given = ParamSpec("Given")
+Result = TypeVar("Result")
 
 
 def iter_fit(
@@ -43,6 +50,7 @@ def iter_fit(
     seed: int | None = None,
     checkpoint: str | os.PathLike[str] | None = None,
     resume: bool = True,
+    progress: bool = False,
 ) -> Iterator[Epoch]:
     """Train a model, and yield a record at the end of each epoch.
 
@@ -114,6 +122,8 @@ def iter_fit(
     resume : bool
         Whether to go on from the checkpoint if it exists: on a CPU bit for bit as if there had been
         no interruption. Only the epochs that are new are yielded.
+    progress : bool
+        Whether to show a bar, in a terminal or a notebook.
 
     Yields
     ------
@@ -140,65 +150,39 @@ def iter_fit(
     >>> losses[-1] < losses[0]
     True
     """
-    options = Options(
-        epochs=epochs,
-        batch_size=batch_size,
-        lr=lr,
-        optimizer=optimizer,
-        weight_decay=weight_decay,
-        schedule=schedule,
-        clip=clip,
-        patience=patience,
-        window=window,
-        label_smoothing=label_smoothing,
-        class_weight=class_weight,
-        scale=scale,
-        bucket=bucket,
-        compile=compile,
-        device=device,
-        precision=precision,
-    )
-    return Loop(
-        model,
-        data,
-        targets,
-        options=options,
-        validation=validation,
-        target=target,
-        seed=seed,
-        checkpoint=checkpoint,
-        resume=resume,
-    ).run()
+    return Loop(**locals()).run()
 
 
-def fit(
-    model: SequenceModel,
-    data: Any,
-    targets: Any = None,
-    *,
-    validation: Any = None,
-    target: str | Sequence[str] | None = None,
-    epochs: int = 20,
-    batch_size: int = 32,
-    lr: float = 2e-3,
-    optimizer: str | OptimizerFactory = "adamw",
-    weight_decay: float = 0.0,
-    schedule: str | ScheduleFactory | None = None,
-    clip: float | None = 1.0,
-    patience: int | None = 5,
-    window: int | None = None,
-    label_smoothing: float = 0.0,
-    class_weight: str | Mapping[Any, float] | Sequence[float] | None = None,
-    scale: bool = True,
-    bucket: bool = True,
-    compile: bool = False,  # noqa: A002
-    device: str | torch.device = "auto",
-    precision: str = "auto",
-    seed: int | None = None,
-    checkpoint: str | os.PathLike[str] | None = None,
-    resume: bool = True,
-    progress: bool = True,
-) -> FitResult:
+def _with_parameters_of(
+    other: Callable[Given, Any], **defaults: Any
+) -> Callable[[Callable[..., Result]], Callable[Given, Result]]:
+    """Give a function the parameters of another one, for `help` and for type checkers.
+
+    The function gets all of them by name. `defaults` replace the other one's.
+    """
+    parameters = [
+        each.replace(default=defaults.get(each.name, each.default))
+        for each in signature(other).parameters.values()
+    ]
+
+    def decorated(function: Callable[..., Result]) -> Callable[Given, Result]:
+        shown = signature(function).replace(parameters=parameters)
+
+        @wraps(function)
+        def call(*args: Given.args, **options: Given.kwargs) -> Result:
+            given = shown.bind(*args, **options)
+            given.apply_defaults()
+            return function(**given.arguments)
+
+        made: Any = call
+        made.__signature__ = shown
+        return call
+
+    return decorated
+
+
+@_with_parameters_of(iter_fit, progress=True)
+def fit(**options: Any) -> FitResult:
     """Train a model to the end and return it with its curves and a verdict on them.
 
     Ctrl-C ends the training quietly: the result then has the best weights so far.
@@ -209,10 +193,8 @@ def fit(
         As of `iter_fit`.
     schedule, clip, patience, window, label_smoothing, class_weight, scale, bucket, compile
         As of `iter_fit`.
-    device, precision, seed, checkpoint, resume
+    device, precision, seed, checkpoint, resume, progress
         As of `iter_fit`.
-    progress : bool
-        Whether to show a bar, in a terminal or a notebook.
 
     Returns
     -------
@@ -234,34 +216,10 @@ def fit(
     >>> predict(model, [[2, 5, 3], [4, 5, 3]]).tolist()
     ['good', 'bad']
     """
-    options = Options(
-        epochs=epochs,
-        batch_size=batch_size,
-        lr=lr,
-        optimizer=optimizer,
-        weight_decay=weight_decay,
-        schedule=schedule,
-        clip=clip,
-        patience=patience,
-        window=window,
-        label_smoothing=label_smoothing,
-        class_weight=class_weight,
-        scale=scale,
-        bucket=bucket,
-        compile=compile,
-        device=device,
-        precision=precision,
-    )
-    loop = Loop(
-        model,
-        data,
-        targets,
-        options=options,
-        validation=validation,
-        target=target,
-        seed=seed,
-        checkpoint=checkpoint,
-        resume=resume,
-    )
-    loop.run_through(show=progress)
-    return FitResult(model, loop.epochs, loop.stopped)
+    loop = Loop(**options)
+    with closing(loop.run()) as epochs:
+        try:
+            deque(epochs, maxlen=0)
+        except KeyboardInterrupt:
+            loop.stopped = "interrupted"
+    return FitResult(loop.model, loop.epochs, loop.stopped)

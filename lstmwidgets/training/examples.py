@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from .. import labels as of_labels
 from ..models import SequenceModel
+from . import scaling
 from .batches import Sequences
 from .series import as_series, as_tokens, check_finite_series, columns
 
@@ -154,14 +155,13 @@ def set_classes(model: SequenceModel, examples: Examples) -> None:
 
 
 def scale_to(model: SequenceModel, examples: Examples) -> None:
-    """Measure mean and standard deviation of inputs and targets and keep them in the model.
-
-    What has been measured before stays as it is: the weights rely on it.
-    """
-    if model.embedding is None:
-        _measure(model, "input", examples.x)
-    if model.scales_targets:
-        _measure(model, "target", examples.y if examples.every_step else [np.stack(examples.y)])
+    """Measure mean and deviation of inputs and targets, unless they are known, and keep them."""
+    wanted = scaling.unmeasured(model)
+    if "input" in wanted:
+        wanted["input"].add(*examples.x)
+    if "target" in wanted:
+        wanted["target"].add(*(examples.y if examples.every_step else [np.stack(examples.y)]))
+    scaling.keep(model, wanted)
 
 
 def sequences(model: SequenceModel, examples: Examples, where: str = "targets") -> Sequences:
@@ -174,8 +174,7 @@ def sequences(model: SequenceModel, examples: Examples, where: str = "targets") 
         y = torch.from_numpy(np.concatenate(examples.y))
     else:
         values = np.concatenate(examples.y) if examples.every_step else np.stack(examples.y)
-        mean, scale = model.target_mean.double().cpu(), model.target_scale.double().cpu()
-        y = ((torch.from_numpy(values) - mean) / scale).to(model.head.weight.dtype)
+        y = scaling.standardised(model, "target", torch.from_numpy(values))
     return Sequences(x, y, lengths, examples.every_step)
 
 
@@ -184,27 +183,10 @@ def inputs(model: SequenceModel, x: Sequence[Array]) -> tuple[torch.Tensor, torc
     lengths = torch.tensor([len(one) for one in x])
     if model.embedding is not None:
         return torch.from_numpy(np.concatenate(x)), lengths
-    mean, scale = model.input_mean.double().cpu(), model.input_scale.double().cpu()
-    flat = torch.empty(int(lengths.sum()), len(mean), dtype=model.head.weight.dtype)
-    begin = 0
-    for one in x:  # in float64: a mean far above the deviation would eat float32's digits
-        flat[begin : begin + len(one)] = (torch.from_numpy(one).double() - mean) / scale
-        begin += len(one)
+    flat = torch.empty(int(lengths.sum()), len(model.input_mean), dtype=model.head.weight.dtype)
+    for one, part in zip(x, torch.split(flat, lengths.tolist()), strict=True):
+        part.copy_(scaling.standardised(model, "input", torch.from_numpy(one)))
     return flat, lengths
-
-
-def _measure(model: SequenceModel, name: str, parts: Sequence[Array]) -> None:
-    mean, scale = getattr(model, f"{name}_mean"), getattr(model, f"{name}_scale")
-    if bool((mean != 0).any()) or bool((scale != 1).any()):
-        return
-    count = sum(len(one) for one in parts)
-    centre = sum(one.sum(0, dtype=np.float64) for one in parts) / count
-    spread = sum(np.square(one - centre, dtype=np.float64).sum(0) for one in parts) / count
-    deviation = np.sqrt(spread)
-    # What never changes has no unit to divide by; rounding leaves a trace of a deviation.
-    deviation[deviation <= 1e-12 * np.maximum(1, np.abs(centre))] = 1
-    mean.copy_(torch.as_tensor(centre))
-    scale.copy_(torch.as_tensor(deviation))
 
 
 def _shifted(x: list[Array], targets: Any) -> Examples:

@@ -40,6 +40,13 @@ class DivergedError(ValueError, FloatingPointError):
 class Loop:
     """A training that is run an epoch at a time.
 
+    Parameters
+    ----------
+    model, data, targets, validation, target, seed, checkpoint, resume, progress
+        As of `lstmwidgets.training.iter_fit`.
+    **more
+        The others of `lstmwidgets.training.iter_fit`.
+
     Attributes
     ----------
     epochs : list of Epoch
@@ -54,16 +61,19 @@ class Loop:
         data: Any,
         targets: Any,
         *,
-        options: Options,
         validation: Any,
         target: Any,
         seed: int | None,
         checkpoint: str | os.PathLike[str] | None,
         resume: bool,
+        progress: bool,
+        **more: Any,
     ) -> None:
+        options = Options(**more)
         options.check(model)
         self.model = model
         self.options = options
+        self._progress = progress
         self.epochs: list[Epoch] = []
         self.stopped = "epochs"
         self._checkpoint = checkpoint
@@ -99,9 +109,11 @@ class Loop:
     def run(self) -> Generator[Epoch]:
         """Yield each epoch at its end; leave the best weights in the model, whatever happens."""
         try:
-            while not self._finished():
-                epoch = self._epoch(len(self.epochs) + 1)
-                yield epoch
+            with shown(self.options.epochs, len(self.epochs), visible=self._progress) as show:
+                while not self._finished():
+                    epoch = self._epoch(len(self.epochs) + 1)
+                    show(epoch)
+                    yield epoch
         except (KeyboardInterrupt, GeneratorExit):
             self.stopped = self.stopped if self._finished() else "interrupted"
             raise
@@ -113,18 +125,6 @@ class Loop:
                 self.model.load_state_dict(self._best)
             vars(self.model.lstm).pop("forward", None)  # of `_compiled`
             self.model.eval()
-
-    def run_through(self, *, show: bool) -> None:
-        """Run all epochs, with a bar or without; Ctrl-C ends them quietly."""
-        epochs = self.run()
-        try:
-            with shown(self.options.epochs, len(self.epochs), visible=show) as look:
-                for epoch in epochs:
-                    look(epoch)
-        except KeyboardInterrupt:
-            self.stopped = "interrupted"
-        finally:
-            epochs.close()
 
     # --- before the first epoch -------------------------------------------------------------------
 

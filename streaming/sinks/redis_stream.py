@@ -9,8 +9,7 @@ from typing import Any, Self
 
 import msgspec
 
-from ..redis_address import parse
-from ..retry import PATIENCE
+from ..redis_address import PATIENCE, parse
 from .base import Sink
 from .rows import row_of
 

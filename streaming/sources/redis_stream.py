@@ -9,8 +9,7 @@ from typing import Any
 import msgspec
 
 from ..events import Event
-from ..redis_address import parse
-from ..retry import PATIENCE
+from ..redis_address import PATIENCE, parse
 from .base import WAIT, Columns, Source
 from .cells import CELLS
 from .redis_place import Place, StreamState, moment, state_of

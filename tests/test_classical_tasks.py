@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from lstmwidgets.classics import (
+from benchmarks.classical_tasks import (
     NO_TARGET,
     Adding,
     Batch,

@@ -25,7 +25,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from .checks import check_size
+from lstmwidgets.checks import check_size
 
 Seed = int | np.random.Generator
 """What a batch is drawn from: a number, or a generator that goes on with each batch."""
@@ -108,7 +108,7 @@ def reber_strings(seed: int) -> Iterator[list[Event]]:
     >>> string[1].symbol == string[-2].symbol
     True
     """
-    draw = random.Random(seed)  # noqa: S311
+    draw = random.Random(seed)
     while True:
         ends = draw.choice("TP")
         string = [Event("B", frozenset("TP")), Event(ends, frozenset("B"))]

@@ -1,4 +1,4 @@
-"""Data of other packages, and the reader of their files."""
+"""The vowels of nine men, and the reader of their files."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from importlib.util import find_spec
 import numpy as np
 import pytest
 
-from lstmwidgets.datasets import japanese_vowels, read_ts
+from benchmarks.japanese_vowels import japanese_vowels, read_ts
 
 needs_aeon = pytest.mark.skipif(
     not find_spec("aeon"), reason="aeon, whose files are read, is missing"
@@ -28,7 +28,7 @@ def test_japanese_vowels_as_its_authors_describe_them():
 
 
 def test_without_the_package_it_says_how_to_get_it(monkeypatch):
-    monkeypatch.setattr("lstmwidgets.datasets.find_spec", lambda name: None)
+    monkeypatch.setattr("benchmarks.japanese_vowels.find_spec", lambda name: None)
     with pytest.raises(ImportError, match="pip install --no-deps aeon"):
         japanese_vowels()
 

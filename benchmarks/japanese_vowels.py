@@ -1,4 +1,4 @@
-"""Data that other packages bring along, read without importing those packages."""
+"""JapaneseVowels as the package aeon brings it, read without importing that package."""
 
 from __future__ import annotations
 

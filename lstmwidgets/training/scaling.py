@@ -1,0 +1,93 @@
+"""Mean and deviation of inputs and targets: measured once, and taken out of what is trained on."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from torch import Tensor, as_tensor
+
+from ..models import SequenceModel
+
+
+class Moments:
+    """Mean and deviation of numbers that come part by part.
+
+    Parameters
+    ----------
+    width : int
+        Numbers a row, each with a mean and a deviation of its own.
+
+    References
+    ----------
+    Chan, Golub, LeVeque (1983). Algorithms for computing the sample variance. The American
+    Statistician 37(3).
+
+    Examples
+    --------
+    >>> moments = Moments(1)
+    >>> moments.add(np.array([[1.0], [2.0]]))
+    >>> moments.add(np.array([[3.0], [6.0]]))
+    >>> moments.mean, moments.deviation**2
+    (array([3.]), array([3.5]))
+    """
+
+    def __init__(self, width: int) -> None:
+        self.count = 0
+        self.mean = np.zeros(width)
+        self._squares = np.zeros(width)
+
+    def add(self, *arrays: NDArray[Any]) -> None:
+        """Take in arrays of rows, (n, width) each, which together are one part."""
+        count = sum(map(len, arrays))
+        if not count:
+            return
+        mean = sum(rows.sum(0, dtype=np.float64) for rows in arrays) / count
+        total, apart = self.count + count, mean - self.mean
+        self._squares += sum(np.square(rows - mean, dtype=np.float64).sum(0) for rows in arrays)
+        self._squares += np.square(apart) * (self.count * count / total)
+        self.mean += apart * (count / total)
+        self.count = total
+
+    @property
+    def deviation(self) -> NDArray[np.float64]:
+        """Standard deviation, (width,); 1 of what never changes: it has no unit to divide by."""
+        deviation = np.sqrt(self._squares / self.count)
+        trace = 1e-12 * np.maximum(1, np.abs(self.mean))  # that rounding leaves of a deviation
+        return np.where(deviation <= trace, 1, deviation)
+
+
+def unmeasured(model: SequenceModel) -> dict[str, Moments]:
+    """Return empty moments for ``"input"`` and ``"target"``, as far as a model lacks theirs.
+
+    What has been measured before stays as it is: the weights rely on it.
+    """
+    wanted = {"input": model.embedding is None, "target": model.scales_targets}
+    found = {}
+    for name in (name for name, wants in wanted.items() if wants):
+        mean, scale = getattr(model, f"{name}_mean"), getattr(model, f"{name}_scale")
+        if not bool((mean != 0).any() or (scale != 1).any()):
+            found[name] = Moments(len(mean))
+    return found
+
+
+def keep(model: SequenceModel, measured: Mapping[str, Moments]) -> None:
+    """Keep mean and deviation in the model."""
+    for name, moments in measured.items():
+        getattr(model, f"{name}_mean").copy_(as_tensor(moments.mean))
+        getattr(model, f"{name}_scale").copy_(as_tensor(moments.deviation))
+
+
+def standardised(model: SequenceModel, name: str, values: Tensor) -> Tensor:
+    """Return inputs or targets (..., width) without mean and deviation, in the model's dtype.
+
+    It computes in float64: a mean far above the deviation would eat float32's digits.
+    """
+    exact = (values.cpu() if values.device.type == "mps" else values).double()  # mps has none
+    mean, scale = (
+        getattr(model, f"{name}_{what}").to(exact.device).double() for what in ("mean", "scale")
+    )
+    found: Tensor = ((exact - mean) / scale).to(values.device, model.head.weight.dtype)
+    return found
