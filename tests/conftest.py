@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -13,7 +14,9 @@ from lstmwidgets import LSTM
 from .browser import Server, Tab, browser_tab, front_end, need_chromium
 from .redis_server import RedisServer, need_redis
 
-torch.set_num_threads(1)  # on tensors this small, two threads only wait for each other
+# On tensors this small, two threads only wait for each other, here and in processes that tests start.
+torch.set_num_threads(1)
+os.environ |= dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS"), "1")
 
 settings.register_profile(
     "same_every_time", derandomize=True, database=None, deadline=None, max_examples=20

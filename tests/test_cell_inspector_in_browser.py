@@ -23,7 +23,7 @@ from lstmwidgets.widgets.cell_inspector import CellInspector
 
 from .browser import Server, Tab, browser_tab
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
 
 WORDS = ("the", "film", "was", "not", "bad", "at", "all")
 UNITS = 6

@@ -13,7 +13,7 @@ import pytest
 from .browser import Tab, browser_tab, front_end, need_chromium
 from .front_end import Server
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
 
 NOTEBOOKS = Path(__file__).resolve().parent.parent / "notebooks"
 NAME = "01_live_stream.ipynb"
@@ -113,9 +113,7 @@ while time.monotonic() < end: sum(range(1000))
     assert moves(tab)
     assert moves(tab)
     tab.wait_idle()
-    started = monotonic()
-    assert tab.kernel_run("print(1 + 1)").strip() == "2"
-    assert monotonic() - started < 5  # far from a tight bound: benchmarks measure it
+    assert tab.kernel_run("print(1 + 1, live.state)").strip() == "2 playing"
 
 
 @pytest.mark.slow

@@ -341,6 +341,7 @@ def test_the_command_names_the_page_once_and_ends(
 
 
 @pytest.mark.browser
+@pytest.mark.xdist_group("browser")
 def test_a_browser_sees_figures_grow_and_the_end(readings: Path, tmp_path: Path) -> None:
     command = [*COMMAND, "stream", "readings.csv", "--target", "flow", "--seed", "1", "--live"]
     errors = tmp_path / "stderr"

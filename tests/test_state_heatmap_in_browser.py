@@ -16,7 +16,7 @@ from lstmwidgets.widgets import StateHeatmap
 from .browser import Server, Tab
 from .test_state_heatmap import drawn, recorded
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
 
 NASTY = ("<img src=x onerror='document.title=1'>", "$$x^2$$", "@{cell}", "a & b")
 
