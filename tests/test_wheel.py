@@ -76,7 +76,7 @@ def test_the_wheel_imports_and_runs_in_an_empty_environment(built: Path, tmp_pat
         "print(lstmwidgets.LSTM(2, 3).stepper().step([1.0, 2.0]).shape)"
     )
     done = subprocess.run(
-        [python, "-c", script], check=True, capture_output=True, text=True, cwd=tmp_path
+        [python, "-E", "-c", script], check=True, capture_output=True, text=True, cwd=tmp_path
     )
     assert done.stdout == "(3,)\n"
     command = environment / "bin" / "lstmwidgets"
