@@ -13,11 +13,20 @@ from urllib.parse import quote
 from uuid import uuid4
 
 import pytest
-from playwright.sync_api import ConsoleMessage, Page, Route, sync_playwright
+from playwright.sync_api import Browser, ConsoleMessage, Page, Route, sync_playwright
 
 from .front_end import Server, front_end, write_notebook
 
-__all__ = ["Server", "Tab", "browser_tab", "front_end", "need_chromium", "write_notebook"]
+__all__ = [
+    "Browser",
+    "Server",
+    "Tab",
+    "browser_tab",
+    "chromium",
+    "front_end",
+    "need_chromium",
+    "write_notebook",
+]
 
 SCREENSHOTS = Path(__file__).resolve().parent.parent / "screenshots"
 CHROMIUM = shutil.which("chromium")
@@ -172,19 +181,35 @@ class Tab:
 
 
 @contextmanager
+def chromium() -> Iterator[Browser]:
+    """Start Debian's chromium; skip the test where there is none."""
+    path = need_chromium()
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=path, args=FLAGS)
+        try:
+            yield browser
+        finally:
+            browser.close()
+
+
+@contextmanager
 def browser_tab(
-    *, width: int = 1200, height: int = 1000, dark: bool = False, counting: bool = False
+    browser: Browser | None = None,
+    *,
+    width: int = 1200,
+    height: int = 1000,
+    dark: bool = False,
+    counting: bool = False,
 ) -> Iterator[Tab]:
-    """Open Debian's chromium with an empty profile; skip the test where there is none."""
-    chromium = need_chromium()
+    """Open a page with an empty profile, in a browser of its own if none is given."""
     with ExitStack() as stack:
-        playwright = stack.enter_context(sync_playwright())
-        browser = playwright.chromium.launch(executable_path=chromium, args=FLAGS)
-        stack.callback(browser.close)
+        if browser is None:
+            browser = stack.enter_context(chromium())
         context = browser.new_context(
             viewport={"width": width, "height": height},
             color_scheme="dark" if dark else "light",
         )
+        stack.callback(context.close)
         context.add_init_script(HELPERS + (COUNTERS if counting else ""))
         tab = Tab(context.new_page())
         context.route("**/*", tab._route)

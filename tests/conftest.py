@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -10,10 +11,12 @@ from hypothesis import settings
 
 from lstmwidgets import LSTM
 
-from .browser import Server, Tab, browser_tab, front_end, need_chromium
+from .browser import Browser, Server, Tab, browser_tab, chromium, front_end, need_chromium
 from .redis_server import RedisServer, need_redis
 
-torch.set_num_threads(1)  # on tensors this small, two threads only wait for each other
+# On tensors this small, two threads only wait for each other; so they do in processes of tests.
+torch.set_num_threads(1)
+os.environ |= dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS"), "1")
 
 settings.register_profile(
     "same_every_time", derandomize=True, database=None, deadline=None, max_examples=20
@@ -65,10 +68,17 @@ def lab(lab_server: Server) -> Iterator[Server]:
     lab_server.end_kernels()
 
 
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """Return a browser for the tests of a file, each of which gets a profile of its own."""
+    with chromium() as browser:
+        yield browser
+
+
 @pytest.fixture
-def tab(request: pytest.FixtureRequest) -> Iterator[Tab]:
+def tab(request: pytest.FixtureRequest, browser: Browser) -> Iterator[Tab]:
     """Return an empty page that may not complain; its last look is kept in `screenshots/`."""
-    with browser_tab(width=1000, height=1600, counting=True) as tab:
+    with browser_tab(browser, width=1000, height=1600, counting=True) as tab:
         yield tab
         tab.screenshot(request.node.name)
         tab.check()

@@ -21,9 +21,9 @@ from lstmwidgets.analysis import Recording
 from lstmwidgets.cells import CELLS
 from lstmwidgets.widgets.cell_inspector import CellInspector
 
-from .browser import Server, Tab, browser_tab
+from .browser import Browser, Server, Tab, browser_tab
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
 
 WORDS = ("the", "film", "was", "not", "bad", "at", "all")
 UNITS = 6
@@ -31,14 +31,14 @@ COLOURS = "() => getComputedStyle(document.querySelector('.lw-inspector')).backg
 
 
 @pytest.fixture
-def show(tmp_path: Path) -> Callable[..., object]:
+def show(tmp_path: Path, browser: Browser) -> Callable[..., object]:
     """Return a function that opens an inspector's saved page, which may not complain."""
 
     @contextmanager
     def show(source: object, *, width: int = 1100, dark: bool = False, **options) -> Iterator[Tab]:
         path = tmp_path / "cell.html"
         CellInspector(source, **options).save_html(path)
-        with browser_tab(width=width, dark=dark) as tab:
+        with browser_tab(browser, width=width, dark=dark) as tab:
             tab.page.goto(path.as_uri())
             tab.page.locator(".lw-inspector .part").first.wait_for()
             yield tab

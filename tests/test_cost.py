@@ -49,7 +49,7 @@ def test_measuring_changes_nothing_and_takes_longer_for_more(inputs: dict[str, i
 
     small, large = cost(model, 2, 5), cost(model, 16, 50)
 
-    assert 0 < small.step_seconds < 0.01
+    assert 0 < small.step_seconds < large.batch_seconds  # which has 800 steps, and backward
     assert 0 < small.batch_seconds < large.batch_seconds
     assert all(torch.equal(each, model.state_dict()[name]) for name, each in before.items())
     assert all(weight.grad is None for weight in model.parameters())

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
 from pathlib import Path
 from time import monotonic
 from typing import Any
@@ -13,7 +12,7 @@ import pytest
 from .browser import Tab, browser_tab, front_end, need_chromium
 from .front_end import Server
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
 
 NOTEBOOKS = Path(__file__).resolve().parent.parent / "notebooks"
 NAME = "01_live_stream.ipynb"
@@ -41,19 +40,11 @@ PAUSE = "button:has-text('Pause')"
 KERNEL_LAST = "[live.run.rows[-1].step, live.run.rows[-1].target, live.run.rows[-1].prediction]"
 
 
-@pytest.fixture(scope="module")
-def notebook_server() -> Iterator[Server]:
-    need_chromium()
-    with front_end("lab", NOTEBOOKS) as server:
-        yield server
-
-
 @pytest.fixture
-def notebooks(notebook_server: Server) -> Iterator[Server]:
+def notebooks(lab: Server) -> Server:
     """Return a JupyterLab with the notebook as it is: Lab saves outputs of its own accord."""
-    shutil.copy(NOTEBOOKS / NAME, notebook_server.folder)
-    yield notebook_server
-    notebook_server.end_kernels()
+    shutil.copytree(NOTEBOOKS, lab.folder, dirs_exist_ok=True)
+    return lab
 
 
 def press(tab: Tab, button: str) -> None:
@@ -113,9 +104,7 @@ while time.monotonic() < end: sum(range(1000))
     assert moves(tab)
     assert moves(tab)
     tab.wait_idle()
-    started = monotonic()
-    assert tab.kernel_run("print(1 + 1)").strip() == "2"
-    assert monotonic() - started < 5  # far from a tight bound: benchmarks measure it
+    assert tab.kernel_run("print(1 + 1, live.state)").strip() == "2 playing"
 
 
 @pytest.mark.slow

@@ -20,8 +20,10 @@ from lstmwidgets.streaming import BadRecord, Event, Prediction, StreamError, red
 from lstmwidgets.streaming.retry import PatientRetry
 from lstmwidgets.streaming.sinks import RedisSink, redis_stream
 from lstmwidgets.streaming.sources import Columns, RedisSource
+from lstmwidgets.streaming.sources.base import WAIT
 from lstmwidgets.streaming.sources.redis_stream import COUNT
 
+from .recorded import record_calls
 from .redis_server import RedisServer, need_redis
 
 COLUMNS = Columns(target="flow")
@@ -143,10 +145,12 @@ def test_a_source_goes_on_at_every_entry(stream: str) -> None:
 def test_following_waits_for_entries_and_for_the_stream(stream: str) -> None:
     with closing(following(stream)) as source:
         items = iter(source)
-        begin = time.monotonic()
-        assert next(items) is None  # before it waits
-        assert next(items) is None
-        assert 0.15 < time.monotonic() - begin < 1
+        with client_of(stream) as client, client.monitor() as monitor:
+            assert next(items) is None  # before it waits
+            assert next(items) is None
+            said = (monitor.next_command()["command"] for _ in count())
+            waits = next(words for words in said if "BLOCK" in words)
+            assert f"BLOCK {1000 * WAIT:.0f} " in waits
         threading.Timer(0.05, add, [stream, 0, 3]).start()
         assert [next_event(items).id for _ in range(3)] == [0, 1, 2]
         assert next(items) is None
@@ -293,17 +297,19 @@ def test_a_server_that_dies_loses_no_prediction(mortal: RedisServer) -> None:
     assert 1 <= len([note for note in notes if note.endswith("answers again")]) <= 3
 
 
-def test_a_source_waits_for_its_server(mortal: RedisServer) -> None:
+def test_a_source_waits_for_its_server(
+    mortal: RedisServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
     url, notes = mortal.url("in"), []
     add(url, 0, COUNT + 5)
     with closing(following(url, notes=notes.append)) as source:
         items = iter(source)
         read = [next_event(items).id for _ in range(COUNT)]
         mortal.kill()
-        for _ in range(4):
-            begin = time.monotonic()
-            assert next(items) is None
-            assert time.monotonic() - begin < 0.5
+        with monkeypatch.context() as patch:
+            pauses = record_calls(patch, time, "sleep")
+            assert [next(items) for _ in range(4)] == [None] * 4
+        assert 0 < max(seconds for (seconds,) in pauses) <= WAIT
         assert len(notes) == 1
         assert "does not answer" in notes[0]
         assert source.offset["events"] == COUNT

@@ -91,6 +91,7 @@ def browser_page() -> Iterator[Page]:
 
 
 @pytest.mark.browser
+@pytest.mark.xdist_group("browser")
 @pytest.mark.parametrize("events", [2, 200])
 def test_the_page_draws_offline_without_a_complaint(
     events: int, browser_page: Page, tmp_path: Path

@@ -16,7 +16,7 @@ from lstmwidgets.widgets import StateHeatmap
 from .browser import Server, Tab
 from .test_state_heatmap import drawn, recorded
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
 
 NASTY = ("<img src=x onerror='document.title=1'>", "$$x^2$$", "@{cell}", "a & b")
 
@@ -50,6 +50,14 @@ def spot(tab: Tab, name: str, x: float, y: float) -> tuple[float, float]:
     """Return where in the page a step and row of a heatmap are."""
     left, top = tab.page.evaluate(SPOT, [name, x, y])
     return left, top
+
+
+def wait_until_still(tab: Tab, name: str) -> None:
+    """Wait until a heatmap is drawn and keeps its place."""
+    place = None
+    while place != (place := spot(tab, name, 0, 0)):
+        tab.page.wait_for_timeout(500)
+        tab.wait("() => Bokeh.documents.every(document => document.is_idle)")
 
 
 def click(tab: Tab, name: str, x: float, y: float) -> None:
@@ -147,7 +155,7 @@ def test_ticks_leave_each_other_room(width: int, tab: Tab, tmp_path: Path) -> No
 
 def wait_for_value(tab: Tab, expression: str, wanted: Any) -> None:
     """Give what was done in the page the time to reach the kernel."""
-    deadline = monotonic() + 10
+    deadline = monotonic() + 60
     while tab.kernel_value(expression) != wanted and monotonic() < deadline:
         tab.page.wait_for_timeout(100)
     assert tab.kernel_value(expression) == wanted
@@ -168,11 +176,12 @@ heatmap = StateHeatmap(recording)
 def test_in_a_notebook_python_sees_pins_and_boxes(lab: Server, tab: Tab) -> None:
     tab.run_cells(lab, [NOTEBOOK, "heatmap"])
     tab.wait("() => models('map cell').length === 1 && Bokeh.index.find_one(models('map cell')[0])")
-    tab.page.wait_for_timeout(500)
+    wait_until_still(tab, "cell")
     units = tab.kernel_value("heatmap.units.tolist()")
     click(tab, "cell", 8, 4.5)
-    drag(tab, "cell", (2.2, 1.2), (8.3, 2.7))
     wait_for_value(tab, "heatmap.pinned", [units[4]])
+    wait_until_still(tab, "cell")  # the pinned units have got a figure of their own
+    drag(tab, "cell", (2.2, 1.2), (8.3, 2.7))
     wait_for_value(tab, "heatmap.brush", [units[1:3], [2, 8]])
     tab.kernel_run("heatmap.layer = 0\nheatmap.pinned = [5, 1]")
     tab.wait("() => models('pins')[0].data.unit.length === 2")

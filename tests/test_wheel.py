@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import sysconfig
@@ -12,7 +13,10 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.xdist_group("wheel")
+
 ROOT = Path(__file__).resolve().parent.parent
+EMPTY = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
 
 
 @pytest.fixture(scope="module")
@@ -65,6 +69,7 @@ def test_the_wheel_imports_and_runs_in_an_empty_environment(built: Path, tmp_pat
     subprocess.run(
         [sys.executable, "-m", "pip", "--python", python, "install", "--no-deps", "--quiet", wheel],
         check=True,
+        env=EMPTY,
     )
     (Path(site) / "dependencies.pth").write_text(sysconfig.get_path("purelib") + "\n")
     script = (
@@ -74,7 +79,7 @@ def test_the_wheel_imports_and_runs_in_an_empty_environment(built: Path, tmp_pat
         "print(lstmwidgets.LSTM(2, 3).stepper().step([1.0, 2.0]).shape)"
     )
     done = subprocess.run(
-        [python, "-c", script], check=True, capture_output=True, text=True, cwd=tmp_path
+        [python, "-c", script], check=True, capture_output=True, text=True, cwd=tmp_path, env=EMPTY
     )
     assert done.stdout == "(3,)\n"
     command = environment / "bin" / "lstmwidgets"

@@ -54,6 +54,9 @@ class Changes:
         elif isinstance(event, ColumnsStreamedEvent | ColumnsPatchedEvent):
             self._extend(event)
         else:
+            # A page that has not heard of what has left the document does not know it. If it comes
+            # back, it is sent as it is then; older changes must not be applied to that.
+            self._events = [e for e in self._events if _is_there(e)]
             if isinstance(event, ModelChangedEvent):
                 # Ten changes of one property are one. The last one moves to the end, because it
                 # may name a model that came into the document in between.
@@ -106,6 +109,13 @@ class Changes:
                 return
             event.data = data
         self._events.append(event)
+
+
+def _is_there(event: DocumentPatchedEvent) -> bool:
+    """Whether the document still has the model that an event is about."""
+    if not isinstance(event, DataEvent | ModelChangedEvent):
+        return True
+    return event.model.document is event.document
 
 
 def _same_property(one: DocumentPatchedEvent, other: ModelChangedEvent) -> bool:

@@ -70,17 +70,18 @@ function copyOf(live, snapshot) {
   });
 }
 
-// A column that is replaced as a whole makes void what was done to its source before.
-function withoutOverwritten(events) {
+// A column that is replaced as a whole makes void what was done to its source before, in any patch.
+function withoutOverwritten(patches) {
   const replaced = new Set();
-  return events
+  const isNeeded = (event) => {
+    const data = /^Column/.test(event.kind);
+    if (data && replaced.has(event.model.id)) return false;
+    if (event.kind === "ColumnDataChanged" && !event.cols) replaced.add(event.model.id);
+    return true;
+  };
+  return patches
     .reverse()
-    .filter((event) => {
-      const data = /^Column/.test(event.kind);
-      if (data && replaced.has(event.model.id)) return false;
-      if (event.kind === "ColumnDataChanged" && !event.cols) replaced.add(event.model.id);
-      return true;
-    })
+    .map((events) => events.reverse().filter(isNeeded).reverse())
     .reverse();
 }
 
@@ -181,9 +182,11 @@ export default () => {
     if (!next.length) return;
     try {
       if (next.some((patch, n) => patch.seq !== view.seq + 1 + n)) throw new Error("a gap");
-      const events = withoutOverwritten(next.flatMap((patch) => JSON.parse(patch.events)));
-      view.apply(events, new Map(next.flatMap((patch) => [...patch.buffers])));
-      view.seq = next.at(-1).seq;
+      // One by one: BokehJS takes over the models in a patch before it applies the first change.
+      withoutOverwritten(next.map((patch) => JSON.parse(patch.events))).forEach((events, n) => {
+        view.apply(events, next[n].buffers);
+        view.seq = next[n].seq;
+      });
     } catch {
       // A part is missing, or does not fit what is there: the whole puts it right.
       if (!view.asked) ask(model, view, "document");

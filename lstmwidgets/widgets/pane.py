@@ -32,7 +32,7 @@ from bokeh.themes import Theme
 
 from ..files import atomic_write
 from .bundle import joined_modules
-from .changes import Changes, DataEvent
+from .changes import Changes
 from .threads import AnsweredAnywhere
 
 THEMES = ("auto", "light", "dark")
@@ -177,13 +177,7 @@ class Pane(AnsweredAnywhere, anywidget.AnyWidget):
             if self._timer is not None:
                 self._timer.cancel()
                 self._timer = None
-            # What has left the document before the page heard of it would be unknown there.
-            events = [
-                event
-                for event in self._waiting.take()
-                if not isinstance(event, DataEvent | ModelChangedEvent)
-                or event.model.document is self.document
-            ]
+            events = self._waiting.take()
             if not events:
                 return
             self._sent = time.monotonic()
@@ -330,6 +324,7 @@ class Pane(AnsweredAnywhere, anywidget.AnyWidget):
 
     def _take_over(self, message: dict[str, Any], buffers: list[memoryview]) -> None:
         events = json.loads(message["events"])
+        self.flush()  # Bokeh takes every model of a document that it patches for known to the page
         for event in events:
             model = self.document.models.get_by_id(event.get("model", {}).get("id", ""))
             if isinstance(model, DataRange1d) and event["attr"] in ("start", "end"):
