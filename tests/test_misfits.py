@@ -21,11 +21,13 @@ from lstmwidgets.online import (
     LSTMClassifier,
     LSTMForecaster,
     LSTMRegressor,
+    LSTMTextClassifier,
     load,
     save,
 )
 from lstmwidgets.online.learner import OnlineLearner
 from lstmwidgets.online.words import words_of
+from lstmwidgets.text import Tokenizer
 
 
 class Interrupted(BaseException):
@@ -179,6 +181,13 @@ def test_small_integers_of_numpy_are_sizes() -> None:
 
 def test_space_behind_a_text_is_not_read() -> None:
     assert words_of("good" + " " * 50, 1)[:-1] == ["good"]
+
+
+def test_texts_are_read_as_the_tokens_of_the_tokenizer() -> None:
+    text = "I don\u2019t like it :-( 1,000 times, so-so!!!"
+    words = [word for word, _ in LSTMTextClassifier(hidden_size=4, seed=1).read_one(text)]
+    assert words == Tokenizer()(text)
+    assert [*words_of(text, 3)] == [*words[-3:], "</s>"]
 
 
 FORGERIES: dict[str, Callable[[dict[str, Any]], None]] = {
