@@ -195,7 +195,7 @@ def stream(
     model: Annotated[
         Path | None,
         typer.Option(
-            help="Begin with this model, as lstmwidgets.online.save writes it; the options below "
+            help="Begin with this model, as lstmwidgets.save writes it; the options below "
             "are for new ones.",
             show_default=False,
         ),
