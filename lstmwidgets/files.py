@@ -78,6 +78,8 @@ def read(path: str | os.PathLike[str], kinds: Iterable[str], made: Made | None =
     ValueError
         As of `from_bytes`.
     """
+    if not Path(path).is_file():
+        raise FileNotFoundError(f"there is no file {path}")
     return from_bytes(Path(path).read_bytes(), kinds, os.fspath(path), made)
 
 
