@@ -1,9 +1,9 @@
 """Values as JSON can hold them, and back with their types.
 
 Whatever the library keeps goes through here: labels, names of features, ids, records, options. It
-is also the one place that says when two of them are the same: when Python says so, once scalars of
-NumPy and PyTorch are Python's own (`plain`). As class, feature, or id, ``1``, ``1.0``, ``True`` and
-``numpy.int64(1)`` are then one in any dict, and ``"1"`` is another.
+is also the one place that says when two labels or ids are the same: when Python says so, once
+scalars of NumPy and PyTorch are Python's own (`plain`). So ``1``, ``1.0``, ``True`` and
+``numpy.int64(1)`` are one label, named as it came first, and ``"1"`` is another.
 """
 
 from __future__ import annotations

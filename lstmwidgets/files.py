@@ -78,6 +78,8 @@ def read(path: str | os.PathLike[str], kinds: Iterable[str], made: Made | None =
     ValueError
         As of `from_bytes`.
     """
+    if not Path(path).is_file():
+        raise FileNotFoundError(f"there is no file {path}")
     return from_bytes(Path(path).read_bytes(), kinds, os.fspath(path), made)
 
 
@@ -104,7 +106,7 @@ def to_bytes(kind: str, content: Any, other: Other | None = None) -> bytes:
         of_torch = isinstance(value, torch.Tensor)
         if of_torch:
             tensor = value.detach().cpu().clone(memory_format=torch.contiguous_format)
-        elif isinstance(value, np.ndarray) and value.dtype.kind in "biuf":
+        elif isinstance(value, np.ndarray) and _is_tensor(value.dtype):
             tensor = torch.from_numpy(np.array(value, order="C"))
         else:
             return None if other is None else other(value, path, inner)
@@ -196,6 +198,11 @@ def opened(data: bytes, name: str) -> tuple[str, str, dict[str, torch.Tensor]]:
     if header.pop("sha256", "") != _digest(header, tensors):
         raise ValueError(f"{name} is damaged: it was changed after it had been written")
     return header["kind"], header["content"], tensors
+
+
+def _is_tensor(dtype: np.dtype[Any]) -> bool:
+    """Say whether arrays of a type can be tensors: of booleans and numbers up to 64 bits."""
+    return dtype.kind in "biuf" and dtype.itemsize <= 8 and dtype.isnative
 
 
 def _digest(header: Mapping[str, str], tensors: Mapping[str, torch.Tensor]) -> str:

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import copy
+import json
+import math
 import random
 from collections.abc import Iterator
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
+from decimal import Decimal
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import msgspec
 import numpy as np
@@ -254,6 +258,38 @@ def test_the_edges_of_time_are_times() -> None:
     assert [outcome.late for outcome in ran(runner)] == [False, True]
     with pytest.raises(StreamError, match="an event can wait for"):
         WaitingEvents(most_seconds=float("inf"))
+
+
+def test_features_that_wait_come_back_from_the_store_as_they_were() -> None:
+    berlin, cold = ZoneInfo("Europe/Berlin"), ColdStore()
+    x = {
+        "when": datetime(2024, 10, 27, 2, 30, tzinfo=berlin, fold=1),
+        "day": date(2024, 1, 2),
+        "price": Decimal("1.10"),
+        "load": math.inf,
+        7: "x",
+    }
+    waiting = WaitingEvents(cold)
+    event = Event("a", x | {"count": np.int64(3)}, None, datetime(2024, 1, 2, tzinfo=berlin))
+    waiting.is_new(event)
+    waiting.add(Outcome(0, event, 1.5, {"last value": None}), b"state")
+    waiting.save()
+    again = WaitingEvents(cold)
+    again.progress = json.loads(json.dumps(waiting.progress))
+
+    for each in (waiting, again):
+        known = each.take(Event("a", {}, 2.0))
+        assert known is not None
+        assert repr(known.x) == repr(x | {"count": 3})
+        assert known.stream == b"state"
+    assert again.progress == waiting.progress
+
+
+def test_features_that_no_store_can_hold_are_named() -> None:
+    waiting = WaitingEvents(ColdStore())
+    waiting.add(Outcome(0, Event("a", {"odd": {1}}, None), None, {}), b"")
+    with pytest.raises(TypeError, match=r"the features of event 'a'\.odd cannot be kept: set"):
+        waiting.save()
 
 
 def test_serving_observes_every_key_and_changes_no_model() -> None:

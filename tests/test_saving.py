@@ -22,7 +22,7 @@ from safetensors.numpy import save_file
 
 from lstmwidgets import LSTM, SequenceModel, load, save
 from lstmwidgets.analysis import Recording
-from lstmwidgets.files import VERSION, opened, sealed
+from lstmwidgets.files import VERSION, from_bytes, opened, sealed, to_bytes
 from lstmwidgets.online import LSTMClassifier, LSTMRegressor
 from lstmwidgets.training import checkpoints
 from tests.family import FAMILY, Member
@@ -150,6 +150,33 @@ def test_a_single_changed_bit_is_noticed(draw: st.DataObject, saved: Path) -> No
     whole[place] ^= 1 << draw.draw(st.integers(0, 7))
     with pytest.raises(ValueError, match=r"^the file (is|was) "):
         opened(bytes(whole), "the file")
+
+
+def test_arrays_and_tensors_of_all_kinds_come_back() -> None:
+    whole, shared = np.arange(12, dtype=np.uint16).reshape(3, 4), torch.ones(4)
+    arrays = [whole.T, whole[::2], np.zeros((0, 3)), np.array(3.5), np.arange(3)[::-1], whole > 3]
+    arrays += [np.broadcast_to(np.float16(1), (2, 2)), np.arange(3, dtype=np.int8)]
+    tensors = [shared, shared[1:], torch.tensor(True), torch.randn(2, 3).T.bfloat16()]
+    content = {"arrays": arrays, "tensors": tensors, "a.b": whole, "a": {"b": shared}}
+    again = from_bytes(to_bytes("parts", content), ["parts"])
+    for one, other in zip([*arrays, whole], [*again["arrays"], again["a.b"]], strict=True):
+        assert one.dtype == other.dtype
+        assert np.array_equal(one, other)
+        assert other.flags.c_contiguous
+        assert other.flags.writeable
+    for mine, back in zip([*tensors, shared], [*again["tensors"], again["a"]["b"]], strict=True):
+        assert mine.dtype == back.dtype
+        assert torch.equal(mine, back)
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [np.array(["a"]), np.zeros(2, object), np.zeros(2, ">f8"), np.zeros(1, complex)],
+    ids=lambda array: str(array.dtype),
+)
+def test_an_array_that_is_none_of_numbers_is_named(odd: Any) -> None:
+    with pytest.raises(TypeError, match=r"^parts\.a\.1 cannot be kept: ndarray"):
+        to_bytes("parts", {"a": [1, odd]})
 
 
 def test_all_of_a_recording_comes_back(path: Path) -> None:

@@ -9,6 +9,7 @@ from datetime import UTC, date, datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import numpy as np
 import pytest
@@ -25,6 +26,7 @@ from lstmwidgets.streaming.sources.schema import RecordError, Schema
 from lstmwidgets.streaming.sources.values import VALUES
 
 NOON = datetime(2024, 1, 2, 12, tzinfo=UTC)
+BERLIN = ZoneInfo("Europe/Berlin")
 
 
 def one(parsers: Any, record: dict[str, Any], **columns: Any) -> Event:
@@ -244,10 +246,22 @@ def test_names_that_stand_for_nothing_are_refused(
         ({"a": datetime(2024, 1, 1, 0, 0, 0, 1)}, 2),
         Event(7, {"a": 1}, -math.inf, NOON, "k"),
         Event("x", {}, None),
+        Event(2**70, {1: b"raw", (2, "b"): date(2024, 1, 1)}, None, NOON.astimezone(BERLIN)),
+        {"a": Decimal("1.10"), "b": [1, (2,)], "c": "\ud83d"},
     ],
 )
 def test_a_journal_keeps_types_and_order(item: Any) -> None:
     assert repr(from_line(to_line(item))) == repr(item).replace("datetime.UTC", "datetime.UTC")
+
+
+def test_a_line_of_another_version_is_a_bad_record(tmp_path: Path) -> None:
+    path = tmp_path / "journal"
+    bad: list[BadRecord] = []
+    path.write_bytes(b'{"record":{"a":1,"y":2}}\n' + to_line({"a": 1, "y": 3}))
+    source = IterableSource([], Columns(target="y"), journal=path)
+    source.on_bad = bad.append
+    assert [event.y for event in source if event] == [3]
+    assert "begin with a new journal" in bad[0].problem
 
 
 def test_what_has_no_form_is_a_bad_record_only_with_a_journal(tmp_path: Path) -> None:

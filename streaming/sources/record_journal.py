@@ -85,7 +85,7 @@ def to_line(item: Any) -> bytes:
     try:
         form = _form(item)
     except RecordError as error:
-        form = {"bad": [str(error), error.column, repr(item)]}
+        form = {"bad": [str(error), encode(error.column), repr(item)]}
     return msgspec.json.encode(form) + b"\n"
 
 
@@ -99,7 +99,7 @@ def from_line(line: bytes) -> Any:
     """
     match msgspec.json.decode(line):
         case {"bad": [problem, column, raw]}:
-            raise FormlessError(problem, column, raw)
+            raise FormlessError(problem, decode(column), raw)
         case {"mapping": columns}:
             return _values(columns)
         case {"pair": [columns, y]}:
