@@ -9,7 +9,7 @@ wait for only once it has work to do.
 
 from typing import TYPE_CHECKING
 
-from .lazy import lazily
+from .lazy import lazily as _lazily
 
 if TYPE_CHECKING:
     from .generation import Generated, generate
@@ -73,7 +73,7 @@ _MODULES = {
 }
 
 if not TYPE_CHECKING:  # to a type checker every name would exist
-    __getattr__ = lazily(__name__, _MODULES)
+    __getattr__ = _lazily(__name__, _MODULES)
 
 
 def __dir__() -> list[str]:

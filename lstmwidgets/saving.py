@@ -24,7 +24,7 @@ THINGS = {
     "LSTMRegressor": "online.regressor",
     "LSTMTextClassifier": "online.text",
     "Recording": "analysis.recording",
-    "SentimentModel": "sentiment",
+    "SentimentModel": "sentiment.model",
     "SequenceModel": "models",
 }
 """What can have a file, and the module that it is in, which is imported when a file holds it."""
@@ -77,6 +77,11 @@ def save(thing: Any, path: str | os.PathLike[str]) -> None:
 
 def load(path: str | os.PathLike[str]) -> Any:
     """Return what `save` wrote: a stream goes on bit for bit, a network is in eval mode on the CPU.
+
+    Parameters
+    ----------
+    path : path
+        The file.
 
     Raises
     ------

@@ -16,9 +16,9 @@ from bokeh.models.widgets.markups import Div
 from lstmwidgets.plots import THEMES
 
 from . import pictures
+from .counting import counted
 from .live_pictures import LiveLines, LiveUnits
 from .live_record import LiveRecord, View
-from .results import counted
 
 PERIOD = 500
 """Milliseconds between looks at the job."""

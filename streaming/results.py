@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.table import Table
 
 from .baselines import Comparison
+from .counting import counted
 from .progress import Pace
 from .runner import StreamRunner
 from .sources import Source
@@ -134,14 +135,3 @@ def result_table(comparisons: Sequence[Comparison]) -> Table:
             ratio,
         )
     return table
-
-
-def counted(number: int, what: str, happened: str = "") -> str:
-    """Return a number with its noun in the right form, and what happened to so many.
-
-    Examples
-    --------
-    >>> counted(1, "event"), counted(2000, "row", "left out")
-    ('1 event', '2,000 rows left out')
-    """
-    return f"{number:,} {what}{'' if number == 1 else 's'} {happened}".rstrip()

@@ -17,6 +17,7 @@ from lstmwidgets.online import LSTMRegressor
 from lstmwidgets.saving import from_bytes, save, to_bytes
 
 from .checkpoint import Due, JobFolder, Saved
+from .counting import counted
 from .errors import StreamError
 from .files import atomic_write
 from .garbage import uncollected
@@ -25,7 +26,7 @@ from .job import Job
 from .keyed import KeyedStreams
 from .progress import Pace, shown
 from .record import RunRecord
-from .results import JobResult, counted, job_result
+from .results import JobResult, job_result
 from .runner import StreamRunner
 from .serving import BATCH as SERVED
 from .serving import Serving
