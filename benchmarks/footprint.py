@@ -12,12 +12,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
+from lstmwidgets.streaming.job.options.options import KEYED_WINDOW
 
 from lstmwidgets.online import LSTMRegressor
 from lstmwidgets.streaming import Event, StreamRunner
-from lstmwidgets.streaming.checkpoint import JobFolder, Saved
-from lstmwidgets.streaming.job import KEYED_WINDOW
-from lstmwidgets.streaming.keyed import KeyedStreams
+from lstmwidgets.streaming.state.checkpoint import JobFolder, Saved
+from lstmwidgets.streaming.state.keyed import KeyedStreams
 
 from .timing import Figure, Targets
 

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import math
 import warnings
-from collections.abc import Callable, Iterator
-from itertools import pairwise
+from collections.abc import Callable
 from typing import Self
 
 import torch
@@ -25,7 +24,7 @@ from .checks import (
     check_state,
 )
 from .fused import Fused
-from .state import State
+from .state import State, stretches
 from .stepper import NUMPY_DTYPES, CompiledStepper, Stepper
 from .torch_stepper import TorchStepper
 from .trace import Trace
@@ -214,7 +213,7 @@ class LSTM(nn.Module):
         if lengths is not None:  # a reset in the padding would wipe the final state
             reset = reset & (torch.arange(steps, device=x.device) < lengths[:, None])
         outputs = []
-        for begin, end in _between(reset):
+        for begin, end in stretches(reset):
             kept = ~reset[:, begin, None]  # (B, 1)
             state = type(state)(*(part.where(kept, 0) for part in state))
             within = None if lengths is None else (lengths - begin).clamp(0, end - begin)
@@ -403,10 +402,3 @@ class LSTM(nn.Module):
         if self.cell == "standard":
             self._fused().flatten()
         return self
-
-
-def _between(reset: Tensor) -> Iterator[tuple[int, int]]:
-    """Cut the time axis of reset (B, T) wherever a sequence starts anew."""
-    steps = reset.shape[1]
-    starts = reset.any(0).nonzero().flatten().tolist()
-    return pairwise(sorted({0, steps, *starts}))

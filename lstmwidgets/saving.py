@@ -22,7 +22,7 @@ THINGS = {
     "LSTMClassifier": "online.classifier",
     "LSTMForecaster": "online.forecaster",
     "LSTMRegressor": "online.regressor",
-    "LSTMTextClassifier": "online.text",
+    "LSTMTextClassifier": "online.text_classifier",
     "Recording": "analysis.recording",
     "SentimentModel": "sentiment.model",
     "SequenceModel": "models",
@@ -32,7 +32,7 @@ THINGS = {
 CLASSES = THINGS | {
     "Experts": "online.experts",
     "FeatureEncoder": "online.features",
-    "Labels": "online.labels",
+    "Labels": "online.class_outputs",
     "NaiveBayes": "online.naive_bayes",
     "OnlineLearner": "online.learner",
     "OnlineScaler": "online.scaling",

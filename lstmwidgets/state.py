@@ -6,6 +6,8 @@ place, so a state that somebody keeps is still the same state a thousand steps l
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from itertools import pairwise
 from typing import NamedTuple
 
 import torch
@@ -93,3 +95,10 @@ class Gates(NamedTuple):
     forget_gate: Tensor
     candidate: Tensor
     output_gate: Tensor
+
+
+def stretches(reset: Tensor) -> Iterator[tuple[int, int]]:
+    """Cut the time axis of reset (B, T) wherever a sequence starts anew."""
+    steps = reset.shape[1]
+    starts = reset.any(0).nonzero().flatten().tolist()
+    return pairwise(sorted({0, steps, *starts}))

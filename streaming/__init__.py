@@ -11,10 +11,10 @@ from lstmwidgets.lazy import lazily
 if TYPE_CHECKING:
     from .errors import StreamError
     from .events import BadRecord, Event, LateTarget, Outcome, Prediction
-    from .job import Job
-    from .loading import job_model
-    from .results import JobResult
-    from .run import run_job
+    from .job.model import job_model
+    from .job.options import Job
+    from .job.results import JobResult
+    from .job.run import run_job
     from .runner import StreamRunner
     from .sources import Columns
 
@@ -37,15 +37,15 @@ _MODULES = {
     "BadRecord": "events",
     "Columns": "sources",
     "Event": "events",
-    "Job": "job",
-    "JobResult": "results",
+    "Job": "job.options",
+    "JobResult": "job.results",
     "LateTarget": "events",
     "Outcome": "events",
     "Prediction": "events",
     "StreamError": "errors",
     "StreamRunner": "runner",
-    "job_model": "loading",
-    "run_job": "run",
+    "job_model": "job.model",
+    "run_job": "job.run",
 }
 
 if not TYPE_CHECKING:  # to a type checker every name would exist

@@ -271,9 +271,9 @@ def stream(
         import torch
         from rich.console import Console
 
-        from .job import Job
-        from .results import show_result
-        from .run import run_job
+        from .job.options import Job
+        from .job.results import show_result
+        from .job.run import run_job
         from .sources import Columns
     gc.freeze()  # what they made is passed over by every later search
 
@@ -352,7 +352,7 @@ def inspect(
     folder: Annotated[Path, typer.Argument(help="A folder given to stream --checkpoint.")],
 ) -> None:
     """Show what is in a folder of checkpoints; a job may be running on it."""
-    from .checkpoint import inspect as inspected
+    from .state.checkpoint import inspect as inspected
 
     options, saved, sizes = inspected(folder)
     told = {name: value for name, value in options.items() if value not in ([], "", None)}

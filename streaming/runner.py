@@ -11,15 +11,15 @@ from msgspec import UNSET
 
 from lstmwidgets.online import LSTMRegressor
 from lstmwidgets.online.numeric import NumericEstimator
-from lstmwidgets.online.streams import StreamSlots
+from lstmwidgets.online.stream_slots import StreamSlots
 
 from .baselines import Baseline, Comparison, LastValue, SameTimeYesterday
 from .events import Event, LateTarget, Outcome, Prediction
-from .keyed import Hot, KeyedStreams, named
 from .latency import Latency
-from .serving import Serving, batches
 from .sinks import Sink
-from .waiting import WaitingEvents, usable
+from .state.frozen import Serving, batches
+from .state.keyed import Hot, KeyedStreams, named
+from .state.waiting import WaitingEvents, usable
 
 
 class Regressor(Protocol):

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 import pytest
+from lstmwidgets.streaming.pictures.figures.record import RunRecord
 
 from lstmwidgets.online import LSTMRegressor
 from lstmwidgets.streaming import (
@@ -30,13 +31,12 @@ from lstmwidgets.streaming import (
     job_model,
     run_job,
 )
-from lstmwidgets.streaming import cold as cold_module
-from lstmwidgets.streaming.checkpoint import Due, JobFolder, Saved, inspect
 from lstmwidgets.streaming.cli import main
-from lstmwidgets.streaming.record import RunRecord
 from lstmwidgets.streaming.sinks import Callback
 from lstmwidgets.streaming.sources import IterableSource
 from lstmwidgets.streaming.sources.journal import Journal
+from lstmwidgets.streaming.state import cold as cold_module
+from lstmwidgets.streaming.state.checkpoint import Due, JobFolder, Saved, inspect
 from tests.redis_server import RedisServer, need_redis
 
 COMMAND = [sys.executable, "-c", "from lstmwidgets.streaming.cli import main; main()", "stream"]

@@ -99,7 +99,11 @@ main()
 
     # Bokeh draws the report, and Numba needs SciPy's linear algebra.
     assert not packages(modules) & (HEAVY - {"bokeh"})
-    others = {"lstmwidgets.streaming.live", "lstmwidgets.training", "river.datasets"}
+    others = {
+        "lstmwidgets.streaming.pictures.live_server",
+        "lstmwidgets.training",
+        "river.datasets",
+    }
     others |= {"river.metrics", "river.stream", "scipy.io", "scipy.sparse", "scipy.stats"}
     assert not set(modules.split()) & others
 

@@ -22,11 +22,11 @@ from river.linear_model import LinearRegression
 from lstmwidgets.kernels.parameters import PARAMETERS
 from lstmwidgets.online import LSTMRegressor
 from lstmwidgets.streaming import Event, Outcome, StreamError, StreamRunner
-from lstmwidgets.streaming.cold import ColdStore
-from lstmwidgets.streaming.keyed import KeyedStreams
-from lstmwidgets.streaming.serving import Serving
 from lstmwidgets.streaming.sinks import Callback
-from lstmwidgets.streaming.waiting import WaitingEvents
+from lstmwidgets.streaming.state.cold import ColdStore
+from lstmwidgets.streaming.state.frozen import Serving
+from lstmwidgets.streaming.state.keyed import KeyedStreams
+from lstmwidgets.streaming.state.waiting import WaitingEvents
 
 KEYS = [f"sensor {n}" for n in range(7)]
 

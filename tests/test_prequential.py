@@ -28,9 +28,9 @@ from river import (
 
 from lstmwidgets import LSTM
 from lstmwidgets.analysis import Recording
+from lstmwidgets.analysis.live_run import Run
 from lstmwidgets.analysis.prequential import Prequential
 from lstmwidgets.analysis.replay import Replay
-from lstmwidgets.analysis.run import Run
 from lstmwidgets.online import (
     LSTMAnomalyDetector,
     LSTMClassifier,
@@ -124,7 +124,7 @@ def test_memory_is_bounded_and_recordings_hold_the_last_steps() -> None:
 
 
 def test_wide_layers_keep_fewer_steps(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("lstmwidgets.analysis.run.ROOM", 6 * 8 * 10)
+    monkeypatch.setattr("lstmwidgets.analysis.live_run.ROOM", 6 * 8 * 10)
     run = play(Prequential(LSTMRegressor(8, seed=1), datasets.WaterFlow()), 30)
     assert run.kept == 10
     assert len(run.recording()) == 10

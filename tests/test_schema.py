@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from lstmwidgets.streaming import BadRecord, Event, StreamError
 from lstmwidgets.streaming.sources import Columns, IterableSource, open_source
 from lstmwidgets.streaming.sources.async_items import AHEAD
-from lstmwidgets.streaming.sources.cells import CELLS
+from lstmwidgets.streaming.sources.cell_values import CELLS
 from lstmwidgets.streaming.sources.number_rows import number_rows
 from lstmwidgets.streaming.sources.record_journal import from_line, to_line
 from lstmwidgets.streaming.sources.schema import RecordError, Schema

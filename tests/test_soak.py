@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from lstmwidgets.streaming.checkpoint import inspect
+from lstmwidgets.streaming.state.checkpoint import inspect
 
 EVENTS = 5_000_000
 KEYS, HOT = 400, 300

@@ -19,7 +19,7 @@ from lstmwidgets.kernels.parameters import PARAMETERS
 from lstmwidgets.kernels.recent import LAST
 from lstmwidgets.online import LSTMClassifier, LSTMRegressor
 from lstmwidgets.online.learner_arrays import TRACED_CELLS
-from lstmwidgets.online.streams import StreamSlots
+from lstmwidgets.online.stream_slots import StreamSlots
 from lstmwidgets.saving import to_bytes
 
 CELLS = ("standard", "peephole", "full_gate_recurrence", "coupled", "layer_norm")

@@ -9,10 +9,10 @@ import sys
 from pathlib import Path
 
 import pytest
+from lstmwidgets.streaming.job.options.progress_bar import Pace
 
 from lstmwidgets import kernels
 from lstmwidgets.kernels import compiled
-from lstmwidgets.streaming.progress import Pace
 
 EVERYTHING = """
 import numpy as np
@@ -112,7 +112,9 @@ def test_a_change_in_a_file_of_kernels_concerns_what_depends_on_it(tmp_path: Pat
 
 def test_compiling_does_not_count_as_slow_events(monkeypatch: pytest.MonkeyPatch) -> None:
     clock = iter([10.0, 25.0, 26.0])
-    monkeypatch.setattr("lstmwidgets.streaming.progress.time.perf_counter", lambda: next(clock))
+    monkeypatch.setattr(
+        "lstmwidgets.streaming.job.progress_bar.time.perf_counter", lambda: next(clock)
+    )
     pace = Pace()
     pace.count()
     monkeypatch.setattr(kernels.COMPILING, "seconds", kernels.COMPILING.seconds + 14.0)

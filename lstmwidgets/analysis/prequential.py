@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from datetime import date, datetime
 from typing import Any
 
-from .run import CLASSES, NUMBERS, Run
+from .live_run import CLASSES, NUMBERS, Run
 from .tasks import Metric, TextClassification, finite, task_of
 
 PAIR = (tuple, list)

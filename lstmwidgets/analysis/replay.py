@@ -7,8 +7,8 @@ from typing import final
 import numpy as np
 from river import metrics
 
+from .live_run import NUMBERS, ORDER, Run
 from .recording import Recording
-from .run import NUMBERS, ORDER, Run
 from .tasks import finite
 
 

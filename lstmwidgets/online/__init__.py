@@ -10,13 +10,13 @@ from ..lazy import lazily
 
 if TYPE_CHECKING:
     from .anomaly import LSTMAnomalyDetector
-    from .bridge import from_model
     from .classifier import LSTMClassifier
     from .forecaster import LSTMForecaster
+    from .from_trained import from_model
+    from .frozen import FrozenRegressor
     from .regressor import LSTMRegressor
-    from .serving import FrozenRegressor
-    from .streams import StreamSlots
-    from .text import LSTMTextClassifier
+    from .stream_slots import StreamSlots
+    from .text_classifier import LSTMTextClassifier
 
 __all__ = [
     "FrozenRegressor",
@@ -30,14 +30,14 @@ __all__ = [
 ]
 
 _MODULES = {
-    "FrozenRegressor": "serving",
+    "FrozenRegressor": "frozen",
     "LSTMAnomalyDetector": "anomaly",
     "LSTMClassifier": "classifier",
     "LSTMForecaster": "forecaster",
     "LSTMRegressor": "regressor",
-    "LSTMTextClassifier": "text",
-    "StreamSlots": "streams",
-    "from_model": "bridge",
+    "LSTMTextClassifier": "text_classifier",
+    "StreamSlots": "stream_slots",
+    "from_model": "from_trained",
 }
 
 

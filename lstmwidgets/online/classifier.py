@@ -14,9 +14,9 @@ from ..kernels import classes as kernels
 from ..kernels import parameters as layout
 from ..kernels.losses import CROSS_ENTROPY
 from .arrays import need
-from .batches import frame_like, labelled_rows, rows, series_like
+from .class_outputs import Labels
+from .dataframes import frame_like, labelled_rows, rows, series_like
 from .estimator import Features, LSTMEstimator, shared
-from .labels import Labels
 from .learner import OnlineLearner
 from .optimizers import OptimizerFactory
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from river import base
 
-from .batches import labelled_rows, rows, series_like
+from .dataframes import labelled_rows, rows, series_like
 from .estimator import Features, shared
 from .numeric import NumericEstimator, target_in
 from .optimizers import OptimizerFactory

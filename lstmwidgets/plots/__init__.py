@@ -1,6 +1,6 @@
 """Bokeh figures. What they show is computed in `lstmwidgets.analysis`, or comes in as arrays."""
 
-from .events import EventAxis, event_columns, event_figure
+from .event_axis import EventAxis, event_columns, event_figure
 from .flow import flow_figure
 from .heatmap import UnitTiles, unit_heatmap
 from .lines import error_figure, prediction_figure

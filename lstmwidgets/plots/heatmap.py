@@ -19,7 +19,7 @@ from bokeh.models.annotations import ColorBar
 from bokeh.plotting import figure
 from numpy.typing import NDArray
 
-from .events import EventAxis, event_figure
+from .event_axis import EventAxis, event_figure
 from .style import DIVERGING, SEQUENTIAL
 
 SIGNED = ("cell", "hidden", "candidate")

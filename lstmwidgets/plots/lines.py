@@ -14,7 +14,7 @@ from bokeh.models import (
 )
 from bokeh.plotting import figure
 
-from .events import EventAxis, event_figure
+from .event_axis import EventAxis, event_figure
 from .style import MODEL, NAIVE, TRUTH, place_legend
 
 

@@ -11,7 +11,7 @@ from bokeh.models import FixedTicker, HoverTool, NumeralTickFormatter
 from bokeh.models.annotations import Legend, LegendItem
 from bokeh.plotting import figure
 
-from .events import EventAxis, event_figure
+from .event_axis import EventAxis, event_figure
 
 COLOURS = ("#0072b2", "#e69f00", "#009e73", "#cc79a7", "#56b4e9", "#d55e00", "#f0e442")
 """Okabe & Ito (2008), "Color universal design"."""

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from bokeh.models import HoverTool, NumeralTickFormatter
 from bokeh.plotting import figure
 
-from .events import EventAxis, event_figure
+from .event_axis import EventAxis, event_figure
 from .style import MODEL, NAIVE, place_legend
 
 OTHERS = ("#e69f00", "#56b4e9", "#009e73", "#f0e442", "#cc79a7")

@@ -10,7 +10,7 @@ from ..analysis.prequential import Prequential
 from ..analysis.recording import Recording, as_recording
 from ..analysis.replay import Replay
 from ..analysis.tasks import Metric
-from ..plots.live import LivePicture
+from ..plots.live_run import LivePicture
 from ..plots.style import THEMES
 from ..trace import Trace
 from .controls import PlayerWidget

@@ -1,56 +1,11 @@
 """Where predictions go."""
 
-from collections.abc import Callable, Mapping
-from pathlib import Path
-from typing import Any
-
 from .base import Sink
 from .callback import Callback
 from .jsonl import JsonLines
+from .named import open_sink
 from .parquet import ParquetParts
 from .redis_stream import RedisSink
 from .sqlite import SqliteTable
 
 __all__ = ["Callback", "JsonLines", "ParquetParts", "RedisSink", "Sink", "SqliteTable", "open_sink"]
-
-
-def open_sink(
-    name: str,
-    at: Mapping[str, Any] | None = None,
-    *,
-    text_ids: bool = False,
-    keys: bool = False,
-    notes: Callable[[str], None] | None = None,
-) -> Sink:
-    """Return the sink that a name on the command line stands for.
-
-    Parameters
-    ----------
-    name : str
-        ``*.sqlite`` or ``*.db`` for an SQLite file, ``*.parquet`` for a folder of Parquet files,
-        ``redis://HOST:PORT/DB/STREAM`` for a Redis stream, anything else for a file of JSON Lines.
-    at : mapping, optional
-        Where to go on; see `Sink`.
-    text_ids, keys : bool
-        Whether ids are texts, and whether there are keys; Parquet has to know before the first.
-    notes : callable, optional
-        Is told when a broker does not answer.
-
-    Raises
-    ------
-    StreamError
-        If there can be no such sink.
-
-    Examples
-    --------
-    >>> type(open_sink("out/predictions.db")).__name__
-    'SqliteTable'
-    """
-    if name.startswith(("redis://", "rediss://")):
-        return RedisSink(name, notes=notes)
-    path = Path(name)
-    if path.suffix in (".sqlite", ".db"):
-        return SqliteTable(path, at)
-    if path.suffix == ".parquet":
-        return ParquetParts(path, at, text_ids=text_ids, keys=keys)
-    return JsonLines(path, at)

@@ -9,7 +9,7 @@ from typing import Any, Self
 
 from ..errors import StreamError
 from .base import Columns
-from .cells import CELLS
+from .cell_values import CELLS
 from .line_source import LineSource, Record, Refused
 from .number_rows import number_rows
 from .schema import RecordError

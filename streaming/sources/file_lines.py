@@ -13,7 +13,7 @@ from typing import Any, BinaryIO
 
 from ..errors import StreamError
 from .base import WAIT
-from .lines import BLOCK, CAN_WAIT, Lines, split, waiting_for
+from .byte_lines import BLOCK, CAN_WAIT, Lines, split, waiting_for
 
 HEAD = 1024
 """Bytes at a file's beginning that it is known by."""

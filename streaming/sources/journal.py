@@ -12,7 +12,7 @@ from typing import Any, BinaryIO
 
 from ..errors import StreamError
 from ..files import write_all
-from .lines import BLOCK, CAN_WAIT, Lines, waiting_for
+from .byte_lines import BLOCK, CAN_WAIT, Lines, waiting_for
 
 
 class Journal(Lines):

@@ -11,9 +11,9 @@ from typing import Any
 from ..errors import StreamError
 from ..events import Event
 from .base import Columns, Source
+from .byte_lines import Lines, PipeLines, standard_input
 from .file_lines import FileLines
 from .journal import Journal
-from .lines import Lines, PipeLines, standard_input
 from .schema import RecordError, Schema
 
 AHEAD = 64

@@ -11,7 +11,7 @@ import msgspec
 from ..events import Event
 from ..redis_address import PATIENCE, parse
 from .base import WAIT, Columns, Source
-from .cells import CELLS
+from .cell_values import CELLS
 from .redis_place import Place, StreamState, moment, state_of
 from .schema import RecordError, Schema
 from .values import VALUES

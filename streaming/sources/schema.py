@@ -57,7 +57,7 @@ class Schema:
 
     Examples
     --------
-    >>> from lstmwidgets.streaming.sources.cells import CELLS
+    >>> from lstmwidgets.streaming.sources.cell_values import CELLS
     >>> schema = Schema(Columns(target="y", key="sensor"), CELLS)
     >>> event = schema.event(0, {"sensor": "07", "a": "1.5", "on": "true", "y": ""})
     >>> event.key, event.x, event.y

@@ -9,7 +9,7 @@ from typing import Any
 
 from lstmwidgets import codec
 
-from . import cells
+from . import cell_values as cells
 
 
 def plain(value: Any) -> Any:

@@ -8,9 +8,9 @@ from typing import Any
 
 from lstmwidgets.online import FrozenRegressor, LSTMRegressor
 
+from ..errors import StreamError
+from ..events import Event
 from .cold import ColdStore
-from .errors import StreamError
-from .events import Event
 from .keyed import HOT, Hot, KeyedSlots, check_room, portions
 
 BATCH = 1000

@@ -15,9 +15,9 @@ from bokeh.models.widgets.markups import Div
 
 from lstmwidgets.plots import THEMES
 
-from . import pictures
-from .counting import counted
-from .live_pictures import LiveLines, LiveUnits
+from ..counting import counted
+from . import figures as pictures
+from .live_figures import LiveLines, LiveUnits
 from .live_record import LiveRecord, View
 
 PERIOD = 500

@@ -8,12 +8,12 @@ from typing import Any
 
 from lstmwidgets.cells import CELLS
 
-from .errors import StreamError
-from .files import check_distinct
-from .keyed import HOT
-from .sinks import Sink
-from .sources import Columns, Source
-from .waiting import MOST_EVENTS
+from ..errors import StreamError
+from ..files import check_distinct
+from ..sinks import Sink
+from ..sources import Columns, Source
+from ..state.keyed import HOT
+from ..state.waiting import MOST_EVENTS
 
 WINDOW, KEYED_WINDOW = 16, 4
 """Events that the gradient looks back; fewer with keys, each of which has a window of its own."""

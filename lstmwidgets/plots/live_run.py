@@ -11,9 +11,9 @@ from bokeh.models import BasicTicker, ColumnDataSource, DataRange1d, Range1d
 from bokeh.plotting import figure
 from numpy.typing import NDArray
 
+from ..analysis.live_run import CLASSES, NUMBERS, SCORES, Row, Run, as_floats
 from ..analysis.ordering import order_units
-from ..analysis.run import CLASSES, NUMBERS, SCORES, Row, Run, as_floats
-from .events import EventAxis, event_columns
+from .event_axis import EventAxis, event_columns
 from .heatmap import TILE, UnitTiles, unit_heatmap
 from .lines import error_figure, mark_drifts, prediction_figure, score_figure
 from .probabilities import COLUMNS, Classes, ProbabilityFigure

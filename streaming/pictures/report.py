@@ -22,8 +22,8 @@ from lstmwidgets.plots import (
     share_figure,
 )
 
-from . import pictures
-from .baselines import Comparison
+from ..baselines import Comparison
+from . import figures as pictures
 from .record import RunRecord
 
 

@@ -7,10 +7,10 @@ from threading import Lock
 
 from lstmwidgets.analysis import Thinned
 
-from .baselines import Comparison
-from .events import Outcome
+from ..baselines import Comparison
+from ..events import Outcome
+from ..runner import StreamRunner
 from .record import Point, RunRecord, Snapshot
-from .runner import StreamRunner
 
 
 @dataclass(frozen=True)

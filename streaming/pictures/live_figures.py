@@ -19,7 +19,8 @@ from lstmwidgets.plots import (
 )
 from lstmwidgets.plots.heatmap import TILE
 
-from . import pictures, record
+from . import figures as pictures
+from . import record
 from .record import Point, Snapshot
 
 FIRST_ORDER = 64

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from lstmwidgets.analysis import Thinned, order_units
 from lstmwidgets.plots import EventAxis, UnitTiles, event_columns, unit_heatmap
 
-from .baselines import Comparison
+from ..baselines import Comparison
 from .record import Point, Snapshot
 
 MOST_UNITS = 256

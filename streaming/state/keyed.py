@@ -12,11 +12,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lstmwidgets.online.numeric import NumericEstimator
-from lstmwidgets.online.streams import StreamSlots
+from lstmwidgets.online.stream_slots import StreamSlots
 
+from ..errors import StreamError
+from ..events import Event
 from .cold import ColdStore
-from .errors import StreamError
-from .events import Event
 
 HOT = 10_000
 """Streams in memory at most, by default; one of 32 units and a window of 16 takes 6 kB."""

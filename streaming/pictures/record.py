@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 
 from lstmwidgets.analysis import QUANTITIES, Inspectable, Recording, Thinned
 
-from .events import Outcome
-from .runner import StreamRunner
+from ..events import Outcome
+from ..runner import StreamRunner
 
 POINTS = 20_000
 """Most events drawn as points of the lines."""

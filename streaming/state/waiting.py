@@ -13,10 +13,10 @@ from lstmwidgets.codec import decode, encode, plain
 from lstmwidgets.kernels.scaling import LARGEST
 from lstmwidgets.times import in_utc
 
+from ..errors import StreamError
+from ..events import Event, Outcome
 from .cold import ColdStore
 from .database import damage_told
-from .errors import StreamError
-from .events import Event, Outcome
 
 MOST_EVENTS = 10_000
 

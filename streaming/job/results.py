@@ -9,11 +9,11 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from .baselines import Comparison
-from .counting import counted
-from .progress import Pace
-from .runner import StreamRunner
-from .sources import Source
+from ..baselines import Comparison
+from ..counting import counted
+from ..runner import StreamRunner
+from ..sources import Source
+from .progress_bar import Pace
 
 PERCENTILES = (50.0, 99.0, 99.9)
 

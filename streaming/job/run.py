@@ -16,26 +16,26 @@ from rich.console import Console
 from lstmwidgets.online import LSTMRegressor
 from lstmwidgets.saving import from_bytes, save, to_bytes
 
-from .checkpoint import Due, JobFolder, Saved
-from .counting import counted
-from .errors import StreamError
-from .files import atomic_write
-from .garbage import uncollected
-from .interrupt import Interruptible
-from .job import Job
-from .keyed import KeyedStreams
-from .progress import Pace, shown
-from .record import RunRecord
+from ..counting import counted
+from ..errors import StreamError
+from ..files import atomic_write
+from ..garbage import uncollected
+from ..interrupt import Interruptible
+from ..pictures.record import RunRecord
+from ..runner import StreamRunner
+from ..sinks import Sink, open_sink
+from ..sources import Source, open_source
+from ..state.checkpoint import Due, JobFolder, Saved
+from ..state.frozen import BATCH as SERVED
+from ..state.frozen import Serving
+from ..state.keyed import KeyedStreams
+from ..state.waiting import WaitingEvents
+from .options import Job
+from .progress_bar import Pace, shown
 from .results import JobResult, job_result
-from .runner import StreamRunner
-from .serving import BATCH as SERVED
-from .serving import Serving
-from .sinks import Sink, open_sink
-from .sources import Source, open_source
-from .waiting import WaitingEvents
 
 if TYPE_CHECKING:
-    from .live import Live
+    from ..pictures.live_server import Live
 
 BATCH = 64
 """How many events are learned in one call at most: a millisecond or two."""
@@ -151,8 +151,8 @@ class Run:
         job = self.job
         if not job.live and job.live_port is None:
             return RunRecord(runner), None
-        from .live import Live  # which takes Bokeh a second to load
-        from .live_record import LiveRecord
+        from ..pictures.live_record import LiveRecord
+        from ..pictures.live_server import Live  # which takes Bokeh a second to load
 
         record = LiveRecord(runner)
         title = f"Predicting {self.source.name}"
@@ -303,7 +303,7 @@ class Run:
             title = f"Predicting {self.source.name}"
             facts = self._facts(runner, record)
             with uncollected():
-                from .report import report_html  # which takes Bokeh half a second to load
+                from ..pictures.report import report_html  # which takes Bokeh half a second to load
 
                 html = report_html(title, facts, record, runner.comparisons)
             finals["report"].write_text(html, encoding="utf-8")

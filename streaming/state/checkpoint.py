@@ -14,9 +14,9 @@ from typing import Any, Self
 import msgspec
 from filelock import FileLock, Timeout
 
+from ..errors import StreamError
 from .cold import ColdStore
 from .database import Database, damage_told, has_table
-from .errors import StreamError
 
 FORMAT = 5
 DATABASE, LOCK, HOLDER = "job.sqlite", "lock", "holder"

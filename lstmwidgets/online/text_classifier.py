@@ -13,9 +13,9 @@ from ..checks import check_size
 from ..kernels import parameters as layout
 from ..kernels.losses import CROSS_ENTROPY
 from .arrays import need
+from .class_outputs import Labels
 from .estimator import LSTMEstimator, shared
 from .features import is_missing
-from .labels import Labels
 from .learner import OnlineLearner
 from .naive_bayes import NaiveBayes
 from .optimizers import OptimizerFactory

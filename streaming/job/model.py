@@ -7,11 +7,11 @@ from pathlib import Path
 from lstmwidgets.online import LSTMRegressor
 from lstmwidgets.saving import from_bytes
 
-from .checkpoint import look_into
-from .cold import ColdStore
-from .database import has_table
-from .errors import StreamError
-from .keyed import KeyedStreams
+from ..errors import StreamError
+from ..state.checkpoint import look_into
+from ..state.cold import ColdStore
+from ..state.database import has_table
+from ..state.keyed import KeyedStreams
 
 
 def job_model(folder: str | Path, key: str | None = None) -> LSTMRegressor:

@@ -13,7 +13,7 @@ from typing import Any
 
 import msgspec
 
-from .errors import StreamError
+from ..errors import StreamError
 
 Values = tuple[Any, ...]
 

@@ -21,7 +21,7 @@ from tornado.httpserver import HTTPServer
 from tornado.ioloop import IOLoop
 from tornado.iostream import IOStream
 
-from .errors import StreamError
+from ..errors import StreamError
 from .live_page import ENDED, FAILED, STOPPED, LivePage
 from .live_record import LiveRecord
 

@@ -10,9 +10,9 @@ from rich.progress import BarColumn, Progress, SpinnerColumn, TaskProgressColumn
 
 from lstmwidgets.kernels import COMPILING
 
-from .events import Outcome
-from .runner import StreamRunner
-from .sources import Source
+from ..events import Outcome
+from ..runner import StreamRunner
+from ..sources import Source
 
 EVERY = 0.2
 """Seconds between updates of the bar."""

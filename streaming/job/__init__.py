@@ -1,0 +1,1 @@
+"""A job: its options, its run from the source to the files, what it has come to, and its model."""

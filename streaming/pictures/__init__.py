@@ -1,0 +1,1 @@
+"""Figures of a job: those of its report and of its live page, and what they are drawn from."""

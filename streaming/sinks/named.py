@@ -1,0 +1,56 @@
+"""Sinks by the names that the command line gives them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from .base import Sink
+from .jsonl import JsonLines
+from .parquet import ParquetParts
+from .redis_stream import RedisSink
+from .sqlite import SqliteTable
+
+
+def open_sink(
+    name: str,
+    at: Mapping[str, Any] | None = None,
+    *,
+    text_ids: bool = False,
+    keys: bool = False,
+    notes: Callable[[str], None] | None = None,
+) -> Sink:
+    """Return the sink that a name on the command line stands for.
+
+    Parameters
+    ----------
+    name : str
+        ``*.sqlite`` or ``*.db`` for an SQLite file, ``*.parquet`` for a folder of Parquet files,
+        ``redis://HOST:PORT/DB/STREAM`` for a Redis stream, anything else for a file of JSON Lines.
+    at : mapping, optional
+        Where to go on; see `Sink`.
+    text_ids, keys : bool
+        Whether ids are texts, and whether there are keys; Parquet has to know before the first.
+    notes : callable, optional
+        Is told when a broker does not answer.
+
+    Raises
+    ------
+    StreamError
+        If there can be no such sink.
+
+    Examples
+    --------
+    >>> from lstmwidgets.streaming.sinks import open_sink
+    >>> type(open_sink("out/predictions.db")).__name__
+    'SqliteTable'
+    """
+    if name.startswith(("redis://", "rediss://")):
+        return RedisSink(name, notes=notes)
+    path = Path(name)
+    if path.suffix in (".sqlite", ".db"):
+        return SqliteTable(path, at)
+    if path.suffix == ".parquet":
+        return ParquetParts(path, at, text_ids=text_ids, keys=keys)
+    return JsonLines(path, at)
