@@ -78,6 +78,12 @@ const frame = () => {
 };
 requestAnimationFrame(frame);
 """
+SPOT = """([name, x, y]) => {
+    const view = Bokeh.index.find_one(models(name)[0]);
+    const {left, top} = view.el.getBoundingClientRect();
+    const {x_scale, y_scale} = view.frame;
+    return [left + x_scale.compute(x), top + y_scale.compute(y)];
+}"""
 RUN_ALL = """async wait => {
     const run = jupyterapp.commands.execute('notebook:run-all-cells');
     return !wait || await run || jupyterapp.shell.currentWidget.content.model.sharedModel.cells
@@ -154,6 +160,18 @@ class Tab:
     def wait(self, condition: str, argument: Any = None, *, timeout: float = 60) -> None:
         """Wait until a function of the page returns something true."""
         self.page.wait_for_function(condition, arg=argument, timeout=timeout * 1000)
+
+    def spot(self, name: str, x: float, y: float) -> tuple[float, float]:
+        """Return where in the page a point of a figure is."""
+        left, top = self.page.evaluate(SPOT, [name, x, y])
+        return left, top
+
+    def wait_until_still(self, name: str) -> None:
+        """Wait until a figure is drawn and keeps its place and ranges."""
+        corners = None
+        while corners != (corners := [self.spot(name, 0, 0), self.spot(name, 1, 1)]):
+            self.page.wait_for_timeout(300)
+            self.wait("() => Bokeh.documents.every(document => document.is_idle)")
 
     def screenshot(self, name: str) -> None:
         """Keep how the page looks."""

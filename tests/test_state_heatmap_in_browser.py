@@ -20,12 +20,6 @@ pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
 
 NASTY = ("<img src=x onerror='document.title=1'>", "$$x^2$$", "@{cell}", "a & b")
 
-SPOT = """([name, x, y]) => {
-    const view = Bokeh.index.find_one(models(`map ${name}`)[0])
-    const {left, top} = view.el.getBoundingClientRect()
-    const {x_scale, y_scale} = view.frame
-    return [left + x_scale.compute(x), top + y_scale.compute(y)]
-}"""
 DATA = """name => JSON.parse(JSON.stringify(models(name)[0].data,
     (_, value) => value?.buffer ? Array.from(value) : value))"""
 TICKS = """() => {
@@ -46,28 +40,14 @@ def opened(tab: Tab, widget: StateHeatmap, path: Path) -> None:
     tab.wait("() => window.Bokeh?.documents.length === 1 && Bokeh.documents[0].is_idle")
 
 
-def spot(tab: Tab, name: str, x: float, y: float) -> tuple[float, float]:
-    """Return where in the page a step and row of a heatmap are."""
-    left, top = tab.page.evaluate(SPOT, [name, x, y])
-    return left, top
-
-
-def wait_until_still(tab: Tab, name: str) -> None:
-    """Wait until a heatmap is drawn and keeps its place."""
-    place = None
-    while place != (place := spot(tab, name, 0, 0)):
-        tab.page.wait_for_timeout(500)
-        tab.wait("() => Bokeh.documents.every(document => document.is_idle)")
-
-
 def click(tab: Tab, name: str, x: float, y: float) -> None:
-    tab.page.mouse.click(*spot(tab, name, x, y))
+    tab.page.mouse.click(*tab.spot(f"map {name}", x, y))
 
 
 def drag(tab: Tab, name: str, begin: tuple[float, float], end: tuple[float, float]) -> None:
-    tab.page.mouse.move(*spot(tab, name, *begin))
+    tab.page.mouse.move(*tab.spot(f"map {name}", *begin))
     tab.page.mouse.down()
-    tab.page.mouse.move(*spot(tab, name, *end), steps=8)
+    tab.page.mouse.move(*tab.spot(f"map {name}", *end), steps=8)
     tab.page.mouse.up()
 
 
@@ -82,7 +62,7 @@ def test_labels_are_text(tab: Tab, tmp_path: Path) -> None:
     labels = (*NASTY, *(f"word{n}" for n in range(16)))
     widget = StateHeatmap(replace(recording, labels=labels))
     opened(tab, widget, tmp_path / "page.html")
-    tab.page.mouse.move(*spot(tab, "forget_gate", 0, 1.5))
+    tab.page.mouse.move(*tab.spot("map forget_gate", 0, 1.5))
     tab.page.get_by_text(NASTY[0], exact=True).wait_for()
     value = recording.layers["forget_gate"][0, 0, widget.units[1]]
     tab.page.get_by_text(f"{value:.3f}", exact=True).wait_for()
@@ -121,7 +101,7 @@ def test_a_saved_page_pins_brushes_and_zooms(tab: Tab, tmp_path: Path) -> None:
     title = "Mean in the box: 2 units, steps 2 to 8"
     assert widget.figures.brushes.figure.title.text == title  # type: ignore[union-attr]
     assert tab.page.evaluate("models('box means')[0].title.text") == title
-    tab.page.mouse.dblclick(*spot(tab, "cell", 15, 5.5))
+    tab.page.mouse.dblclick(*tab.spot("map cell", 15, 5.5))
     assert data(tab, "brush")["left"] == []
     assert data(tab, "pins")["unit"] == [units[0]]  # two clicks pin and take out
 
@@ -176,11 +156,11 @@ heatmap = StateHeatmap(recording)
 def test_in_a_notebook_python_sees_pins_and_boxes(lab: Server, tab: Tab) -> None:
     tab.run_cells(lab, [NOTEBOOK, "heatmap"])
     tab.wait("() => models('map cell').length === 1 && Bokeh.index.find_one(models('map cell')[0])")
-    wait_until_still(tab, "cell")
+    tab.wait_until_still("map cell")
     units = tab.kernel_value("heatmap.units.tolist()")
     click(tab, "cell", 8, 4.5)
     wait_for_value(tab, "heatmap.pinned", [units[4]])
-    wait_until_still(tab, "cell")  # the pinned units have got a figure of their own
+    tab.wait_until_still("map cell")  # the pinned units have got a figure of their own
     drag(tab, "cell", (2.2, 1.2), (8.3, 2.7))
     wait_for_value(tab, "heatmap.brush", [units[1:3], [2, 8]])
     tab.kernel_run("heatmap.layer = 0\nheatmap.pinned = [5, 1]")
