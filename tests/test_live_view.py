@@ -289,7 +289,10 @@ def test_only_its_own_pages_may_connect(name: str, welcome: bool) -> None:
     async def connect(live: Live) -> None:
         address = f"{live.address.replace('http', 'ws')}ws"
         origin = {"Origin": f"http://{name}:{live._port}"}
-        (await websocket_connect(HTTPRequest(address, headers=origin))).close()
+        connection = await websocket_connect(HTTPRequest(address, headers=origin))
+        connection.close()
+        while await connection.read_message() is not None:  # until the other side has closed, too
+            pass
 
     with served(()) as (live, _, _):
         if welcome:
