@@ -12,10 +12,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
-from lstmwidgets.streaming.job.options.options import KEYED_WINDOW
 
 from lstmwidgets.online import LSTMRegressor
 from lstmwidgets.streaming import Event, StreamRunner
+from lstmwidgets.streaming.job.options import KEYED_WINDOW
 from lstmwidgets.streaming.state.checkpoint import JobFolder, Saved
 from lstmwidgets.streaming.state.keyed import KeyedStreams
 

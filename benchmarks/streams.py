@@ -17,12 +17,12 @@ from statistics import median
 from typing import Any, ClassVar
 
 import numpy as np
-from lstmwidgets.streaming.job.options.options import KEYED_WINDOW, WINDOW, Job
-from lstmwidgets.streaming.job.options.run import run_job
 
 from lstmwidgets import save
 from lstmwidgets.online import LSTMRegressor
 from lstmwidgets.streaming import Event
+from lstmwidgets.streaming.job.options import KEYED_WINDOW, WINDOW, Job
+from lstmwidgets.streaming.job.run import run_job
 from lstmwidgets.streaming.sources import Columns, Source
 
 from .timing import RATIO, Figure, Target, Targets

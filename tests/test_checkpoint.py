@@ -18,7 +18,6 @@ from pathlib import Path
 from typing import BinaryIO
 
 import pytest
-from lstmwidgets.streaming.pictures.figures.record import RunRecord
 
 from lstmwidgets.online import LSTMRegressor
 from lstmwidgets.streaming import (
@@ -32,6 +31,7 @@ from lstmwidgets.streaming import (
     run_job,
 )
 from lstmwidgets.streaming.cli import main
+from lstmwidgets.streaming.pictures.record import RunRecord
 from lstmwidgets.streaming.sinks import Callback
 from lstmwidgets.streaming.sources import IterableSource
 from lstmwidgets.streaming.sources.journal import Journal

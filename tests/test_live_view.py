@@ -23,18 +23,18 @@ import pytest
 from bokeh.client import ClientSession, pull_session
 from bokeh.document import Document
 from bokeh.plotting import figure
-from lstmwidgets.streaming.pictures.figures.figures import line_columns, unit_values
-from lstmwidgets.streaming.pictures.figures.live_page import LivePage
-from lstmwidgets.streaming.pictures.figures.live_record import LiveRecord
-from lstmwidgets.streaming.pictures.figures.live_server import Live
-from lstmwidgets.streaming.pictures.figures.report import report_html
 from tornado.httpclient import HTTPClientError, HTTPRequest
 from tornado.websocket import websocket_connect
 
 from lstmwidgets.online import LSTMRegressor
 from lstmwidgets.streaming import Event, StreamRunner
 from lstmwidgets.streaming.errors import StreamError
-from lstmwidgets.streaming.pictures.figures import record
+from lstmwidgets.streaming.pictures import record
+from lstmwidgets.streaming.pictures.figures import line_columns, unit_values
+from lstmwidgets.streaming.pictures.live_page import LivePage
+from lstmwidgets.streaming.pictures.live_record import LiveRecord
+from lstmwidgets.streaming.pictures.live_server import Live
+from lstmwidgets.streaming.pictures.report import report_html
 from lstmwidgets.streaming.state.frozen import Serving
 from lstmwidgets.streaming.state.keyed import KeyedStreams
 from lstmwidgets.streaming.state.waiting import WaitingEvents

@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
-from lstmwidgets.streaming.pictures.figures.record import RunRecord
-from lstmwidgets.streaming.pictures.figures.report import report_html
 from river.linear_model import LinearRegression
 
 from lstmwidgets.online import LSTMRegressor
 from lstmwidgets.streaming import Event, StreamRunner
-from lstmwidgets.streaming.pictures.figures import record
+from lstmwidgets.streaming.pictures import record
+from lstmwidgets.streaming.pictures.record import RunRecord
+from lstmwidgets.streaming.pictures.report import report_html
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page

@@ -9,10 +9,10 @@ import sys
 from pathlib import Path
 
 import pytest
-from lstmwidgets.streaming.job.options.progress_bar import Pace
 
 from lstmwidgets import kernels
 from lstmwidgets.kernels import compiled
+from lstmwidgets.streaming.job.progress_bar import Pace
 
 EVERYTHING = """
 import numpy as np
