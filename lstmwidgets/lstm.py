@@ -29,6 +29,8 @@ from .stepper import NUMPY_DTYPES, CompiledStepper, Stepper
 from .torch_stepper import TorchStepper
 from .trace import Trace
 
+StateLike = State | tuple[Tensor, ...] | None
+
 
 class LSTM(nn.Module):
     r"""Stacked LSTM layers of one cell kind, with the state in your hands.
@@ -86,7 +88,7 @@ class LSTM(nn.Module):
     >>> torch.allclose(last, output[:, -1], atol=1e-5)
     True
 
-    Weights come from and go to `torch.nn.LSTM`:
+    An `nn.LSTM`'s weights are read as they are, and written:
 
     >>> lstm.load_state_dict(torch.nn.LSTM(3, 8).state_dict())
     <All keys matched successfully>
@@ -170,7 +172,7 @@ class LSTM(nn.Module):
     def forward(
         self,
         x: Tensor,
-        state: State | tuple[Tensor, ...] | None = None,
+        state: StateLike = None,
         *,
         lengths: Tensor | None = None,
         reset: Tensor | None = None,
@@ -203,7 +205,7 @@ class LSTM(nn.Module):
         TypeError, ValueError
             If a type, shape, dtype or length does not fit; the message says what was expected.
         """
-        state = self._check_sequence(x, state)
+        state = self._checked(x, ("batch", "time", "input_size"), state)
         batch, steps, _ = x.shape
         if lengths is not None:
             lengths = check_lengths(lengths, batch, steps).to(x.device)
@@ -221,9 +223,7 @@ class LSTM(nn.Module):
             outputs.append(output)
         return torch.cat(outputs, dim=1), state
 
-    def step(
-        self, x_t: Tensor, state: State | tuple[Tensor, ...] | None = None
-    ) -> tuple[Tensor, State]:
+    def step(self, x_t: Tensor, state: StateLike = None) -> tuple[Tensor, State]:
         """Take one step; T calls equal one `forward` over T steps.
 
         Parameters
@@ -252,15 +252,14 @@ class LSTM(nn.Module):
         waits for the device and cannot be traced by `torch.compile` or `torch.vmap`; `forward` has
         no such look.
         """
-        check_input(x_t, ("batch", "input_size"), self.input_size, self.weight_hh_l0)
+        state = self._checked(x_t, ("batch", "input_size"), state)
         check_finite(x_t)
-        state = self._check_state(state, x_t.shape[0])
         output, state, _ = advance_layers(
             self._cell, self._layers(), x_t, state, self.dropout if self.training else 0.0
         )
         return output, state
 
-    def trace(self, x: Tensor, state: State | tuple[Tensor, ...] | None = None) -> Trace:
+    def trace(self, x: Tensor, state: StateLike = None) -> Trace:
         """Run over whole sequences and keep everything that happened inside.
 
         Parameters
@@ -281,7 +280,7 @@ class LSTM(nn.Module):
         TypeError, ValueError
             As `forward`.
         """
-        state = self._check_sequence(x, state)
+        state = self._checked(x, ("batch", "time", "input_size"), state)
         record: list[list[Tensor]] = []
         _, state = self._loop(x, state, record=record)
         i, f, g, o, c, h = (torch.stack(layers) for layers in zip(*record, strict=True))
@@ -387,14 +386,11 @@ class LSTM(nn.Module):
         final = self._cell.state_type(*(torch.stack(parts) for parts in zip(*finals, strict=True)))
         return x.transpose(0, 1), final
 
-    def _check_sequence(self, x: Tensor, state: State | tuple[Tensor, ...] | None) -> State:
-        check_input(x, ("batch", "time", "input_size"), self.input_size, self.weight_hh_l0)
-        return self._check_state(state, x.shape[0])
-
-    def _check_state(self, state: State | tuple[Tensor, ...] | None, batch: int) -> State:
+    def _checked(self, x: Tensor, axes: tuple[str, ...], state: StateLike) -> State:
+        check_input(x, axes, self.input_size, self.weight_hh_l0)
         if state is None:
-            return self.initial_state(batch)
-        shape = (self.num_layers, batch, self.hidden_size)
+            return self.initial_state(x.shape[0])
+        shape = (self.num_layers, x.shape[0], self.hidden_size)
         return check_state(state, self._cell.state_type, shape, self.weight_hh_l0)
 
     def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Self:

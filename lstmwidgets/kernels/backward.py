@@ -1,5 +1,7 @@
 """Backpropagation through the steps of a tape: exact gradients of every cell kind.
 
+The forget gate's gradient, as that of all gates, is in `_through_gates` and its like.
+
 The derivatives are those of the equations in `lstmwidgets.cells`. Going back in time, each layer
 turns dL/dh and dL/dc into dL/dz, the gradient at its pre-activations, which is kept for every step.
 The weights' gradient is then a sum over steps of source times dL/dz, taken row by row so that every

@@ -91,7 +91,7 @@ def within(value: float, centre: float, reach: float) -> float:
 
 @compiled
 def standardise(values: Array, statistics: Array, features: Array, inputs: Array) -> None:
-    """Standardise an event's numbers; a missing one is its mean, 0.
+    """Standardise an event's numbers; a missing feature is imputed by its mean, 0.
 
     Parameters
     ----------

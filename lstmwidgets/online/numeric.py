@@ -160,7 +160,7 @@ class NumericEstimator(LSTMEstimator):
         self.parts.past[0] = rows.past[slot]
 
     def learn_late(self, x: Features, y: float, stream: bytes) -> None:
-        """Learn a target that comes after later events, from the state that its own started with.
+        """Learn a late target, one that comes after later events, from its own event's state.
 
         The event itself has been seen before, by `step_one`, and the state has gone on; it stays as
         it is, but the target is the last one known from now on.

@@ -1,4 +1,4 @@
-"""What the cells of a text say: numbers, true/false, datetimes or text."""
+"""What a CSV file's cells say, and Redis' texts: numbers, true/false, datetimes or text."""
 
 from __future__ import annotations
 
