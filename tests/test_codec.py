@@ -163,7 +163,7 @@ class Point(NamedTuple):
 @pytest.mark.parametrize(
     "odd",
     [{1}, frozenset({1}), 1j, object(), Level.LOW, Point(1), np.zeros(2), torch.zeros(1), int],
-    ids=repr,
+    ids=lambda odd: type(odd).__name__,
 )
 def test_what_cannot_be_kept_is_named(odd: Any) -> None:
     with pytest.raises(TypeError, match=r"^the model\.a\.1\.0 cannot be kept: .* is none of None"):
