@@ -246,7 +246,7 @@ def test_a_seed_repeats_a_run_and_leaves_other_randomness_alone(
 
 @pytest.mark.parametrize("experts", [True, False])
 def test_steps_of_a_forecaster_are_its_forecast(experts: bool) -> None:
-    model = LSTMForecaster(4, hidden_size=6, window=4, seed=1, experts=experts)
+    model = LSTMForecaster(seasonality=4, hidden_size=6, window=4, seed=1, experts=experts)
     for n in range(60):
         model.learn_one(n % 4 + math.sin(n / 5))
     missing = copy.deepcopy(model)

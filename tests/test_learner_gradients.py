@@ -20,7 +20,7 @@ from lstmwidgets.kernels import parameters as layout
 from lstmwidgets.kernels.losses import LOSSES
 from lstmwidgets.kernels.parameters import GRADIENT, PARAMETERS
 from lstmwidgets.online.learner import OnlineLearner
-from lstmwidgets.online.learner_arrays import TRACED_CELLS
+from lstmwidgets.online.learner_arrays import TRACED_CELLS, in_fours
 from lstmwidgets.state import State
 
 INPUTS, OUTPUTS = 3, 2
@@ -112,7 +112,7 @@ def assert_gradients(
     rows, _, _, _ = layout.views(learner.sizes, learner.row(GRADIENT))
     assert np.isfinite(rows).all()
     if CELLS[learner.cell].name == "full_gate_recurrence":  # the candidate reads no gates
-        assert not rows[rounded(INPUTS) + 5 : rounded(INPUTS) + 20, 10:15].any()
+        assert not rows[in_fours(INPUTS) + 5 : in_fours(INPUTS) + 20, 10:15].any()
     for name, gradient in learner.gradients().items():
         if name.startswith("bias_hh"):  # a learner has one bias a layer
             continue

@@ -22,7 +22,7 @@ from .learner_arrays import (
     GRADIENTS,
     TORCH,
     LearnerArrays,
-    rounded,
+    in_fours,
 )
 from .optimizers import OptimizerFactory, find_optimizer
 from .weights import draw_weights
@@ -113,7 +113,7 @@ class OnlineLearner(LearnerArrays):
         self._rates = (lr, clip)
         self._levels = tuple(levels)
         self._factory = optimizer
-        capacity, steps = rounded(len(names)), int(window) if gradient == "tbptt" else 1
+        capacity, steps = in_fours(len(names)), int(window) if gradient == "tbptt" else 1
         read = int(hidden_size) + (capacity if skip else 0)
         shape = (KINDS[cell], capacity, hidden_size, num_layers, outputs, read)
         found = find_optimizer(optimizer, lr)

@@ -177,7 +177,7 @@ class LearnerArrays(Arrays):
     def grow_inputs(self, new_names: Iterable[str]) -> None:
         """Add inputs. Predictions stay as they are until a new input differs from zero."""
         names = list(new_names)
-        first, capacity = self.input_size, rounded(self.input_size + len(names))
+        first, capacity = self.input_size, in_fours(self.input_size + len(names))
         if capacity > self.capacity:
             sizes = self.sizes.copy()
             sizes[layout.INPUTS] = capacity
@@ -312,7 +312,7 @@ def _memory(sizes: Array) -> tuple[int, int]:
     return (sizes[layout.LAYERS], 6 * sizes[layout.HIDDEN])
 
 
-def rounded(size: int) -> int:
+def in_fours(size: int) -> int:
     """Return the next multiple of four: sums are taken by fours, and more zeros do not change them.
 
     So growing moves no prediction by as much as a rounding.

@@ -205,7 +205,7 @@ def fit(**options: Any) -> FitResult:
 
     Examples
     --------
-    >>> from lstmwidgets.models import SequenceModel
+    >>> from lstmwidgets import SequenceModel, fit, predict
     >>> sentences = [[2, 3], [4, 5, 3], [2, 5], [4, 3], [2, 3, 5], [4, 5]] * 4
     >>> labels = ["good", "bad"] * 12
     >>> model = SequenceModel(None, 2, vocabulary_size=6, hidden_size=8, task="classification")
