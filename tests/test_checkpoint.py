@@ -579,7 +579,7 @@ def test_what_is_no_folder_of_a_job_is_told(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("file", ["predictions.jsonl", "readings.csv"])
 def test_files_that_have_become_shorter_are_told(tmp_path: Path, file: str) -> None:
-    source = write_readings(tmp_path / "readings.csv", 10_000)
+    source = write_readings(tmp_path / "readings.csv", 100_000)  # far more than until the kill
     assert kill_often(source, tmp_path, 1) == 1
     path = tmp_path / file
     path.write_bytes(path.read_bytes()[:25])  # less than the first checkpoint knows of
