@@ -36,6 +36,8 @@ def chunks(flat: Array, count: int) -> tuple[Array, ...]:
 @_typed(part)
 def _part(_context: Any) -> Callable[..., Any]:
     def type_of(flat: Any, _begin: Any, shape: Any) -> Any:
+        if flat.layout != "C":
+            return None  # no such function: with other strides it would read other numbers
         axes = len(shape)
         made, places = flat.copy(ndim=axes, layout="C"), _types.UniTuple(_types.intp, axes)
         return _numba.core.typing.signature(made, flat, _types.intp, places)
@@ -54,7 +56,7 @@ def _lower_part(context: Any, builder: Any, typed: Any, arguments: Any) -> Any:
 @_typed(chunks)
 def _chunks(_context: Any) -> Callable[..., Any]:
     def type_of(flat: Any, count: Any) -> Any:
-        if not isinstance(count, _types.IntegerLiteral):
+        if flat.layout != "C" or not isinstance(count, _types.IntegerLiteral):
             return None  # it asks again with the literal
         made = _types.UniTuple(flat, count.literal_value)
         return _numba.core.typing.signature(made, flat, count)
