@@ -207,6 +207,12 @@ class Run:
         named = dict(zip(ORDER, blocks, strict=True))
         return {name: named[name] for name in QUANTITIES}
 
+    def block(self, steps: int, layer: int) -> NDArray[np.float32]:
+        """Return a layer over the last so many steps, (T, 6, H), quantities in `ORDER`."""
+        assert self._layers is not None
+        places = np.arange(self.steps - steps, self.steps) % len(self._layers)
+        return self._layers[places, layer].reshape(steps, 6, -1)
+
     def recording(self) -> Recording:
         """Return the LSTM's last steps.
 

@@ -1,6 +1,6 @@
 // Pieces of which the picture of a cell is made: wires that carry a value, strips of all units.
 
-import { diverging, sequential } from "./cell_colors.js";
+import { diverging, sequential } from "../live/colors.js";
 import { GATES } from "./cell_numbers.js";
 
 const NAMESPACE = "http://www.w3.org/2000/svg";

@@ -1,6 +1,6 @@
 // One view of a cell inspector: controls, picture, equations and timeline.
 
-import { diverging, gradient, sequential } from "./cell_colors.js";
+import { diverging, gradient, sequential } from "../live/colors.js";
 import { Picture } from "./cell_picture.js";
 import { Store } from "./cell_store.js";
 import { Timeline } from "./cell_timeline.js";
@@ -8,7 +8,7 @@ import {
   equations, explain, mathematics, nameOf, quantity, stageSentence, STAGES, stepSentence,
 } from "./cell_words.js";
 import { written } from "./cell_numbers.js";
-import { isDark, onThemeChange } from "./theme.js";
+import { isDark, onThemeChange } from "../live/theme.js";
 
 const WIDE = 900; // from this width on, equations stand beside the picture
 const PACES = [1, 2, 5, 10, 25];

@@ -15,15 +15,16 @@ import traitlets
 
 from ..analysis import Recording, as_recording
 from ..files import atomic_write
-from .bundle import joined_modules, joined_styles
+from ..live import joined_modules, joined_styles
 from .cell_frames import Frames, continuation
 from .threads import AnsweredAnywhere
 
 MODULES = (
-    *("theme.js", "cell_colors.js", "cell_numbers.js", "cell_words.js", "cell_drawing.js"),
-    *("cell_picture.js", "cell_timeline.js", "cell_store.js", "cell_inspector.js"),
+    *("live/theme.js", "live/colors.js", "widgets/cell_numbers.js", "widgets/cell_words.js"),
+    *("widgets/cell_drawing.js", "widgets/cell_picture.js", "widgets/cell_timeline.js"),
+    *("widgets/cell_store.js", "widgets/cell_inspector.js"),
 )
-STYLES = ("cell_inspector.css", "cell_picture.css")
+STYLES = ("widgets/cell_inspector.css", "widgets/cell_picture.css")
 
 
 class CellInspector(AnsweredAnywhere, anywidget.AnyWidget):
@@ -165,7 +166,7 @@ class CellInspector(AnsweredAnywhere, anywidget.AnyWidget):
             style=joined_styles(*STYLES),
             # Within a script element only "</script" and "<!--" would be read as anything else.
             data=json.dumps(data, ensure_ascii=False).replace("<", "\\u003c"),
-            module=joined_modules(*MODULES, "cell_page.js"),
+            module=joined_modules(*MODULES, "widgets/cell_page.js"),
         )
         with atomic_write(path) as beside:
             beside.write_text(page, encoding="utf-8")

@@ -1,6 +1,6 @@
 // The picture of a cell: the figure of the textbooks, with its values in it.
 
-import { clamp } from "./cell_colors.js";
+import { clamp } from "../live/colors.js";
 import { draw, Gauge, Strip, Wire } from "./cell_drawing.js";
 import { explain, PARTS, quantity } from "./cell_words.js";
 import { written } from "./cell_numbers.js";

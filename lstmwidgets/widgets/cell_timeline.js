@@ -1,6 +1,6 @@
 // What the cell remembered over time, and the hand that moves through it.
 
-import { diverging } from "./cell_colors.js";
+import { diverging } from "../live/colors.js";
 
 const HEIGHT = 84;
 const CURVE = 52; // of it, for the values; labels stand below

@@ -2,31 +2,70 @@
 
 from __future__ import annotations
 
+import math
+import threading
+import time
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
+
+import anywidget
+import traitlets
 
 from ..analysis.prequential import Prequential
 from ..analysis.recording import Recording, as_recording
 from ..analysis.replay import Replay
 from ..analysis.tasks import Metric
+from ..live import Feed, joined_modules, joined_styles, live_panels
 from ..plots.live_run import LivePicture
-from ..plots.style import THEMES
+from ..plots.pages import save_page
 from ..trace import Trace
-from .controls import PlayerWidget
-from .pane import Pane
-from .player import FINISHED, STOPPED, Player
-from .threads import Checkbox
+from .player import FINISHED, FRAMES, PLAYING, READY, STOPPED, Player
+from .threads import AnsweredAnywhere
+
+MODULES = (
+    *("live/theme.js", "live/colors.js", "live/palette.js", "live/ticks.js", "live/store.js"),
+    *("live/panels.js", "live/chart.js", "widgets/live_stream.js"),
+)
+STYLES = ("live/live.css",)
+
+THEMES = ("auto", "light", "dark")
+
+READING = 0.25
+"""Seconds between two updates of the traits while playing; frames carry all of it anyway."""
+
+RESTING = 1.0
+"""Seconds at rest until the saved notebook gets what is shown."""
+
+UNSEEN = 10.0
+"""Seconds without a view, after there was one, until a player ends: its cell was deleted.
+
+Loading a page anew takes less.
+"""
+
+SLOWEST = 0.5
+"""Most seconds between two frames, however slow a page says it is."""
 
 
-class LiveStream(PlayerWidget):
+def _speed_to_json(speed: float, _: object) -> float | None:
+    return None if math.isinf(speed) else speed
+
+
+def _speed_from_json(speed: float | None, _: object) -> float:
+    return math.inf if speed is None else float(speed)
+
+
+class LiveStream(AnsweredAnywhere, anywidget.AnyWidget):
     """Plays a stream through a model: predict, compare, learn, event by event.
 
     Above, what the model predicts for each event and what then comes: numbers with an interval
     that holds 90 % of the truth, probabilities of classes, or anomaly scores. Dashed lines mark
-    where ADWIN saw the error change. Then the metric over the whole run beside a naive forecast's.
-    If the model is one of `lstmwidgets.online`, cell state and gates of its top layer follow below,
-    column by column with the events above them. A source of texts is played word by word.
+    where ADWIN saw the error change. If the model is one of `lstmwidgets.online`, cell state and
+    gates of its top layer follow below, column by column with the events above them. Last, the
+    metric over the whole run beside a naive forecast's. A source of texts is played word by word.
+
+    The picture follows the last event. A drag looks back, Shift and the wheel zoom; a badge says so
+    and leads back. Space plays and pauses, arrow keys go through events.
 
     Parameters
     ----------
@@ -43,11 +82,10 @@ class LiveStream(PlayerWidget):
     window : int
         How many events are in view, and are kept.
     speed : float
-        Events a second, in a source of texts words; ``math.inf`` for as fast as the model can. May
-        be set anew at any time.
+        Events a second, in a source of texts words; ``math.inf`` for as fast as the model can.
     learning : bool
-        Whether the model learns. May be set anew at any time. Without it, the state of the models
-        in `lstmwidgets.online` goes on all the same.
+        Whether the model learns. Without it, the state of the models in `lstmwidgets.online` goes
+        on all the same.
     coverage : float
         Share of targets that the interval shall hold.
     theme : str
@@ -55,10 +93,20 @@ class LiveStream(PlayerWidget):
 
     Attributes
     ----------
-    run : Prequential
-        What is played, with its `rows`, `metric` and `drifts`.
+    playing, speed, learning, theme : bool, float, bool, str
+        To be set, observed and linked from Python; the page sets them as well.
+    position : int
+        How many events have gone through; while it plays, as of a moment ago.
+    total : int or None
+        How many there are, if the source knows.
+    state : str
+        ``"ready"``, ``"playing"``, ``"paused"``, ``"finished"``, ``"stopped"`` or ``"failed"``.
     error : str
         What went wrong; empty if nothing did. It is shown above the picture as well.
+    folded : list of str
+        Which panels are folded, such as ``"forget_gate"``.
+    run : Prequential or Replay
+        What is played, with its `rows`, `metric` and `drifts`.
 
     Examples
     --------
@@ -71,6 +119,25 @@ class LiveStream(PlayerWidget):
     (200, 'paused')
     >>> live.stop()
     """
+
+    _esm = joined_modules(*MODULES)
+    _css = joined_styles(*STYLES)
+
+    playing = traitlets.Bool(False, help="whether it goes on by itself").tag(sync=True)
+    speed = traitlets.Float(20.0, help="events a second").tag(
+        sync=True, to_json=_speed_to_json, from_json=_speed_from_json
+    )
+    learning = traitlets.Bool(True, help="whether the model learns").tag(sync=True)
+    theme = traitlets.Enum(THEMES, "auto", help="auto, light or dark").tag(sync=True)
+    folded = traitlets.List(traitlets.Unicode(), help="folded panels").tag(sync=True)
+    position = traitlets.Int(0, help="events that have gone through").tag(sync=True)
+    total = traitlets.Int(None, allow_none=True, help="how many there are").tag(sync=True)
+    state = traitlets.Unicode(READY, help="what the player is doing").tag(sync=True)
+    error = traitlets.Unicode("", help="what went wrong").tag(sync=True)
+    _details = traitlets.Unicode("").tag(sync=True)
+    _note = traitlets.Unicode("").tag(sync=True)
+    _about = traitlets.Dict().tag(sync=True)
+    _whole = traitlets.Bytes(b"").tag(sync=True)
 
     def __init__(
         self,
@@ -87,82 +154,122 @@ class LiveStream(PlayerWidget):
         self.run: Prequential | Replay
         if isinstance(model, Recording | Trace | str | Path):
             self.run = Replay(as_recording(model), window=window, coverage=coverage)
-            model = None
+            model, learning = None, False
         else:
             source = _checked(source)
             self.run = Prequential(model, source, metric=metric, window=window, coverage=coverage)
             self.run.learning = learning
         self._source = source
-        self._total = _length(self.run.source if isinstance(self.run, Replay) else source)
-        self._again = False
-        self._guests: list[Any] = []
-        self._picture = LivePicture(self.run)
-        self._learn = Checkbox(
-            value=learning,
-            description="Learn",
-            indent=False,
-            layout={"width": "76px"},
-            tooltip="Whether the model learns from the events",
+        self._again = self._wants_whole = self._wants_rest = False
+        self._read_at = 0.0
+        self._views: set[str] = set()
+        self._paces: dict[str, float] = {}
+        self._feed = Feed(self.run)
+        self.player = Player(self._advance, self._show, self._changed, model=model)
+        super().__init__(
+            speed=speed,
+            learning=learning,
+            theme=theme,
+            total=_length(self.run.source if isinstance(self.run, Replay) else source),
+            _about={
+                "panels": live_panels(self.run),
+                "window": window,
+                "unit": "words" if self.run.words else "events",
+                "learns": model is not None,
+            },
         )
-        self._learn.observe(self._learning_chosen, "value")
-        player = Player(self._advance, self._show, self._changed, model=model)
-        pane = Pane(self._picture.layout, theme=theme, themes=THEMES)
-        super().__init__(pane, player, [self._learn] if model is not None else [])
-        self.speed = speed
+        self.player.speed = self.speed
+        self._changed()
+        self.on_msg(self._receive)
 
     @property
     def model(self) -> Any:
         """The model that is played; None if a recording is."""
         return getattr(self.run, "model", None)
 
-    @property
-    def position(self) -> int:
-        """How many events have gone through."""
-        return self.run.events
+    def play(self) -> None:
+        """Go on until told otherwise or until the end; after the end, from the beginning."""
+        if self._prepare():
+            self.player.play()
+        self._changed()
 
-    @property
-    def total(self) -> int | None:
-        """How many events there are, if the source knows."""
-        return self._total
+    def pause(self) -> None:
+        """Rest. Returns when the event in progress is done, after five seconds at the latest."""
+        self.player.pause()
+        self.player.wait()
 
-    @property
-    def error(self) -> str:
-        """What went wrong; empty if nothing did."""
-        return self.player.error
+    def step(self, n: int = 1) -> None:
+        """Take so many events and rest. Returns when they are done."""
+        if not isinstance(n, int) or n < 1:
+            raise ValueError(f"n must be a whole number above 0, got {n!r}")
+        if self._prepare():
+            self.player.step(n)
+        self.player.wait(None)
 
-    @property
-    def learning(self) -> bool:
-        """Whether the model learns."""
-        return isinstance(self.run, Prequential) and self.run.learning
-
-    @learning.setter
-    def learning(self, learning: bool) -> None:
-        self._learn.value = bool(learning)
+    def stop(self) -> None:
+        """End. Playing again starts from the beginning; the model keeps what it has learned."""
+        self.player.stop()
+        self.player.wait()
 
     def recording(self) -> Recording:
         """Return cell state and gates of the last `window` events, to look at or to save."""
         return self.run.recording()
 
-    def share_with(self, widget: Any) -> None:
-        """Let another widget show the same run, frame by frame.
+    def save_html(self, path: str | Path, title: str = "lstmwidgets") -> None:
+        """Write the picture as one page that zooms and hovers offline, without a kernel.
 
         Parameters
         ----------
-        widget : CellInspector or StateHeatmap
-            Or anything with a method `show` that takes a `Recording`.
+        path : path
+            Of the page; an older one is replaced once the new one is whole.
+        title : str
+            Of the page.
         """
-        if not callable(getattr(widget, "show", None)):
-            raise TypeError(f"expected a widget with a method show, got {type(widget).__name__}")
-        self._guests.append(widget)
+        picture = LivePicture(self.run)
+        picture.update()
+        save_page(picture.layout, path, title, dark=self.theme == "dark")
+
+    def close(self) -> None:
+        """End the player and take the widget out of all pages."""
+        if "player" in vars(self):  # else the constructor has raised
+            self.player.stop()
+            self.player.wait()
+        super().close()
+
+    @traitlets.validate("speed")
+    def _check_speed(self, proposal: Any) -> float:
+        speed = proposal["value"]
+        if not speed > 0:
+            raise ValueError(f"speed must be above 0 (math.inf for full speed), got {speed!r}")
+        return float(speed)
+
+    @traitlets.observe("speed")
+    def _speed_chosen(self, _: Any) -> None:
+        self.player.speed = self.speed
+
+    @traitlets.observe("learning")
+    def _learning_chosen(self, _: Any) -> None:
+        if isinstance(self.run, Prequential):
+            self.run.learning = self.learning
+
+    @traitlets.observe("playing")
+    def _playing_chosen(self, _: Any) -> None:
+        if self.playing == (self.player.state == PLAYING):
+            return
+        if self.playing:
+            self.play()
+        else:
+            self.player.pause()
 
     def _prepare(self) -> bool:
+        """Get ready for playing; return whether that was possible."""
         if self.player.state in (STOPPED, FINISHED) and self.run.steps:
             if self._source is not None and iter(self._source) is self._source:
                 self.player.error = (
                     "The source has been read, and can be read only once: make a new widget with a "
                     "new source."
                 )
-                self.show_state()
+                self._changed()
                 return False
             self._again = True
         return True
@@ -178,23 +285,79 @@ class LiveStream(PlayerWidget):
         return self.run.advance(until)
 
     def _show(self) -> None:
-        with self.pane:
-            self._picture.update()
-        if self._guests and self.run.kept:
-            recording = self.recording()
-            for guest in self._guests:
-                guest.show(recording)
-        self.show_reading()
+        """Send what is new; in the player's thread, or in another while there is none."""
+        if self._wants_rest:
+            self._wants_rest = self._wants_whole = False
+            self._whole = self._feed.whole().to_bytes()
+        wants_whole, self._wants_whole = self._wants_whole, False
+        frame = self._feed.whole() if wants_whole else self._feed.news()
+        if frame is not None:
+            self.send({"type": "frame", **frame.header}, frame.buffers)
+        now = time.monotonic()
+        if now > self._read_at + READING:
+            self._read_at = now
+            self.position = self.run.events
 
     def _changed(self) -> None:
-        self.show_state()
+        """Let the traits say what the player is doing."""
+        player = self.player
+        with self.hold_sync():
+            self.position = self.run.events
+            self.error, self._details = player.error, player.details
+            self._note = self._words()
+            self.state = player.state
+            self.playing = player.state == PLAYING
+        if player.state != PLAYING and self._feed.seq:
+            timer = threading.Timer(RESTING, self._keep)
+            timer.daemon = True
+            timer.start()
 
-    def _note(self) -> str:
-        return self._picture.note
+    def _keep(self) -> None:
+        """Put what is shown at rest into the widget's state, which a saved notebook has."""
+        if self.player.state != PLAYING and self.comm is not None:
+            self._wants_rest = True
+            self.player.redraw()
 
-    def _learning_chosen(self, change: Any) -> None:
-        if isinstance(self.run, Prequential):
-            self.run.learning = change["new"]
+    def _words(self) -> str:
+        if self.player.state == FINISHED and not self.run.events:
+            return "The source has no events: there is nothing to play."
+        if self.player.state == READY:
+            return "Press play, or take the events step by step."
+        units, hidden = len(self._feed.units), self.run.hidden_size or 0
+        if 0 < units < hidden:
+            return f"The heatmaps show the {units} of {hidden:,} units that move the most."
+        return ""
+
+    def _receive(self, _: Any, message: dict[str, Any], __: list[memoryview]) -> None:
+        """Take in a message of the page; the thread differs between ipykernel's versions."""
+        kind, view = message.get("type"), str(message.get("view"))
+        if kind == "step" and self._prepare():
+            self.player.step(1)
+        elif kind == "stop":
+            self.player.stop()
+        elif kind == "whole":
+            self._wants_whole = True
+            self.player.redraw()
+        elif kind == "hello":
+            self._views.add(view)
+        elif kind == "bye":
+            self._views.discard(view)
+            self._paces.pop(view, None)
+            if not self._views:
+                timer = threading.Timer(UNSEEN, self._end_unseen)
+                timer.daemon = True
+                timer.start()
+        elif kind == "pace":
+            self._paces[view] = min(SLOWEST, float(message["seconds"]))
+        self.player.interval = max([1 / FRAMES, *self._paces.values()])
+
+    def _end_unseen(self) -> None:
+        if not self._views:
+            self.player.leave()
+
+    def _repr_mimebundle_(self, **options: Any) -> Any:
+        self._keep()
+        return super()._repr_mimebundle_(**options)
 
 
 def _checked(source: Iterable[Any] | None) -> Iterable[Any]:

@@ -8,7 +8,7 @@
 //                 {type: "pace", view, ms}                       what a frame costs the page
 //                 {type: "change", view, events, ids} + buffers
 
-import { isDark, onThemeChange } from "./theme.js";
+import { isDark, onThemeChange } from "../live/theme.js";
 
 const UPSTREAM_MS = 100; // changes made in the page are gathered so long
 const PACE_MS = 500; // between two reports of what a frame costs

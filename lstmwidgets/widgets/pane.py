@@ -31,7 +31,7 @@ from bokeh.resources import INLINE
 from bokeh.themes import Theme
 
 from ..files import atomic_write
-from .bundle import joined_modules
+from ..live import joined_modules
 from .changes import Changes
 from .threads import AnsweredAnywhere
 
@@ -100,7 +100,7 @@ class Pane(AnsweredAnywhere, anywidget.AnyWidget):
     ...     plot.title.text = "squares"
     """
 
-    _esm = joined_modules("theme.js", "pane.js")
+    _esm = joined_modules("live/theme.js", "widgets/pane.js")
 
     version = traitlets.Unicode(bokeh.__version__, help="of BokehJS").tag(sync=True)
     library = traitlets.Instance(ipywidgets.Widget, help="BokehJS").tag(

@@ -8,10 +8,10 @@ import time
 import traceback
 from collections.abc import Callable
 
-FRAMES = 25
+FRAMES = 60
 """Most frames a second."""
 
-DRAWING = 0.06
+DRAWING = 0.1
 """Most of the time that may go into drawing; sending takes about as much again."""
 
 PATIENCE = 5.0
@@ -39,8 +39,8 @@ class Player:
         Takes one step, and more until a time on the clock of `time.monotonic`, which is passed and
         is past where there shall be no more; returns False at the end.
     show : callable
-        Draws what is new, in the player's thread: at most 25 times a second, for a small part
-        of the time, and whenever the player comes to rest.
+        Draws what is new, in the player's thread: every `interval` seconds at most, for a small
+        part of the time, and whenever the player comes to rest.
     changed : callable
         Called after the player's state has changed.
     model : object, optional
@@ -56,6 +56,8 @@ class Player:
         What went wrong, for people; empty if nothing did.
     details : str
         Its traceback.
+    interval : float
+        Least seconds between two frames; by default 1/60. May be set from any thread.
     """
 
     def __init__(
@@ -82,6 +84,7 @@ class Player:
         self._due = 0.0
         self._next_frame = 0.0
         self._drawn = True
+        self.interval = 1 / FRAMES
         self.error = self.details = ""
         self.state = READY
 
@@ -120,6 +123,15 @@ class Player:
         """End the thread as `stop` does, but as a rest: playing goes on from there."""
         if self._thread is not None:
             self._end(PAUSED)
+
+    def redraw(self) -> None:
+        """Call `show` soon, in the player's thread; at once if there is none."""
+        with self._wanted:
+            if self._thread is None:
+                self._show()
+            else:
+                self._drawn, self._next_frame = False, 0.0
+                self._wanted.notify_all()
 
     def _end(self, state: str) -> None:
         with self._wanted:
@@ -174,6 +186,8 @@ class Player:
             last = self._failed(error)
         with self._wanted:
             self._thread = None
+            if not self._drawn:  # `redraw` was called meanwhile
+                self._show()
             self._playing, self._steps = False, 0
             self._resting = False  # even if it was: there is a new state to tell
             self._come_to_rest(last or self._last)
@@ -216,7 +230,7 @@ class Player:
         self._drawn = True
         self._show()
         cost = time.monotonic() - before
-        self._next_frame = before + max(1 / FRAMES, cost / DRAWING)
+        self._next_frame = before + max(self.interval, cost / DRAWING)
 
     def _come_to_rest(self, state: str) -> None:
         if self._model is not None and _holders.get(id(self._model)) is self:

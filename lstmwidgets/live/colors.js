@@ -29,3 +29,13 @@ export const gradient = (colour, from) =>
   `linear-gradient(90deg, ${Array.from({ length: 11 }, (_, n) =>
     colour(from + ((1 - from) * n) / 10),
   ).join(", ")})`;
+
+// The same colours as numbers that a pixel takes, 256 of a scale: [diverging, sequential].
+const pixel = (css) => {
+  const [red, green, blue] = css.match(/\d+/g).map(Number);
+  return (255 << 24) | (blue << 16) | (green << 8) | red; // little-endian, as all browsers' machines
+};
+const table = (colour, from, to) =>
+  Uint32Array.from({ length: 256 }, (_, n) => pixel(colour(from + ((to - from) * n) / 255)));
+export const DIVERGING_PIXELS = table(diverging, -1, 1);
+export const SEQUENTIAL_PIXELS = table(sequential, 0, 1);

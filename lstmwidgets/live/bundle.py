@@ -10,7 +10,7 @@ EXPORT = re.compile(r"^export (?!default)", re.MULTILINE)
 
 
 def joined_modules(*names: str) -> str:
-    """Return modules of this folder as one module.
+    """Return modules of this package as one module.
 
     A widget's module is loaded from a text, which has no place that relative imports could start
     from. The files are proper modules all the same: editors and checkers understand them.
@@ -18,16 +18,16 @@ def joined_modules(*names: str) -> str:
     Parameters
     ----------
     *names : str
-        File names, each after those that it imports. All share one scope, so that the names at
+        Files below ``lstmwidgets/``, each after those that it imports. All share one scope, so that the names at
         their top levels must differ.
     """
     return "\n".join(EXPORT.sub("", IMPORT.sub("", text)) for text in map(_text, names))
 
 
 def joined_styles(*names: str) -> str:
-    """Return style sheets of this folder as one."""
+    """Return style sheets of this package as one."""
     return "\n".join(map(_text, names))
 
 
 def _text(name: str) -> str:
-    return (Path(__file__).parent / name).read_text(encoding="utf-8")
+    return (Path(__file__).parent.parent / name).read_text(encoding="utf-8")

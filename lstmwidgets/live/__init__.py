@@ -1,0 +1,11 @@
+"""Pictures that move: what a page draws on canvases, and what it is sent for that.
+
+`Feed` says what is new of a run, in one message a frame; the modules and style sheets beside it draw
+it. Widgets carry them into notebooks, the command's live page into a browser.
+"""
+
+from .bundle import joined_modules, joined_styles
+from .feed import Feed, Frame
+from .panels import live_panels
+
+__all__ = ["Feed", "Frame", "joined_modules", "joined_styles", "live_panels"]

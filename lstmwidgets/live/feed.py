@@ -1,0 +1,204 @@
+"""What is new of a run since the last frame, as one message of numbers."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from datetime import datetime
+from itertools import islice
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..analysis.live_run import CLASSES, ORDER, Row, Run, as_floats
+from ..analysis.ordering import order_units
+from ..times import in_utc
+from .panels import MAPS
+
+MOST_UNITS = 128
+"""Most units sent and drawn: more are less than a pixel high."""
+
+FIRST_ORDER = 64
+"""Units are put in order after so many steps, and whenever there are twice as many."""
+
+NUMBERS = ("target", "prediction", "lower", "upper", "time")
+"""Columns of events whose predictions are numbers."""
+
+PLACES = [ORDER.index(name) for name in MAPS]
+
+
+class Frame(NamedTuple):
+    """One message.
+
+    Attributes
+    ----------
+    header : dict
+        What JSON can say: positions, names, sizes.
+    buffers : list of bytes
+        Events (columns, T) and curve (3, T) in float64, units (T, maps, U) in float32.
+    """
+
+    header: dict[str, Any]
+    buffers: list[bytes]
+
+    def to_bytes(self) -> bytes:
+        """Return header and buffers as one, for a page that nobody answers."""
+        sizes = [len(buffer) for buffer in self.buffers]
+        header = json.dumps({**self.header, "sizes": sizes}).encode()
+        header += b" " * (-len(header) % 8)  # numbers lie at multiples of their size
+        return b"".join([np.array([len(header)], "<f8").tobytes(), header, *self.buffers])
+
+
+class Feed:
+    """Says what is new of a run.
+
+    Parameters
+    ----------
+    run : Run
+        What is watched. Whoever advances it calls this as well, in the same thread or under one
+        lock.
+
+    Attributes
+    ----------
+    seq : int
+        Number of the last frame, by which a page notices that it has missed one.
+    units : ndarray of int
+        Units that are sent, as they stand above each other, from below, (U,).
+    """
+
+    def __init__(self, run: Run) -> None:
+        self._run = run
+        self.seq = 0
+        self._begin()
+
+    def _begin(self) -> None:
+        run = self._run
+        self._beginnings = run.beginnings
+        self._sent = self._drifts = self._points = 0
+        self._ordered = 0
+        self._last_point = -1
+        self._classes: dict[Any, int] = {}
+        self._named = 0
+        self.units: NDArray[np.int64] = np.arange(min(run.hidden_size or 0, MOST_UNITS))
+
+    def news(self) -> Frame | None:
+        """Return what is new since the last frame; None if nothing is."""
+        run = self._run
+        if run.beginnings != self._beginnings:
+            self._begin()
+            return self._next(whole=True)
+        if run.steps == self._sent:
+            return None
+        return self._next(whole=False)
+
+    def whole(self) -> Frame:
+        """Return all there is, for pages that have missed something."""
+        if self._run.beginnings != self._beginnings:
+            self._begin()
+        return self._next(whole=True)
+
+    def _next(self, *, whole: bool) -> Frame:
+        run = self._run
+        new = len(run.rows) if whole else min(len(run.rows), run.steps - self._sent)
+        rows = list(islice(run.rows, len(run.rows) - new, None))
+        self.seq += 1
+        header: dict[str, Any] = {
+            "seq": self.seq,
+            "whole": whole,
+            "next": run.steps,
+            "count": new,
+            "position": run.events,
+        }
+        if any(isinstance(row.mark, str) for row in rows[-1:]):
+            header["labels"] = [row.label for row in rows]
+        events = self._events(rows, header, whole)
+        curve = self._curve(header, whole)
+        units = self._units(header, new, whole)
+        if whole or len(run.drifts) != self._drifts or (run.drifts and rows):
+            header["drifts"] = list(run.drifts)
+            self._drifts = len(run.drifts)
+        self._sent = run.steps
+        return Frame(header, [events, curve, units])
+
+    def _events(self, rows: Sequence[Row], header: dict[str, Any], whole: bool) -> bytes:
+        run = self._run
+        times = [wall_clock(row.mark) for row in rows]
+        if run.kind == CLASSES:
+            table = self._probabilities(rows)
+            names = list(self._classes)
+            if whole or len(names) != self._named:
+                header["classes"] = [str(name) for name in names]
+                self._named = len(names)
+            header["columns"] = ["truth", "time", *(f"p{n}" for n in range(len(names)))]
+            truths = [np.nan if row.target is None else self._place(row.target) for row in rows]
+            return np.vstack([truths, times, table]).astype("<f8").tobytes()
+        prediction = as_floats(row.prediction for row in rows)
+        margin = as_floats(row.margin for row in rows)
+        target = as_floats(_number(row.target) for row in rows)
+        header["columns"] = list(NUMBERS)
+        columns = [target, prediction, prediction - margin, prediction + margin, times]
+        return np.array(columns, "<f8").tobytes()
+
+    def _probabilities(self, rows: Sequence[Row]) -> NDArray[np.float64]:
+        for row in rows:
+            for name in row.prediction or {}:
+                self._place(name)
+            if row.target is not None:
+                self._place(row.target)
+        table = np.zeros((len(self._classes), len(rows)))
+        for event, row in enumerate(rows):
+            for name, share in (row.prediction or {}).items():
+                table[self._classes[name], event] = share
+        return table
+
+    def _place(self, name: Any) -> int:
+        return self._classes.setdefault(name, len(self._classes))
+
+    def _curve(self, header: dict[str, Any], whole: bool) -> bytes:
+        points = self._run.curve.items
+        known = self._points
+        goes_on = 0 < known <= len(points) and points[known - 1][0] == self._last_point
+        if whole or not goes_on:
+            known = 0
+        new = points[known:]
+        header["curve"] = {"from": known, "count": len(new)}
+        self._points = len(points)
+        self._last_point = points[-1][0] if points else -1
+        return np.array(new, "<f8").reshape(len(new), 3).T.tobytes()
+
+    def _units(self, header: dict[str, Any], new: int, whole: bool) -> bytes:
+        run = self._run
+        if not run.kept:
+            return b""
+        due = run.steps >= max(FIRST_ORDER, 2 * self._ordered)
+        count = run.kept if due or whole else min(new, run.kept)
+        if due:
+            self._ordered = run.steps
+            cells = run.block(run.kept, -1)[:, ORDER.index("cell")]
+            self.units = _in_order(cells)
+        header["units"] = {"count": count, "maps": list(MAPS), "shown": self.units.tolist()}
+        if not (due or whole):
+            del header["units"]["shown"]
+        block = run.block(count, -1)[:, PLACES][:, :, self.units]
+        return block.astype("<f4", copy=False).tobytes()
+
+
+def wall_clock(mark: Any) -> float:
+    """Return a time as milliseconds that show its own wall clock when read as UTC; else NaN."""
+    if not isinstance(mark, datetime):
+        return np.nan
+    return in_utc(mark.replace(tzinfo=None)).timestamp() * 1000
+
+
+def _number(value: Any) -> float | None:
+    return float(value) if isinstance(value, int | float) else None
+
+
+def _in_order(cells: NDArray[Any]) -> NDArray[np.int64]:
+    """Return the units to draw: those that move the most, the alike beside each other."""
+    units = order_units(cells)
+    if len(units) > MOST_UNITS:
+        liveliest = np.argsort(np.nan_to_num(cells.std(axis=0)))[-MOST_UNITS:]
+        units = units[np.isin(units, liveliest)]
+    return units

@@ -1,0 +1,83 @@
+"""Which panels a picture has: data that the page reads, one mapping a panel."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from ..analysis.live_run import CLASSES, NUMBERS, SCORES, Run
+
+MAPS: Mapping[str, str] = {
+    "cell": "Cell state: what each unit remembers",
+    "forget_gate": "Forget gate: how much old information stays",
+    "input_gate": "Input gate: how much new information enters",
+    "output_gate": "Output gate: how much of the cell is shown",
+}
+"""Quantities drawn as heatmaps, and their titles."""
+
+METRICS = {"MAE": "Mean absolute error", "RMSE": "Root mean squared error"}
+
+
+def live_panels(run: Run) -> list[dict[str, Any]]:
+    """Return the panels of a run, from above.
+
+    Each has a ``kind``, which names the code that draws it, an ``id``, a ``title`` and a ``height``
+    in pixels; the rest belongs to the kind.
+
+    Parameters
+    ----------
+    run : Run
+        Of which they are.
+    """
+    panels: list[dict[str, Any]] = []
+    if run.kind == NUMBERS:
+        panels.append(
+            {
+                "id": "prediction",
+                "kind": "lines",
+                "title": "Prediction and truth",
+                "height": 150,
+                "lines": [
+                    {"column": "target", "label": "truth", "colour": "truth", "width": 3},
+                    {"column": "prediction", "label": "prediction", "colour": "model", "width": 1.6},
+                ],
+                "band": {
+                    "from": "lower",
+                    "to": "upper",
+                    "label": f"{run.coverage:.0%} interval",
+                },
+            }
+        )
+    elif run.kind == CLASSES:
+        title = "Probability of each class, and above it the true one"
+        panels.append({"id": "classes", "kind": "classes", "title": title, "height": 150})
+    elif run.kind == SCORES:
+        panels.append(
+            {
+                "id": "score",
+                "kind": "lines",
+                "title": "Anomaly score",
+                "height": 150,
+                "lines": [
+                    {"column": "prediction", "label": "score", "colour": "model", "width": 1.6}
+                ],
+                "marks": {"where": "target", "on": "prediction", "label": "known anomaly"},
+            }
+        )
+    if run.hidden_size is not None:
+        panels += [
+            {"id": name, "kind": "heatmap", "title": title, "height": 56, "signed": name == "cell", "short": title.partition(":")[0]}
+            for name, title in MAPS.items()
+        ]
+    if run.scored:
+        name = type(run.metric).__name__
+        panels.append(
+            {
+                "id": "error",
+                "kind": "curve",
+                "title": f"{METRICS.get(name, name)} so far",
+                "height": 84,
+                "naive": run.naive,
+            }
+        )
+    return panels

@@ -1,0 +1,44 @@
+"""Bokeh layouts as pages that need neither kernel nor network."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from bokeh.document import Document
+from bokeh.embed import file_html
+from bokeh.models import LayoutDOM
+from bokeh.resources import INLINE
+
+from ..files import atomic_write
+from .style import THEMES
+
+PAGE = """
+{% block postamble %}
+<style>
+  :root { color-scheme: {{ "dark" if dark else "light" }}; }
+  body { margin: 0 auto; padding: 24px; max-width: 1280px;
+         background: {{ "#15191c" if dark else "#fff" }}; }
+</style>
+{% endblock %}
+"""
+
+
+def save_page(layout: LayoutDOM, path: str | Path, title: str, *, dark: bool = False) -> None:
+    """Write a layout as one page that zooms and hovers offline.
+
+    Parameters
+    ----------
+    layout : LayoutDOM
+        Of no document yet.
+    path : path
+        Of the page; an older one is replaced once the new one is whole.
+    title : str
+        Of the page.
+    dark : bool
+        Whether the page is dark.
+    """
+    document = Document(theme=THEMES[dark])
+    document.add_root(layout)
+    page = file_html(document, INLINE, title, template=PAGE, template_variables={"dark": dark})
+    with atomic_write(path) as beside:
+        beside.write_text(page, encoding="utf-8")

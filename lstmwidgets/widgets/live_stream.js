@@ -1,0 +1,253 @@
+// One LiveStream in a page: what all of its views share, and each view's controls over the picture.
+
+import { Chart } from "../live/chart.js";
+import { element } from "../live/panels.js";
+import { RunStore, unpack } from "../live/store.js";
+
+const SPEEDS = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, null]; // null: full speed
+const READING = 500; // ms over which the rate of events is counted
+const PACING = 1000; // ms between two looks at how the page keeps up
+const FASTEST = 1 / 60, SLOWEST = 0.5; // seconds between two frames
+
+class Session {
+  constructor(model) {
+    this.model = model;
+    this.views = new Set();
+    this.run = model.model_id ?? crypto.randomUUID();
+    this.store = new RunStore(model.get("_about").window);
+    this.asked = false;
+    this.received = 0;
+    this.interval = FASTEST;
+    const listeners = {
+      "msg:custom": (message, buffers) => message.type === "frame" && this.take(message, buffers),
+      "change:_whole": () => this.takeWhole(),
+      "change:theme": () => this.each((view) => view.chart.recolour()),
+      "change:folded": () => this.each((view) => view.chart.setFolded(model.get("folded"))),
+    };
+    for (const name of ["playing", "speed", "learning", "state", "error", "_details", "_note"])
+      listeners[`change:${name}`] = () => this.each((view) => view.show());
+    for (const [name, call] of Object.entries(listeners)) model.on(name, call);
+    this.pacing = setInterval(() => this.pace(), PACING);
+    this.close = () => {
+      clearInterval(this.pacing);
+      for (const [name, call] of Object.entries(listeners)) model.off(name, call);
+    };
+    this.takeWhole();
+  }
+
+  each(call) {
+    for (const view of this.views) call(view);
+  }
+
+  take(header, buffers) {
+    this.received++;
+    if (header.whole) this.asked = false;
+    if (!this.store.take(header, buffers)) this.ask();
+    this.each((view) => view.refresh());
+  }
+
+  takeWhole() {
+    const [header, buffers] = unpack(this.model.get("_whole")) ?? [];
+    if (header && header.seq > this.store.seq) this.take(header, buffers);
+  }
+
+  // A page that was loaded anew, or a message that was lost: the kernel sends all there is.
+  ask() {
+    if (this.asked) return;
+    this.asked = true;
+    this.model.send({ type: "whole" });
+  }
+
+  // A page that gets more frames than it can paint asks for fewer; for more when it keeps up.
+  pace() {
+    const painted = Math.max(0, ...[...this.views].map((view) => view.chart.takePainted()));
+    const { received } = this;
+    this.received = 0;
+    if (!painted || received < 3 || document.hidden) return;
+    const old = this.interval;
+    if (received > 1.15 * painted) this.interval = Math.min(SLOWEST, 0.95 / painted);
+    else if (this.interval > FASTEST) this.interval = Math.max(FASTEST, 0.8 * this.interval);
+    if (this.interval !== old)
+      this.model.send({ type: "pace", view: this.run, seconds: this.interval });
+  }
+
+  set(name, value) {
+    this.model.set(name, value);
+    this.model.save_changes();
+  }
+}
+
+class View {
+  constructor(session, parent) {
+    this.session = session;
+    this.id = crypto.randomUUID();
+    this.root = element(parent, "div", {
+      class: "lw-live", role: "group", "aria-label": "Live stream",
+      "data-lm-suppress-shortcuts": "true", // keys are for the picture here, not for the notebook
+    });
+    this.makeControls();
+    this.progress = element(this.root, "progress", { "aria-label": "Played", hidden: "" });
+    this.message = element(this.root, "div", { class: "lw-message", hidden: "" });
+    const { model, store, run } = session;
+    const { panels } = model.get("_about");
+    this.chart = new Chart(this.root, {
+      store, run, specs: panels,
+      total: () => model.get("total"),
+      theme: () => model.get("theme"),
+      folded: model.get("folded"),
+      onFold: (folded) => session.set("folded", folded),
+      onTell: () => this.read(),
+    });
+    this.spoken = element(this.root, "p", { class: "lw-spoken", "aria-live": "polite" });
+    this.root.addEventListener("keydown", (event) => this.press(event));
+    this.counted = { at: performance.now(), position: 0, rate: 0 };
+    this.show();
+    session.views.add(this);
+    model.send({ type: "hello", view: this.id });
+    if (!store.next && model.get("position")) session.ask();
+  }
+
+  close() {
+    this.session.views.delete(this);
+    this.chart.close();
+    this.session.model.send({ type: "bye", view: this.id });
+    this.root.remove();
+  }
+
+  makeControls() {
+    const { session } = this;
+    const { model } = session;
+    const bar = element(this.root, "div", { class: "lw-controls", role: "toolbar", "aria-label": "Player" });
+    const button = (text, title, click, style = "") =>
+      element(bar, "button", { type: "button", text, title, class: style }, { click });
+    this.play = button("▶ Play", "Play or pause (space)", () => this.toggle(), "lw-play");
+    this.step = button("Step", "Take one event (s)", () => model.send({ type: "step" }));
+    this.stop = button("■ Stop", "End; playing again starts from the beginning", () =>
+      model.send({ type: "stop" }));
+    const speed = element(bar, "label", { class: "lw-speed" });
+    element(speed, "span", { text: "Speed" });
+    this.speed = element(speed, "input", {
+      type: "range", min: 0, max: SPEEDS.length - 1, step: 1, "aria-label": "Speed",
+    }, { input: () => session.set("speed", SPEEDS[this.speed.value]) });
+    this.pace = element(speed, "output");
+    if (model.get("_about").learns) {
+      const learn = element(bar, "label", { title: "Whether the model learns from the events" });
+      this.learn = element(learn, "input", { type: "checkbox" }, {
+        change: () => session.set("learning", this.learn.checked),
+      });
+      element(learn, "span", { text: "Learn" });
+    }
+    this.reading = element(bar, "span", { class: "lw-reading" });
+  }
+
+  toggle() {
+    this.session.set("playing", !this.session.model.get("playing"));
+  }
+
+  refresh() {
+    this.chart.refresh();
+  }
+
+  // What the controls say, whoever has changed it.
+  show() {
+    const { model } = this.session;
+    const [playing, state, speed] = ["playing", "state", "speed"].map((name) => model.get(name));
+    this.play.textContent = playing ? "❚❚ Pause" : "▶ Play";
+    this.stop.disabled = state === "stopped" || state === "finished";
+    const place = SPEEDS.indexOf(speed);
+    this.speed.value = place >= 0 ? place : nearest(speed);
+    const [unit] = [model.get("_about").unit];
+    const words = speed === null ? "full speed" : `${speed.toLocaleString("en")} a second`;
+    this.pace.textContent = words;
+    this.speed.setAttribute("aria-valuetext", speed === null ? words : `${speed} ${unit} a second`);
+    if (this.learn) this.learn.checked = model.get("learning");
+    this.root.dataset.state = state;
+    const was = this.chart.moving;
+    this.chart.moving = playing;
+    this.showMessage(model);
+    if (was && !playing) this.announce(state);
+    this.chart.refresh();
+    this.read();
+  }
+
+  showMessage(model) {
+    const [error, details, note] = ["error", "_details", "_note"].map((name) => model.get(name));
+    const key = JSON.stringify([error, details, note]);
+    if (key === this.shown) return;
+    this.shown = key;
+    const { message } = this;
+    message.replaceChildren();
+    message.hidden = !error && !note;
+    message.className = `lw-message${error ? " lw-error" : ""}`;
+    if (error) message.setAttribute("role", "alert");
+    else message.removeAttribute("role");
+    const ended = model.get("state") === "failed" ? "The player has ended. " : "";
+    if (error) element(message, "span", { text: ended });
+    element(message, error ? "b" : "span", { text: error || note });
+    if (!details) return;
+    const more = element(message, "details");
+    element(more, "summary", { text: "Traceback" });
+    element(more, "pre", { text: details });
+  }
+
+  // How far it is, and how fast.
+  read() {
+    if (!this.chart) return;
+    const { model, store } = this.session;
+    const { position } = store;
+    const total = model.get("total");
+    const now = performance.now();
+    const { counted } = this;
+    if (now - counted.at >= READING) {
+      counted.rate = ((position - counted.position) / (now - counted.at)) * 1000;
+      Object.assign(counted, { at: now, position });
+    }
+    const { unit } = model.get("_about");
+    const of = total === null ? "" : ` of ${total.toLocaleString("en")}`;
+    const rate = counted.rate >= 10 ? Math.round(counted.rate) : Math.round(10 * counted.rate) / 10;
+    const pace = model.get("playing") && rate > 0 ? ` · ${rate.toLocaleString("en")} a second` : "";
+    const text = `${position.toLocaleString("en")}${of} ${unit}${pace}`;
+    if (this.reading.textContent !== text) this.reading.textContent = text;
+    this.progress.hidden = total === null;
+    if (total !== null) Object.assign(this.progress, { max: total || 1, value: position });
+  }
+
+  announce(state) {
+    const { model, store } = this.session;
+    const panel = this.chart.panels.find((each) => each.spec.kind === "curve");
+    const told = [`${state} after ${store.position.toLocaleString("en")} ${model.get("_about").unit}`];
+    if (panel && store.next) told.push(panel.canvas.getAttribute("aria-label"));
+    this.spoken.textContent = told.join(". ");
+  }
+
+  press(event) {
+    if (event.ctrlKey || event.altKey || event.metaKey) return;
+    if (event.target.matches("input, select, button, summary")) return;
+    const calls = { " ": () => this.toggle(), s: () => this.step.click() };
+    if (!calls[event.key]) return;
+    calls[event.key]();
+    event.preventDefault();
+    event.stopPropagation();
+  }
+}
+
+function nearest(speed) {
+  const far = SPEEDS.slice(0, -1).map((each) => Math.abs(Math.log(each / speed)));
+  return far.indexOf(Math.min(...far));
+}
+
+export const liveStream = () => {
+  let session;
+  return {
+    initialize({ model }) {
+      session = new Session(model);
+      return () => session.close();
+    },
+    render({ el }) {
+      const view = new View(session, el);
+      return () => view.close();
+    },
+  };
+};
+
+export default liveStream;
