@@ -288,7 +288,9 @@ export class Chart {
     const { step, scene } = this;
     const shown = step !== null && scene && step >= scene.start && step <= scene.end;
     this.cross.hidden = !shown;
-    if (shown) this.cross.style.transform = `translateX(${scene.x(step).toFixed(1)}px)`;
+    if (!shown) return;
+    this.cross.style.height = `${this.axis.offsetTop}px`; // what follows has an axis of its own
+    this.cross.style.transform = `translateX(${scene.x(step).toFixed(1)}px)`;
   }
 
   showTip(step, panel, event) {

@@ -376,7 +376,8 @@ export class HeatmapPanel extends Panel {
     pen.fillText(`${to - from} units`, scene.left - 8, height / 2, scene.left - 10);
     if (last >= first && store.units) {
       const { pick, count } = thinned(first, last, scene.room * this.ratio);
-      const reach = this.spec.signed ? this.reachOf(store, first, last) : 1;
+      if (this.spec.signed && !this.reach) this.findReach(store);
+      const reach = this.spec.signed ? this.reach : 1;
       const [data, show] = pixels(this.image, count, to - from);
       this.fill(data, store, pick, count, from, to, reach);
       show();
@@ -407,21 +408,20 @@ export class HeatmapPanel extends Panel {
     }
   }
 
-  // The farthest value from zero in view, so that colours use their whole range; it wavers little.
-  reachOf(store, first, last) {
+  // Nearly the farthest value from zero in view: one that stands alone does not make all others pale.
+  findReach(store) {
     const { units, shown } = store;
-    let most = 0;
-    const every = Math.max(1, Math.floor((last - first) / 500));
-    for (let step = first; step <= last; step += every) {
+    const first = Math.max(store.first, store.unitsFrom);
+    const every = Math.max(1, Math.floor((store.next - first) / 300));
+    const sizes = [];
+    for (let step = first; step < store.next; step += every) {
       const place = store.place(this.spec.id, step);
-      for (let row = 0; row < shown.length; row++) {
-        const size = Math.abs(units[place + row]);
-        if (size > most) most = size;
-      }
+      for (let row = 0; row < shown.length; row++) sizes.push(Math.abs(units[place + row]));
     }
+    const known = Float32Array.from(sizes.filter((size) => size === size)).sort();
+    const most = known[Math.floor(0.99 * (known.length - 1))] || 1;
     const old = this.reach ?? 0;
-    if (most > old || most < 0.6 * old) this.reach = most * 1.05 || 1;
-    return this.reach;
+    if (most > old || most < 0.7 * old) this.reach = 1.1 * most; // it wavers little
   }
 
   rowAt(store, offset) {
@@ -439,7 +439,8 @@ export class HeatmapPanel extends Panel {
   }
 
   tell(store, step) {
-    if (this.spec.signed && this.reach) {
+    if (this.spec.signed && store.units) {
+      this.findReach(store);
       say(this.low, `−${written(this.reach)}`);
       say(this.high, `+${written(this.reach)}`);
     }

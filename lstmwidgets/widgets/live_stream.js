@@ -18,6 +18,7 @@ class Session {
     this.asked = false;
     this.received = 0;
     this.interval = FASTEST;
+    this.paced = performance.now();
     const listeners = {
       "msg:custom": (message, buffers) => message.type === "frame" && this.take(message, buffers),
       "change:_whole": () => this.takeWhole(),
@@ -60,14 +61,20 @@ class Session {
 
   // A page that gets more frames than it can paint asks for fewer; for more when it keeps up.
   pace() {
-    const painted = Math.max(0, ...[...this.views].map((view) => view.chart.takePainted()));
-    const { received } = this;
+    const now = performance.now();
+    const seconds = (now - this.paced) / 1000;
+    this.paced = now;
+    const painted = Math.max(0, ...[...this.views].map((view) => view.chart.takePainted())) / seconds;
+    const received = this.received / seconds;
     this.received = 0;
-    if (!painted || received < 3 || document.hidden) return;
+    const playing = this.model.get("playing") && !document.hidden;
+    const steady = playing && this.steady; // all of the time was played
+    this.steady = playing;
+    if (!steady || !painted || received < 2) return;
     const old = this.interval;
-    if (received > 1.15 * painted) this.interval = Math.min(SLOWEST, 0.95 / painted);
-    else if (this.interval > FASTEST) this.interval = Math.max(FASTEST, 0.8 * this.interval);
-    if (this.interval !== old)
+    if (received > 1.2 * painted) this.interval = Math.min(1.3 * old, 1 / painted, SLOWEST);
+    else this.interval = Math.max(FASTEST, 0.85 * old);
+    if (Math.abs(this.interval / old - 1) > 0.01)
       this.model.send({ type: "pace", view: this.run, seconds: this.interval });
   }
 
