@@ -73,6 +73,7 @@ class Prequential(Run):
         hidden = getattr(model, "hidden_size", None)
         if hasattr(model, "activations") and isinstance(hidden, int):
             self.hidden_size = hidden
+            self.num_layers = getattr(model, "num_layers", 1)
             self.cell = getattr(model, "cell", "standard")
         self.begin(source)
 

@@ -5,7 +5,16 @@ it. Widgets carry them into notebooks, the command's live page into a browser.
 """
 
 from .bundle import joined_modules, joined_styles
-from .feed import Feed, Frame
+from .feed import Choice, Feed, Frame
 from .panels import live_panels
+from .still import still_frame
 
-__all__ = ["Feed", "Frame", "joined_modules", "joined_styles", "live_panels"]
+__all__ = [
+    "Choice",
+    "Feed",
+    "Frame",
+    "joined_modules",
+    "joined_styles",
+    "live_panels",
+    "still_frame",
+]

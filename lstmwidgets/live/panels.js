@@ -18,7 +18,7 @@ const say = (node, text) => {
 };
 
 // Lines of numbers at (step, value), at most two points a pixel: its lowest and its highest.
-function path(pen, points, x, y, room) {
+export function path(pen, points, x, y, room) {
   pen.beginPath();
   const { from, to, at } = points;
   const dense = to - from > 2 * room;

@@ -1,7 +1,7 @@
 // What a page knows of a run: the last events in rings, the curve over all of them.
 //
 // kernel -> page: {type: "frame", seq, whole, next, count, position, columns, labels?, classes?,
-//                  drifts?, curve: {from, count}, units?: {count, maps, shown?}}
+//                  drifts?, curve: {from, count}, units?: {count, maps, shown?, rows, borders}}
 //                 + [events (columns, count), curve (3, count), units (count, maps, rows)]
 // page -> kernel: {type: "whole", seq}   something is missing
 //                 {type: "pace", ms}     how long the page needs between two frames
@@ -31,7 +31,9 @@ export class RunStore {
     this.classes = [];
     this.drifts = [];
     this.curve = { step: [], model: [], naive: [] };
-    this.shown = []; // units, from below
+    this.shown = []; // units that are drawn, from below
+    this.sent = []; // the same, and others behind them
+    this.borders = []; // rows before which another cluster begins
     this.maps = [];
     this.units = null;
     this.unitsFrom = 0; // the first step whose units are known
@@ -81,9 +83,11 @@ export class RunStore {
     });
   }
 
-  takeUnits({ count, maps, shown }, values) {
+  takeUnits({ count, maps, shown, rows, borders }, values) {
     if (shown) {
-      this.shown = shown;
+      this.sent = shown;
+      this.shown = shown.slice(0, rows);
+      this.borders = borders;
       this.maps = maps;
       const room = Math.floor(MOST_NUMBERS / (maps.length * shown.length));
       this.columnsKept = Math.max(1, Math.min(this.capacity, Math.max(room, this.window)));
@@ -91,7 +95,7 @@ export class RunStore {
       this.unitsFrom = this.next - count;
     }
     if (!this.units) return; // a page that waits for all of it
-    const width = this.maps.length * this.shown.length;
+    const width = this.maps.length * this.sent.length;
     const begin = this.next - count;
     for (let k = Math.max(0, count - this.columnsKept); k < count; k++)
       this.units.set(
@@ -107,7 +111,7 @@ export class RunStore {
 
   // Where the values of a map at a step begin.
   place(map, step) {
-    const rows = this.shown.length;
+    const rows = this.sent.length;
     return ((step % this.columnsKept) * this.maps.length + this.maps.indexOf(map)) * rows;
   }
 

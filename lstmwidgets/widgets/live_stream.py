@@ -20,12 +20,13 @@ from ..live import Feed, joined_modules, joined_styles, live_panels
 from ..plots.live_run import LivePicture
 from ..plots.pages import save_page
 from ..trace import Trace
+from .following import Followers, run_name
 from .player import FINISHED, FRAMES, PLAYING, READY, STOPPED, Player
 from .threads import AnsweredAnywhere
 
 MODULES = (
     *("live/theme.js", "live/colors.js", "live/palette.js", "live/ticks.js", "live/store.js"),
-    *("live/panels.js", "live/chart.js", "widgets/live_stream.js"),
+    *("live/panels.js", "live/pointer.js", "live/chart.js", "widgets/live_stream.js"),
 )
 STYLES = ("live/live.css",)
 
@@ -107,6 +108,8 @@ class LiveStream(AnsweredAnywhere, anywidget.AnyWidget):
         Which panels are folded, such as ``"forget_gate"``.
     run : Prequential or Replay
         What is played, with its `rows`, `metric` and `drifts`.
+    followers : Followers
+        Widgets that go along, as `CellInspector(live)` and `StateHeatmap(live)` do.
 
     Examples
     --------
@@ -165,6 +168,7 @@ class LiveStream(AnsweredAnywhere, anywidget.AnyWidget):
         self._views: set[str] = set()
         self._paces: dict[str, float] = {}
         self._feed = Feed(self.run)
+        self.followers = Followers()
         self.player = Player(self._advance, self._show, self._changed, model=model)
         super().__init__(
             speed=speed,
@@ -176,6 +180,7 @@ class LiveStream(AnsweredAnywhere, anywidget.AnyWidget):
                 "window": window,
                 "unit": "words" if self.run.words else "events",
                 "learns": model is not None,
+                "run": run_name(self.run),
             },
         )
         self.player.speed = self.speed
@@ -213,7 +218,7 @@ class LiveStream(AnsweredAnywhere, anywidget.AnyWidget):
 
     def recording(self) -> Recording:
         """Return cell state and gates of the last `window` events, to look at or to save."""
-        return self.run.recording()
+        return self.player.call(self.run.recording)
 
     def save_html(self, path: str | Path, title: str = "lstmwidgets") -> None:
         """Write the picture as one page that zooms and hovers offline, without a kernel.
@@ -286,13 +291,15 @@ class LiveStream(AnsweredAnywhere, anywidget.AnyWidget):
 
     def _show(self) -> None:
         """Send what is new; in the player's thread, or in another while there is none."""
-        if self._wants_rest:
-            self._wants_rest = self._wants_whole = False
+        resting, self._wants_rest = self._wants_rest, False
+        if resting:
+            self._wants_whole = False
             self._whole = self._feed.whole().to_bytes()
         wants_whole, self._wants_whole = self._wants_whole, False
         frame = self._feed.whole() if wants_whole else self._feed.news()
         if frame is not None:
             self.send({"type": "frame", **frame.header}, frame.buffers)
+        self.followers.catch_up(resting=resting)
         now = time.monotonic()
         if now > self._read_at + READING:
             self._read_at = now
