@@ -280,7 +280,7 @@ class LiveStream(AnsweredAnywhere, anywidget.AnyWidget):
             if isinstance(self.run, Replay):
                 self.run.begin()
             else:
-                getattr(self.run.model, "reset_stream", lambda: None)()
+                self.run.task.reset()
                 self.run.begin(self._source or ())
         return self.run.advance(until)
 
