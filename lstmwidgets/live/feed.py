@@ -36,7 +36,8 @@ class Frame(NamedTuple):
     header : dict
         What JSON can say: positions, names, sizes.
     buffers : list of bytes
-        Events (columns, T) and curve (3, T) in float64, units (T, maps, U) in float32.
+        Events (columns, T) and curve (step and two columns a metric, T) in float64, units
+        (T, maps, U) in float32.
     """
 
     header: dict[str, Any]
@@ -109,6 +110,7 @@ class Feed:
             "next": run.steps,
             "count": new,
             "position": run.events,
+            "words": run.words,
         }
         if any(isinstance(row.mark, str) for row in rows[-1:]):
             header["labels"] = [row.label for row in rows]
@@ -165,7 +167,7 @@ class Feed:
         header["curve"] = {"from": known, "count": len(new)}
         self._points = len(points)
         self._last_point = points[-1][0] if points else -1
-        return np.array(new, "<f8").reshape(len(new), 3).T.tobytes()
+        return np.array(new, "<f8").T.tobytes()
 
     def _units(self, header: dict[str, Any], new: int, whole: bool) -> bytes:
         run = self._run

@@ -7,6 +7,7 @@ import { RunStore, unpack } from "../live/store.js";
 const SPEEDS = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, null]; // null: full speed
 const READING = 500; // ms over which the rate of events is counted
 const PACING = 1000; // ms between two looks at how the page keeps up
+const SILENCE = 3; // seconds without an event until the page says so
 const FASTEST = 1 / 60, SLOWEST = 0.5; // seconds between two frames
 
 class Session {
@@ -18,7 +19,7 @@ class Session {
     this.asked = false;
     this.received = 0;
     this.interval = FASTEST;
-    this.paced = performance.now();
+    this.paced = this.heard = performance.now();
     const listeners = {
       "msg:custom": (message, buffers) => message.type === "frame" && this.take(message, buffers),
       "change:_whole": () => this.takeWhole(),
@@ -42,6 +43,7 @@ class Session {
 
   take(header, buffers) {
     this.received++;
+    this.heard = performance.now();
     if (header.whole) this.asked = false;
     if (!this.store.take(header, buffers)) this.ask();
     this.each((view) => view.refresh());
@@ -61,6 +63,7 @@ class Session {
 
   // A page that gets more frames than it can paint asks for fewer; for more when it keeps up.
   pace() {
+    this.each((view) => view.read());
     const now = performance.now();
     const seconds = (now - this.paced) / 1000;
     this.paced = now;
@@ -107,7 +110,7 @@ class View {
     });
     this.spoken = element(this.root, "p", { class: "lw-spoken", "aria-live": "polite" });
     this.root.addEventListener("keydown", (event) => this.press(event));
-    this.counted = { at: performance.now(), position: 0, rate: 0 };
+    this.counted = { at: performance.now(), done: 0, rate: 0 };
     this.show();
     session.views.add(this);
     model.send({ type: "hello", view: this.id });
@@ -163,10 +166,9 @@ class View {
     this.stop.disabled = state === "stopped" || state === "finished";
     const place = SPEEDS.indexOf(speed);
     this.speed.value = place >= 0 ? place : nearest(speed);
-    const [unit] = [model.get("_about").unit];
     const words = speed === null ? "full speed" : `${speed.toLocaleString("en")} a second`;
     this.pace.textContent = words;
-    this.speed.setAttribute("aria-valuetext", speed === null ? words : `${speed} ${unit} a second`);
+    this.speed.setAttribute("aria-valuetext", words);
     if (this.learn) this.learn.checked = model.get("learning");
     this.root.dataset.state = state;
     const was = this.chart.moving;
@@ -197,32 +199,42 @@ class View {
     element(more, "pre", { text: details });
   }
 
-  // How far it is, and how fast.
+  // How far it is, and how fast. In a source of texts what one plays are their words.
   read() {
     if (!this.chart) return;
     const { model, store } = this.session;
-    const { position } = store;
+    const { position, words } = store;
     const total = model.get("total");
+    const done = words ? store.next : position;
     const now = performance.now();
     const { counted } = this;
     if (now - counted.at >= READING) {
-      counted.rate = ((position - counted.position) / (now - counted.at)) * 1000;
-      Object.assign(counted, { at: now, position });
+      counted.rate = ((done - counted.done) / (now - counted.at)) * 1000;
+      Object.assign(counted, { at: now, done });
     }
-    const { unit } = model.get("_about");
     const of = total === null ? "" : ` of ${total.toLocaleString("en")}`;
-    const rate = counted.rate >= 10 ? Math.round(counted.rate) : Math.round(10 * counted.rate) / 10;
-    const pace = model.get("playing") && rate > 0 ? ` · ${rate.toLocaleString("en")} a second` : "";
-    const text = `${position.toLocaleString("en")}${of} ${unit}${pace}`;
+    const told = [`${position.toLocaleString("en")}${of} ${words ? "texts" : "events"}`];
+    if (words) told.unshift(`${done.toLocaleString("en")} words`);
+    if (model.get("playing")) told.push(this.rate());
+    const text = told.filter(Boolean).join(" · ");
     if (this.reading.textContent !== text) this.reading.textContent = text;
     this.progress.hidden = total === null;
     if (total !== null) Object.assign(this.progress, { max: total || 1, value: position });
   }
 
+  rate() {
+    const silent = (performance.now() - this.session.heard) / 1000;
+    const speed = this.session.model.get("speed");
+    if (silent > SILENCE + 2 / (speed ?? Infinity)) return `no event for ${Math.round(silent)} s`;
+    const { rate } = this.counted;
+    const shown = rate >= 10 ? Math.round(rate) : Math.round(10 * rate) / 10;
+    return rate > 0 ? `${shown.toLocaleString("en")} a second` : "";
+  }
+
   announce(state) {
-    const { model, store } = this.session;
+    const { store } = this.session;
     const panel = this.chart.panels.find((each) => each.spec.kind === "curve");
-    const told = [`${state} after ${store.position.toLocaleString("en")} ${model.get("_about").unit}`];
+    const told = [`${state} after ${store.position.toLocaleString("en")} events`];
     if (panel && store.next) told.push(panel.canvas.getAttribute("aria-label"));
     this.spoken.textContent = told.join(". ");
   }

@@ -20,7 +20,7 @@ from ..live import Feed, joined_modules, joined_styles, live_panels
 from ..plots.live_run import LivePicture
 from ..plots.pages import save_page
 from ..trace import Trace
-from .player import FINISHED, FRAMES, PLAYING, READY, STOPPED, Player
+from .player import FAILED, FINISHED, FRAMES, PLAYING, READY, STOPPED, Player
 from .threads import AnsweredAnywhere
 
 MODULES = (
@@ -162,6 +162,7 @@ class LiveStream(AnsweredAnywhere, anywidget.AnyWidget):
         self._source = source
         self._again = self._wants_whole = self._wants_rest = False
         self._read_at = 0.0
+        self._failure = ""
         self._views: set[str] = set()
         self._paces: dict[str, float] = {}
         self._feed = Feed(self.run)
@@ -174,7 +175,6 @@ class LiveStream(AnsweredAnywhere, anywidget.AnyWidget):
             _about={
                 "panels": live_panels(self.run),
                 "window": window,
-                "unit": "words" if self.run.words else "events",
                 "learns": model is not None,
             },
         )
@@ -263,15 +263,18 @@ class LiveStream(AnsweredAnywhere, anywidget.AnyWidget):
 
     def _prepare(self) -> bool:
         """Get ready for playing; return whether that was possible."""
-        if self.player.state in (STOPPED, FINISHED) and self.run.steps:
-            if self._source is not None and iter(self._source) is self._source:
-                self.player.error = (
-                    "The source has been read, and can be read only once: make a new widget with a "
-                    "new source."
-                )
-                self._changed()
-                return False
-            self._again = True
+        player = self.player
+        if player.state not in (STOPPED, FINISHED, FAILED) or not (self.run.steps or player.error):
+            return True
+        if self._source is not None and iter(self._source) is self._source:
+            before = f"{self._failure} " if player.state == FAILED else ""
+            player.error = (
+                f"{before}The source has been read, and can be read only once: make a new widget "
+                "with a new source."
+            )
+            self._changed()
+            return False
+        self._again = True
         return True
 
     def _advance(self, until: float = 0.0) -> bool:
@@ -305,6 +308,8 @@ class LiveStream(AnsweredAnywhere, anywidget.AnyWidget):
             self.position = self.run.events
             self.error, self._details = player.error, player.details
             self._note = self._words()
+            if player.state == FAILED and self.state != FAILED:
+                self._failure = player.error
             self.state = player.state
             self.playing = player.state == PLAYING
         if player.state != PLAYING and self._feed.seq:
