@@ -63,20 +63,25 @@ class Prequential(Run):
         window: int = 300,
         coverage: float = 0.9,
     ) -> None:
-        self.task = task_of(model)
-        self.model = model
         self.learning = True
+        self.use(model)
         usual = self.task.metric()
         if metric is not None and self.task.naive and not metric.works_with(model):
             raise ValueError(f"{type(metric).__name__} does not go with this model")
         super().__init__(
             self.task.kind, self.task.naive, metric or usual, window=window, coverage=coverage
         )
+        self.begin(source)
+
+    def use(self, model: Any) -> None:
+        """Take a model, or another one of the same task before `begin`."""
+        self.task = task_of(model)
+        self.model = model
+        self.words = False
         self.lstm = _lstm_of(model)
         if self.lstm is not None:
             self.hidden_size = self.lstm.hidden_size
             self.cell = getattr(self.lstm, "cell", "standard")
-        self.begin(source)
 
     def begin(self, source: Iterable[Any]) -> None:
         """Start anew with a source; the model keeps what it has learned."""

@@ -90,7 +90,9 @@ export class Panel {
       click: () => chart.fold(spec.id, !this.folded),
     });
     element(this.fold, "span", { class: "lw-arrow", "aria-hidden": "true" });
-    element(this.fold, "span", { text: spec.title });
+    const [name, more] = spec.title.split(":");
+    element(this.fold, "span", { text: name });
+    if (more) element(this.fold, "span", { class: "lw-more", text: `:${more}` });
     this.legend = element(head, "div", { class: "lw-legend" });
     this.canvas = element(this.element, "canvas", { class: "lw-canvas", role: "img" });
     this.pen = this.canvas.getContext("2d");

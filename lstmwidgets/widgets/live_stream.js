@@ -5,6 +5,10 @@ import { element } from "../live/panels.js";
 import { RunStore, unpack } from "../live/store.js";
 
 const SPEEDS = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, null]; // null: full speed
+const TITLES = {
+  hidden_size: "Units", cell: "Cell", lr: "Learning rate", gradient: "Gradient", window: "Window",
+  seed: "Seed",
+};
 const READING = 500; // ms over which the rate of events is counted
 const PACING = 1000; // ms between two looks at how the page keeps up
 const SILENCE = 3; // seconds without an event until the page says so
@@ -24,6 +28,7 @@ class Session {
       "msg:custom": (message, buffers) => message.type === "frame" && this.take(message, buffers),
       "change:_whole": () => this.takeWhole(),
       "change:theme": () => this.each((view) => view.chart.recolour()),
+      "change:settings": () => this.each((view) => view.showSettings()),
       "change:folded": () => this.each((view) => view.chart.setFolded(model.get("folded"))),
     };
     for (const name of ["playing", "speed", "learning", "state", "error", "_details", "_note"])
@@ -110,6 +115,8 @@ class View {
     });
     this.spoken = element(this.root, "p", { class: "lw-spoken", "aria-live": "polite" });
     this.root.addEventListener("keydown", (event) => this.press(event));
+    this.scrolled = () => this.keepInView();
+    document.addEventListener("scroll", this.scrolled, { capture: true, passive: true });
     this.counted = { at: performance.now(), done: 0, rate: 0 };
     this.show();
     session.views.add(this);
@@ -120,6 +127,7 @@ class View {
   close() {
     this.session.views.delete(this);
     this.chart.close();
+    document.removeEventListener("scroll", this.scrolled, { capture: true });
     this.session.model.send({ type: "bye", view: this.id });
     this.root.remove();
   }
@@ -127,7 +135,10 @@ class View {
   makeControls() {
     const { session } = this;
     const { model } = session;
-    const bar = element(this.root, "div", { class: "lw-controls", role: "toolbar", "aria-label": "Player" });
+    const bar = element(this.root, "div", {
+      class: "lw-controls", role: "toolbar", "aria-label": "Player",
+    });
+    this.bar = bar;
     const button = (text, title, click, style = "") =>
       element(bar, "button", { type: "button", text, title, class: style }, { click });
     this.play = button("▶ Play", "Play or pause (space)", () => this.toggle(), "lw-play");
@@ -147,7 +158,64 @@ class View {
       });
       element(learn, "span", { text: "Learn" });
     }
+    if (Object.keys(model.get("settings")).length) this.makeTry(bar);
     this.reading = element(bar, "span", { class: "lw-reading" });
+  }
+
+  // What the model is made of, to be changed, as in a playground.
+  makeTry(bar) {
+    const { session } = this;
+    const { choices } = session.model.get("_about");
+    const form = element(null, "form", { class: "lw-try", hidden: "" });
+    const open = element(bar, "button", {
+      type: "button", text: "Try it", title: "Change the model and begin again", "aria-expanded": "false",
+    }, {
+      click: () => {
+        form.hidden = !form.hidden;
+        open.setAttribute("aria-expanded", !form.hidden);
+      },
+    });
+    this.fields = {};
+    for (const [name, value] of Object.entries(session.model.get("settings"))) {
+      const label = element(form, "label", { text: `${TITLES[name]} ` });
+      const options = choices[name];
+      const named = { "aria-label": TITLES[name] };
+      const number = { type: "number", step: name === "lr" ? "any" : 1, min: 0 };
+      const field = options
+        ? element(label, "select", named)
+        : element(label, "input", { ...named, ...number });
+      for (const each of options ?? []) element(field, "option", { value: each, text: each.replaceAll("_", " ") });
+      field.value = value ?? "";
+      this.fields[name] = field;
+    }
+    element(form, "button", { type: "submit", text: "Begin again" });
+    form.addEventListener("submit", (event) => {
+      event.preventDefault();
+      session.model.send({ type: "begin", settings: this.chosen() });
+    });
+    bar.after(form);
+  }
+
+  chosen() {
+    const settings = {};
+    for (const [name, field] of Object.entries(this.fields)) {
+      if (field.type !== "number") settings[name] = field.value;
+      else if (field.value !== "") settings[name] = Number(field.value);
+      else if (name === "seed") settings[name] = null;
+    }
+    return settings;
+  }
+
+  // The controls go along while one scrolls over the picture. CSS cannot do it: outputs of notebooks
+  // scroll sideways, so that nothing in them sticks to what scrolls up and down.
+  keepInView() {
+    let outer = this.root.parentElement;
+    while (outer && !(outer.scrollHeight > outer.clientHeight + 1 && outer.scrollTop > 0))
+      outer = outer.parentElement ?? outer.getRootNode().host ?? null;
+    const edge = outer ? Math.max(0, outer.getBoundingClientRect().top) : 0;
+    const { top, height } = this.root.getBoundingClientRect();
+    const by = Math.min(Math.max(0, edge - top), Math.max(0, height - this.bar.offsetHeight));
+    this.bar.style.transform = by ? `translateY(${by}px)` : "";
   }
 
   toggle() {
@@ -177,6 +245,11 @@ class View {
     if (was && !playing) this.announce(state);
     this.chart.refresh();
     this.read();
+  }
+
+  showSettings() {
+    for (const [name, value] of Object.entries(this.session.model.get("settings")))
+      if (this.fields[name] !== document.activeElement) this.fields[name].value = value ?? "";
   }
 
   showMessage(model) {

@@ -15,7 +15,8 @@ import traitlets
 from ..analysis.prequential import Prequential
 from ..analysis.recording import Recording, as_recording
 from ..analysis.replay import Replay
-from ..analysis.tasks import Metric
+from ..analysis.tasks import Metric, last_step
+from ..cells import CELLS
 from ..live import Feed, joined_modules, joined_styles, live_panels
 from ..plots.live_run import LivePicture
 from ..plots.pages import save_page
@@ -42,6 +43,9 @@ UNSEEN = 10.0
 
 Loading a page anew takes less.
 """
+
+SETTINGS = ("hidden_size", "cell", "lr", "gradient", "window", "seed")
+"""Parameters of our estimators that can be changed while one looks on."""
 
 SLOWEST = 0.5
 """Most seconds between two frames, however slow a page says it is."""
@@ -105,6 +109,9 @@ class LiveStream(AnsweredAnywhere, anywidget.AnyWidget):
         What went wrong; empty if nothing did. It is shown above the picture as well.
     folded : list of str
         Which panels are folded, such as ``"forget_gate"``.
+    settings : dict
+        What `begin_again` can change, as it is: ``hidden_size``, ``cell``, ``lr``, ``gradient``,
+        ``window`` and ``seed`` of a model of `lstmwidgets.online`; of others nothing.
     run : Prequential or Replay
         What is played, with its `rows`, `metric` and `drifts`.
 
@@ -134,6 +141,7 @@ class LiveStream(AnsweredAnywhere, anywidget.AnyWidget):
     total = traitlets.Int(None, allow_none=True, help="how many there are").tag(sync=True)
     state = traitlets.Unicode(READY, help="what the player is doing").tag(sync=True)
     error = traitlets.Unicode("", help="what went wrong").tag(sync=True)
+    settings = traitlets.Dict(help="what begin_again can change").tag(sync=True)
     _details = traitlets.Unicode("").tag(sync=True)
     _note = traitlets.Unicode("").tag(sync=True)
     _about = traitlets.Dict().tag(sync=True)
@@ -163,6 +171,7 @@ class LiveStream(AnsweredAnywhere, anywidget.AnyWidget):
         self._again = self._wants_whole = self._wants_rest = False
         self._read_at = 0.0
         self._failure = ""
+        self._next_model: Any = None
         self._views: set[str] = set()
         self._paces: dict[str, float] = {}
         self._feed = Feed(self.run)
@@ -176,7 +185,9 @@ class LiveStream(AnsweredAnywhere, anywidget.AnyWidget):
                 "panels": live_panels(self.run),
                 "window": window,
                 "learns": model is not None,
+                "choices": {"cell": list(CELLS), "gradient": ["tbptt", "eligibility"]},
             },
+            settings=self._settings(),
         )
         self.player.speed = self.speed
         self._changed()
@@ -211,6 +222,34 @@ class LiveStream(AnsweredAnywhere, anywidget.AnyWidget):
         self.player.stop()
         self.player.wait()
 
+    def begin_again(self, **settings: Any) -> None:
+        """Play the source from its beginning through a new model that has learned nothing yet.
+
+        Parameters
+        ----------
+        **settings
+            What shall be other than before, of those in `settings`.
+
+        Raises
+        ------
+        ValueError
+            If the model has no such setting, or does not take the value.
+        """
+        known = self._settings()
+        for name in settings:
+            if name not in known:
+                raise ValueError(f"this model has no setting {name!r}; it has {sorted(known)}")
+        if self._source is None or iter(self._source) is self._source:
+            raise ValueError("the source can be read only once: make a new widget with a new source")
+        model = self.run.model if self._next_model is None else self._next_model
+        if model is last_step(model):
+            self._next_model = model.clone(settings)
+        else:
+            self._next_model = model.clone({type(last_step(model)).__name__: settings})
+        self.settings = known | settings
+        self._again = True
+        self.player.play()
+
     def recording(self) -> Recording:
         """Return cell state and gates of the last `window` events, to look at or to save."""
         return self.run.recording()
@@ -235,6 +274,10 @@ class LiveStream(AnsweredAnywhere, anywidget.AnyWidget):
             self.player.stop()
             self.player.wait()
         super().close()
+
+    def _settings(self) -> dict[str, Any]:
+        lstm = getattr(self.run, "lstm", None)
+        return {name: getattr(lstm, name) for name in SETTINGS if hasattr(lstm, name)}
 
     @traitlets.validate("speed")
     def _check_speed(self, proposal: Any) -> float:
@@ -282,9 +325,13 @@ class LiveStream(AnsweredAnywhere, anywidget.AnyWidget):
             self._again = False
             if isinstance(self.run, Replay):
                 self.run.begin()
-            else:
-                self.run.task.reset()
-                self.run.begin(self._source or ())
+                return self.run.advance(until)
+            model, self._next_model = self._next_model, None
+            if model is not None:
+                self.run.use(model)
+                self.player.hold(model)
+            self.run.task.reset()
+            self.run.begin(self._source or ())
         return self.run.advance(until)
 
     def _show(self) -> None:
@@ -336,6 +383,8 @@ class LiveStream(AnsweredAnywhere, anywidget.AnyWidget):
     def _receive(self, _: Any, message: dict[str, Any], __: list[memoryview]) -> None:
         """Take in a message of the page; the thread differs between ipykernel's versions."""
         kind, view = message.get("type"), str(message.get("view"))
+        if kind == "begin":
+            self._begin_again(message["settings"])
         if kind == "step" and self._prepare():
             self.player.step(1)
         elif kind == "stop":
@@ -355,6 +404,13 @@ class LiveStream(AnsweredAnywhere, anywidget.AnyWidget):
         elif kind == "pace":
             self._paces[view] = min(SLOWEST, float(message["seconds"]))
         self.player.interval = max([1 / FRAMES, *self._paces.values()])
+
+    def _begin_again(self, settings: dict[str, Any]) -> None:
+        try:
+            self.begin_again(**settings)
+        except ValueError as error:
+            self.player.error = str(error)
+            self._changed()
 
     def _end_unseen(self) -> None:
         if not self._views:
