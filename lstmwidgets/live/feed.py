@@ -78,6 +78,7 @@ class Feed:
         self._beginnings = run.beginnings
         self._sent = self._drifts = self._points = 0
         self._ordered = 0
+        self._shown = False
         self._last_point = -1
         self._classes: dict[Any, int] = {}
         self._named = 0
@@ -173,15 +174,18 @@ class Feed:
         run = self._run
         if not run.kept:
             return b""
+        count = min(new, run.kept)
+        header["units"] = {"maps": list(MAPS)}
         due = run.steps >= max(FIRST_ORDER, 2 * self._ordered)
-        count = run.kept if due or whole else min(new, run.kept)
         if due:
             self._ordered = run.steps
             cells = run.block(run.kept, -1)[:, ORDER.index("cell")]
             self.units = _in_order(cells)
-        header["units"] = {"count": count, "maps": list(MAPS), "shown": self.units.tolist()}
-        if not (due or whole):
-            del header["units"]["shown"]
+        if due or whole or not self._shown:
+            self._shown = True
+            count = run.kept
+            header["units"]["shown"] = self.units.tolist()
+        header["units"]["count"] = count
         block = run.block(count, -1)[:, PLACES][:, :, self.units]
         return block.astype("<f4", copy=False).tobytes()
 

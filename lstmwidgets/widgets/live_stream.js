@@ -105,6 +105,7 @@ class View {
     this.message = element(this.root, "div", { class: "lw-message", hidden: "" });
     const { model, store, run } = session;
     const { panels } = model.get("_about");
+    this.root.store = store; // for whoever wants the numbers
     this.chart = new Chart(this.root, {
       store, run, specs: panels,
       total: () => model.get("total"),

@@ -273,6 +273,7 @@ class LiveStream(AnsweredAnywhere, anywidget.AnyWidget):
         if "player" in vars(self):  # else the constructor has raised
             self.player.stop()
             self.player.wait()
+            self.layout.close()  # ipywidgets made it for this widget only
         super().close()
 
     def _settings(self) -> dict[str, Any]:
