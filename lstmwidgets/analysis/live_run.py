@@ -116,7 +116,7 @@ class Run:
     metric, naive_metric : Metric
         Of the model and of the naive forecast.
     curve : Thinned of tuple
-        Step, metric and naive metric, over the whole run.
+        Step, metric and naive metric, over the whole run; of several metrics two each.
     drifts : deque of int
         Steps at which ADWIN saw the model's error change.
     hidden_size : int or None
@@ -155,9 +155,10 @@ class Run:
         self.events = self.steps = 0
         self.rows: deque[Row] = deque(maxlen=self.window)
         self.metric, self.naive_metric = self._new_metric.clone(), self._new_metric.clone()
-        self.curve: Thinned[tuple[int, float, float]] = Thinned(CURVE)
+        self.curve: Thinned[tuple[float, ...]] = Thinned(CURVE)
         self.drifts: deque[int] = deque(maxlen=DRIFTS)
         self._labels_only = getattr(self.metric, "requires_labels", True)
+        self._has_scores = [False, False]  # of the model, of the naive forecast
         self._adwin = drift.ADWIN()
         self._last: Any = None
         self._errors: deque[float] = deque()
@@ -270,39 +271,60 @@ class Run:
         first = self.steps - len(noted)
         seen = self.steps - self.window
         numbers, classes, scored = self.kind == NUMBERS, self.kind == CLASSES, self.scored
+        isfinite = math.isfinite
+        score = self._score_number if numbers else self._score_class
         margin = None
         if first < seen:
             self._sorted = None
         for step, (mark, target, prediction, whole) in enumerate(noted, first):
-            if not classes:
+            if not classes and not (type(prediction) is float and isfinite(prediction)):
                 prediction = finite(prediction)
             if numbers and step >= seen:
                 margin = self._margin()
             if scored and whole and target is not None:
-                self._score(step, target, prediction)
+                score(step, target, prediction)
             if step >= seen:
                 self.rows.append(Row(step, mark, target, prediction, margin))
             if self.curve.wants(step):
-                self.curve.append((step, self.metric.get(), self.naive_metric.get()))
+                self.curve.append((step, *self.scores()))
 
-    def _score(self, step: int, target: Any, prediction: Any) -> None:
-        """Compare a prediction with the truth."""
-        if self.kind == NUMBERS:
-            if prediction is not None:
-                self.metric.update(target, prediction)
-                self._remember(abs(target - prediction))
-            if self._last is not None:
-                self.naive_metric.update(target, self._last)
-        else:
-            if prediction:
-                likeliest = max(prediction, key=prediction.__getitem__)
-                self.metric.update(target, likeliest if self._labels_only else prediction)
-                self._adwin.update(float(likeliest != target))
-            if self._last is not None:
-                last = self._last if self._labels_only else {self._last: 1.0}
-                self.naive_metric.update(target, last)
-        if self._adwin.drift_detected:
-            self.drifts.append(step)
+    def scores(self) -> list[float]:
+        """Return the metric of the model and of the naive forecast; NaN before there is one.
+
+        Of several metrics (``MAE() + RMSE()``) the two of each follow each other.
+        """
+        pairs = zip(_values(self.metric), _values(self.naive_metric), strict=True)
+        known = self._has_scores
+        return [
+            value if scored else math.nan
+            for pair in pairs
+            for value, scored in zip(pair, known, strict=True)
+        ]
+
+    def _score_number(self, step: int, target: float, prediction: float | None) -> None:
+        if prediction is not None:
+            self.metric.update(target, prediction)
+            self._has_scores[0] = True
+            self._remember(abs(target - prediction))
+            if self._adwin.drift_detected:
+                self.drifts.append(step)
+        if self._last is not None:
+            self.naive_metric.update(target, self._last)
+            self._has_scores[1] = True
+        self._last = target
+
+    def _score_class(self, step: int, target: Any, prediction: Any) -> None:
+        if prediction:
+            likeliest = max(prediction, key=prediction.__getitem__)
+            self.metric.update(target, likeliest if self._labels_only else prediction)
+            self._has_scores[0] = True
+            self._adwin.update(float(likeliest != target))
+            if self._adwin.drift_detected:
+                self.drifts.append(step)
+        if self._last is not None:
+            last = self._last if self._labels_only else {self._last: 1.0}
+            self.naive_metric.update(target, last)
+            self._has_scores[1] = True
         self._last = target
 
     def _remember(self, error: float) -> None:
@@ -313,6 +335,12 @@ class Run:
             bisect.insort(self._sorted, error)
             if oldest is not None:
                 del self._sorted[bisect.bisect_left(self._sorted, oldest)]
+
+
+def _values(metric: Metric) -> list[float]:
+    """Return what one metric or several say."""
+    value = metric.get()
+    return value if isinstance(value, list) else [value]
 
 
 def as_floats(values: Iterable[float | None]) -> NDArray[np.float64]:

@@ -8,7 +8,7 @@ from datetime import date, datetime
 from typing import Any
 
 from .live_run import CLASSES, NUMBERS, Run
-from .tasks import Metric, TextClassification, finite, task_of
+from .tasks import Metric, TextClassification, finite, last_step, task_of
 
 PAIR = (tuple, list)
 
@@ -33,6 +33,8 @@ class Prequential(Run):
 
     Attributes
     ----------
+    lstm : estimator or None
+        The one of `lstmwidgets.online` that is looked into: the model, or the pipeline's last step.
     learning : bool
         Whether the model learns. If not, its state goes on all the same where it has `step_one`.
 
@@ -61,21 +63,26 @@ class Prequential(Run):
         window: int = 300,
         coverage: float = 0.9,
     ) -> None:
-        self.task = task_of(model)
-        self.model = model
         self.learning = True
+        self.use(model)
         usual = self.task.metric()
         if metric is not None and self.task.naive and not metric.works_with(model):
             raise ValueError(f"{type(metric).__name__} does not go with this model")
         super().__init__(
             self.task.kind, self.task.naive, metric or usual, window=window, coverage=coverage
         )
-        hidden = getattr(model, "hidden_size", None)
-        if hasattr(model, "activations") and isinstance(hidden, int):
-            self.hidden_size = hidden
-            self.num_layers = getattr(model, "num_layers", 1)
-            self.cell = getattr(model, "cell", "standard")
         self.begin(source)
+
+    def use(self, model: Any) -> None:
+        """Take a model, or another one of the same task before `begin`."""
+        self.task = task_of(model)
+        self.model = model
+        self.words = False
+        self.lstm = _lstm_of(model)
+        if self.lstm is not None:
+            self.hidden_size = self.lstm.hidden_size
+            self.num_layers = self.lstm.num_layers
+            self.cell = getattr(self.lstm, "cell", "standard")
 
     def begin(self, source: Iterable[Any]) -> None:
         """Start anew with a source; the model keeps what it has learned."""
@@ -112,9 +119,9 @@ class Prequential(Run):
         if self.learning and (y is not None or not self.scored):
             self.task.learn(x, y)
         else:
-            self.task.skip(x)
-        if self.hidden_size is not None:
-            self._copy(self.model.activations)
+            self.task.skip(x, y)
+        if self.lstm is not None and self.lstm.activations is not None:
+            self._copy(self.lstm.activations)
         self.events += 1
         self._note(self._mark(x), y, prediction)
 
@@ -126,8 +133,8 @@ class Prequential(Run):
             if last is not None:
                 self._note(*last, scored=False)
                 yield True
-            if self.hidden_size is not None and self.model.activations is not None:
-                self._copy(self.model.activations)
+            if self.lstm is not None and self.lstm.activations is not None:
+                self._copy(self.lstm.activations)
             last = (word, target, prediction)
         if self.learning and target is not None:
             self.task.learn(text, y)
@@ -167,6 +174,13 @@ class Prequential(Run):
         if isinstance(mark, date) and not isinstance(mark, datetime):
             return datetime(mark.year, mark.month, mark.day)
         return mark if isinstance(mark, datetime | str) else None
+
+
+def _lstm_of(model: Any) -> Any:
+    """Return the estimator whose LSTM can be looked into, if there is one."""
+    last = last_step(model)
+    shows = hasattr(last, "activations") and isinstance(getattr(last, "hidden_size", None), int)
+    return last if shows else None
 
 
 def _marking(x: Any) -> Any:

@@ -30,7 +30,7 @@ class Task(ABC):
 
     def __init__(self, model: Any) -> None:
         self.model = model
-        self._step_one = getattr(model, "step_one", None)
+        *self._before, self._last = _steps(model)
 
     @abstractmethod
     def predict(self, x: Any) -> Any:
@@ -40,10 +40,22 @@ class Task(ABC):
     def learn(self, x: Any, y: Any) -> None:
         """Learn an event."""
 
-    def skip(self, x: Any) -> None:
-        """Go past an event without learning."""
-        if self._step_one is not None:
-            self._step_one(x)
+    def skip(self, x: Any, y: Any) -> None:
+        """Go past an event without learning, where the model has a state that goes on."""
+        if y is not None and hasattr(self._last, "observe_one"):
+            self._last.observe_one(self._transformed(x), y)
+        elif hasattr(self._last, "step_one"):
+            self._last.step_one(self._transformed(x))
+
+    def _transformed(self, x: Any) -> Any:
+        """Return what a pipeline's last step gets."""
+        for step in self._before:
+            x = step.transform_one(x)
+        return x
+
+    def reset(self) -> None:
+        """Begin another sequence, where the model has a state."""
+        getattr(self._last, "reset_stream", lambda: None)()
 
     def metric(self) -> Metric:
         """Return a new metric of the usual kind."""
@@ -142,9 +154,7 @@ def task_of(model: Any) -> Task:
     TypeError
         If it is neither a regressor, a forecaster, a classifier nor an anomaly detector.
     """
-    last = model
-    while hasattr(last, "steps"):
-        last = list(last.steps.values())[-1]
+    last = last_step(model)
     if isinstance(last, type):
         raise TypeError(
             f"expected a model, got the class {last.__name__}; make one: {last.__name__}()"
@@ -161,6 +171,18 @@ def task_of(model: Any) -> Task:
         "expected a River regressor, forecaster, classifier or anomaly detector, "
         f"got {type(last).__name__}"
     )
+
+
+def last_step(model: Any) -> Any:
+    """Return what predicts: a pipeline's last step, or the model itself."""
+    return _steps(model)[-1]
+
+
+def _steps(model: Any) -> list[Any]:
+    """Return the steps of a pipeline, those of pipelines in it as well."""
+    if not hasattr(model, "steps"):
+        return [model]
+    return [step for part in model.steps.values() for step in _steps(part)]
 
 
 def finite(value: Any) -> float | None:

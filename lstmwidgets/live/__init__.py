@@ -6,6 +6,7 @@ it. Widgets carry them into notebooks, the command's live page into a browser.
 
 from .bundle import joined_modules, joined_styles
 from .feed import Choice, Feed, Frame
+from .page import still_page
 from .panels import live_panels
 from .still import still_frame
 
@@ -17,4 +18,5 @@ __all__ = [
     "joined_styles",
     "live_panels",
     "still_frame",
+    "still_page",
 ]

@@ -102,7 +102,9 @@ export class Chart {
     const width = Math.floor(this.root.clientWidth);
     if (!width) return; // hidden for a moment
     const ratio = globalThis.devicePixelRatio || 1;
-    this.left = width < 600 ? 52 : 66;
+    const narrow = width < 640;
+    this.root.parentElement.dataset.size = narrow ? "narrow" : "wide";
+    this.left = narrow ? 52 : 66;
     this.width = width;
     this.ratio = ratio;
     this.font = `12px ${getComputedStyle(this.root).fontFamily}`;

@@ -57,7 +57,8 @@ class Frame(NamedTuple):
     header : dict
         What JSON can say: positions, names, sizes.
     buffers : list of bytes
-        Events (columns, T) and curve (3, T) in float64, units (T, maps, U) in float32.
+        Events (columns, T) and curve (step and two columns a metric, T) in float64, units
+        (T, maps, U) in float32.
     """
 
     header: dict[str, Any]
@@ -149,6 +150,7 @@ class Feed:
             "next": run.steps,
             "count": new,
             "position": run.events,
+            "words": run.words,
         }
         if any(isinstance(row.mark, str) for row in rows[-1:]):
             header["labels"] = [row.label for row in rows]
@@ -205,7 +207,7 @@ class Feed:
         header["curve"] = {"from": known, "count": len(new)}
         self._points = len(points)
         self._last_point = points[-1][0] if points else -1
-        return np.array(new, "<f8").reshape(len(new), 3).T.tobytes()
+        return np.array(new, "<f8").T.tobytes()
 
     def _units(self, header: dict[str, Any], new: int, whole: bool) -> bytes:
         run = self._run
@@ -218,7 +220,8 @@ class Feed:
         count = run.kept if whole else min(new, run.kept)
         header["units"] = {"count": count, "maps": list(self._maps)}
         if whole:
-            self._told = with_extra(self.units, self._chosen.extra)
+            there = [unit for unit in self._chosen.extra if unit < (run.hidden_size or 0)]
+            self._told = with_extra(self.units, there)
             header["units"] |= {"shown": self._told.tolist(), "rows": len(self.units)}
             header["units"]["borders"] = self._borders
         block = run.block(count, self._chosen.layer)[:, self._places][:, :, self._told]

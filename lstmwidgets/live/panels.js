@@ -17,6 +17,10 @@ const say = (node, text) => {
   if (node.textContent !== text) node.textContent = text;
 };
 
+// A long name without its middle: names often begin alike.
+const middle = (name, most = 26) =>
+  name.length > most ? `${name.slice(0, most / 2)}…${name.slice(1 - most / 2)}` : name;
+
 // Lines of numbers at (step, value), at most two points a pixel: its lowest and its highest.
 export function path(pen, points, x, y, room) {
   pen.beginPath();
@@ -86,7 +90,9 @@ export class Panel {
       click: () => chart.fold(spec.id, !this.folded),
     });
     element(this.fold, "span", { class: "lw-arrow", "aria-hidden": "true" });
-    element(this.fold, "span", { text: spec.title });
+    const [name, more] = spec.title.split(":");
+    element(this.fold, "span", { text: name });
+    if (more) element(this.fold, "span", { class: "lw-more", text: `:${more}` });
     this.legend = element(head, "div", { class: "lw-legend" });
     this.canvas = element(this.element, "canvas", { class: "lw-canvas", role: "img" });
     this.pen = this.canvas.getContext("2d");
@@ -107,8 +113,8 @@ export class Panel {
     const entry = element(this.legend, "span", { class: "lw-entry" });
     const swatch = element(entry, "span", { class: `lw-swatch lw-${style}`, "aria-hidden": "true" });
     swatch.dataset.colour = colour;
-    element(entry, "span", { class: "lw-label", text: label, title: label });
-    return element(entry, "b");
+    element(entry, "span", { class: "lw-label", text: middle(label), title: label });
+    return style === "line" ? element(entry, "b") : null;
   }
 
   colourLegend(palette) {
@@ -141,7 +147,7 @@ export class Panel {
     const { pen } = this;
     const height = this.spec.height - bottom;
     const y = (value) => height - ((height - top) * (value - low)) / (high - low || 1);
-    const ticks = texts ?? numberTicks(low, high, Math.max(2, height / 34));
+    const ticks = texts ?? numberTicks(low, high, Math.max(2, height / 28));
     pen.lineWidth = 1;
     pen.strokeStyle = scene.palette.grid;
     pen.fillStyle = scene.palette.muted;
@@ -156,6 +162,13 @@ export class Panel {
     }
     pen.stroke();
     return y;
+  }
+
+  sayNothing(scene) {
+    const { pen } = this;
+    pen.fillStyle = scene.palette.muted;
+    pen.textAlign = "center";
+    pen.fillText("No event yet", scene.left + scene.room / 2, this.spec.height / 2);
   }
 
   frameOf(scene) {
@@ -195,6 +208,7 @@ export class LinesPanel extends Panel {
     if (low > high) [low, high] = [0, 1];
     const margin = 0.06 * (high - low) || Math.abs(high) * 0.1 || 1;
     const y = this.scale(scene, low - margin, high + margin);
+    if (!store.next) this.sayNothing(scene);
     this.frameOf(scene);
     const at = (name) => {
       const ring = rings.get(name) ?? store.columns.get(name);
@@ -281,7 +295,7 @@ export class ClassesPanel extends Panel {
     const pen = this.begin(scene);
     const texts = [0, 25, 50, 75, 100].map((share) => [share / 100, `${share} %`]);
     const y = this.scale(scene, 0, 1.12, { texts });
-    if (last < first) return;
+    if (last < first) return this.sayNothing(scene);
     const colours = (this.pixels ??= [...CLASS_COLOURS, OTHER_CLASSES].map(asPixel));
     const rows = 100, strip = 12, height = rows + strip;
     const { pick, count } = thinned(first, last, scene.room * this.ratio);
@@ -459,34 +473,36 @@ export class HeatmapPanel extends Panel {
 // The metric over the whole run, on an axis of its own.
 export class CurvePanel extends Panel {
   makeLegend() {
-    this.entries = [
-      ["model", this.entry("model", "model")],
-      ["naive", this.entry(this.spec.naive, "naive")],
-    ];
+    this.entries = [this.entry("model", "model"), this.entry(this.spec.naive, "naive")];
+  }
+
+  // Steps, what the model scored up to each, and what the naive forecast did.
+  columns({ curve }) {
+    const first = 1 + 2 * this.spec.place;
+    return [curve[0] ?? [], curve[first] ?? [], curve[first + 1] ?? []];
   }
 
   draw(scene) {
     const pen = this.begin(scene);
-    const { curve } = scene.store;
-    const count = curve.step.length;
+    const [steps, ...lines] = this.columns(scene.store);
     let low = Infinity, high = -Infinity;
-    for (const column of [curve.model, curve.naive])
-      for (const value of column) {
+    for (const line of lines)
+      for (const value of line) {
         if (value < low) low = value;
         if (value > high) high = value;
       }
     if (low > high) [low, high] = [0, 1];
     const margin = 0.06 * (high - low) || Math.abs(high) * 0.1 || 1;
     const y = this.scale(scene, low - margin, high + margin, { bottom: 20 });
-    const last = Math.max(1, curve.step[count - 1] ?? 1);
+    const last = Math.max(1, steps.at(-1) ?? 1);
     const x = (step) => scene.left + (scene.room * step) / last;
     this.axis(scene, x, last);
     this.frameOf(scene);
-    for (const [name, width] of [["naive", 1.5], ["model", 1.8]]) {
+    for (const [name, width, line] of [["naive", 1.5, lines[1]], ["model", 1.8, lines[0]]]) {
       pen.strokeStyle = scene.palette[name];
       pen.lineWidth = width;
-      const at = (n) => curve[name][n];
-      path(pen, { from: 0, to: count - 1, at }, (n) => x(curve.step[n] ?? last), y, count);
+      const points = { from: 0, to: steps.length - 1, at: (n) => line[n] };
+      path(pen, points, (n) => x(steps[n] ?? last), y, steps.length);
     }
     pen.restore();
   }
@@ -507,18 +523,12 @@ export class CurvePanel extends Panel {
     return [];
   }
 
-  get last() {
-    const { curve } = this.chart.store;
-    return [curve.model.at(-1), curve.naive.at(-1)];
-  }
-
-  tell() {
-    const last = this.last;
-    this.entries.forEach(([, node], n) => say(node, written(last[n])));
-    this.canvas.setAttribute(
-      "aria-label",
-      `${this.spec.title}. model ${written(last[0])}, ${this.spec.naive} ${written(last[1])}.`,
-    );
+  tell(store) {
+    const [, model, naive] = this.columns(store).map((column) => written(column.at(-1)));
+    say(this.entries[0], model);
+    say(this.entries[1], naive);
+    const told = `model ${model}, ${this.spec.naive} ${naive}`;
+    this.canvas.setAttribute("aria-label", `${this.spec.title}. ${told}.`);
   }
 }
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from river.metrics.base import Metrics
+
 from ..analysis.live_run import CLASSES, NUMBERS, SCORES, Run
 
 MAPS: Mapping[str, str] = {
@@ -70,14 +72,17 @@ def live_panels(run: Run) -> list[dict[str, Any]]:
             for name, title in MAPS.items()
         ]
     if run.scored:
-        name = type(run.metric).__name__
-        panels.append(
-            {
-                "id": "error",
-                "kind": "curve",
-                "title": f"{METRICS.get(name, name)} so far",
-                "height": 84,
-                "naive": run.naive,
-            }
-        )
+        metrics = list(run.metric) if isinstance(run.metric, Metrics) else [run.metric]
+        for place, metric in enumerate(metrics):
+            name = type(metric).__name__
+            panels.append(
+                {
+                    "id": "error" if place == 0 else f"error {place}",
+                    "kind": "curve",
+                    "title": f"{METRICS.get(name, name)} so far",
+                    "height": 84,
+                    "naive": run.naive,
+                    "place": place,
+                }
+            )
     return panels

@@ -1,8 +1,8 @@
 // What a page knows of a run: the last events in rings, the curve over all of them.
 //
-// kernel -> page: {type: "frame", seq, whole, next, count, position, columns, labels?, classes?,
+// kernel -> page: {type: "frame", seq, whole, next, count, position, words, columns, labels?, classes?,
 //                  drifts?, curve: {from, count}, units?: {count, maps, shown?, rows, borders}}
-//                 + [events (columns, count), curve (3, count), units (count, maps, rows)]
+//                 + [events (columns, count), curve (1 + 2 x metrics, count), units (count, maps, rows)]
 // page -> kernel: {type: "whole", seq}   something is missing
 //                 {type: "pace", ms}     how long the page needs between two frames
 
@@ -30,7 +30,7 @@ export class RunStore {
     this.labels = null;
     this.classes = [];
     this.drifts = [];
-    this.curve = { step: [], model: [], naive: [] };
+    this.curve = []; // steps, and of each metric the model's and the naive forecast's
     this.shown = []; // units that are drawn, from below
     this.sent = []; // the same, and others behind them
     this.borders = []; // rows before which another cluster begins
@@ -54,6 +54,7 @@ export class RunStore {
     if (header.whole || begin !== this.next) this.first = this.unitsFrom = begin;
     this.next = header.next;
     this.position = header.position;
+    this.words = header.words;
     if (header.classes) this.classes = header.classes;
     if (header.drifts) this.drifts = header.drifts;
     this.takeEvents(header, float64(buffers[0]), begin);
@@ -77,10 +78,12 @@ export class RunStore {
   }
 
   takeCurve({ from, count }, values) {
-    Object.values(this.curve).forEach((column, n) => {
+    const columns = count ? values.length / count : this.curve.length;
+    for (let n = 0; n < columns; n++) {
+      const column = (this.curve[n] ??= []);
       column.length = Math.min(column.length, from);
       for (let k = 0; k < count; k++) column.push(values[n * count + k]);
-    });
+    }
   }
 
   takeUnits({ count, maps, shown, rows, borders }, values) {

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import base64
-import json
 import threading
-from collections.abc import Sequence
-from html import escape
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import anywidget
 import traitlets
 
 from ..analysis import Recording, as_recording
@@ -18,23 +14,19 @@ from ..files import atomic_write
 from ..live import joined_modules, joined_styles
 from .cell_frames import Frames, Growing, continuation
 from .following import followed, run_name
+from .snapshots import WithSnapshot
 from .threads import AnsweredAnywhere
 
 MODULES = (
-    *(
-        "live/theme.js",
-        "live/colors.js",
-        "live/pointer.js",
-        "widgets/cell_numbers.js",
-        "widgets/cell_words.js",
-    ),
-    *("widgets/cell_drawing.js", "widgets/cell_picture.js", "widgets/cell_timeline.js"),
-    *("widgets/cell_store.js", "widgets/cell_inspector.js"),
+    *("live/theme.js", "live/kernel.js", "live/colors.js", "live/pointer.js"),
+    *("widgets/cell_numbers.js", "widgets/cell_words.js", "widgets/cell_drawing.js"),
+    *("widgets/cell_picture.js", "widgets/cell_timeline.js", "widgets/cell_store.js"),
+    "widgets/cell_inspector.js",
 )
 STYLES = ("widgets/cell_inspector.css", "widgets/cell_picture.css")
 
 
-class CellInspector(AnsweredAnywhere, anywidget.AnyWidget):
+class CellInspector(AnsweredAnywhere, WithSnapshot):
     """An LSTM cell to look into, step by step and gate by gate.
 
     The memory line, the gates and the candidate are drawn with the values of one step in them, of
@@ -197,6 +189,8 @@ class CellInspector(AnsweredAnywhere, anywidget.AnyWidget):
                     self.send({"type": "append", **message, "position": position}, [values])
                 self._recording = growing.recording
                 self._frames = frames
+                if self.unit is not None and self.unit >= self._recording.hidden_size:
+                    self.unit = None
                 self.position = position
 
     def rest(self) -> None:
@@ -221,24 +215,30 @@ class CellInspector(AnsweredAnywhere, anywidget.AnyWidget):
         title : str
             Of the page.
         """
+        with atomic_write(path) as beside:
+            beside.write_text(self._page(title), encoding="utf-8")
+
+    def _still_state(self) -> tuple[dict[str, Any], Mapping[str, Mapping[str, Any]]]:
         recording = self.recording
         with self._lock:
             frames = [
-                Frames(recording, layer, self.unit, 0, steps=len(recording))
+                {
+                    **Frames(recording, layer, self.unit, 0, steps=len(recording)).to_json(),
+                    "whole": True,
+                }
                 for layer in range(recording.num_layers)
             ]
             position = min(self.position, len(recording) - 1)
-            state = {"position": position, "unit": self.unit, "layer": self.layer}
-        data = {"state": state, "frames": [_as_text(each.to_json()) for each in frames]}
-        page = PAGE.format(
-            title=escape(title),
-            style=joined_styles(*STYLES),
-            # Within a script element only "</script" and "<!--" would be read as anything else.
-            data=json.dumps(data, ensure_ascii=False).replace("<", "\\u003c"),
-            module=joined_modules(*MODULES, "widgets/cell_page.js"),
-        )
-        with atomic_write(path) as beside:
-            beside.write_text(page, encoding="utf-8")
+            state = {
+                "position": position,
+                "unit": self.unit,
+                "layer": self.layer,
+                "_run": self._run,
+            }
+        return state, {"layer": {"_frames": frames}}
+
+    def _what(self) -> str:
+        return f"{type(self).__name__} of {self._sizes['position']:,} steps"
 
     def set_state(self, sync_data: dict[str, Any]) -> None:
         """Take in what a page chose.
@@ -341,33 +341,3 @@ def _something(recording: Recording) -> Recording:
 
 def _within(value: Any, size: int) -> Any:
     return min(max(0, value), size - 1) if isinstance(value, int) else value
-
-
-def _as_text(frames: dict[str, Any]) -> dict[str, Any]:
-    values = base64.b64encode(frames["values"]).decode()
-    return {**frames, "values": values, "whole": True}
-
-
-PAGE = """<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta http-equiv="Content-Security-Policy"
- content="default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'">
-<title>{title}</title>
-<style>
-{style}
-body {{ margin: 0 auto; max-width: 1300px; padding: 16px; }}
-@media (prefers-color-scheme: dark) {{ body {{ background: #0d0f12; }} }}
-</style>
-</head>
-<body>
-<main id="inspector"></main>
-<script type="application/json" id="data">{data}</script>
-<script type="module">
-{module}
-</script>
-</body>
-</html>
-"""

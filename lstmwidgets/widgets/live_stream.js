@@ -1,40 +1,56 @@
 // One LiveStream in a page: what all of its views share, and each view's controls over the picture.
 
 import { Chart } from "../live/chart.js";
+import { newName, SAVED, watchKernel } from "../live/kernel.js";
 import { element } from "../live/panels.js";
 import { RunStore, unpack } from "../live/store.js";
 
 const SPEEDS = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, null]; // null: full speed
+const TITLES = {
+  hidden_size: "Units", cell: "Cell", lr: "Learning rate", gradient: "Gradient", window: "Window",
+  seed: "Seed",
+};
 const READING = 500; // ms over which the rate of events is counted
 const PACING = 1000; // ms between two looks at how the page keeps up
+const SILENCE = 3; // seconds without an event until the page says so
 const FASTEST = 1 / 60, SLOWEST = 0.5; // seconds between two frames
 
 class Session {
   constructor(model) {
     this.model = model;
     this.views = new Set();
-    this.id = crypto.randomUUID();
+    this.id = newName();
     this.run = model.get("_about").run; // as those that follow know it
     this.store = new RunStore(model.get("_about").window);
     this.asked = false;
     this.received = 0;
     this.interval = FASTEST;
-    this.paced = performance.now();
+    this.paced = this.heard = performance.now();
     const listeners = {
       "msg:custom": (message, buffers) => message.type === "frame" && this.take(message, buffers),
       "change:_whole": () => this.takeWhole(),
       "change:theme": () => this.each((view) => view.chart.recolour()),
+      "change:settings": () => this.each((view) => view.showSettings()),
       "change:folded": () => this.each((view) => view.chart.setFolded(model.get("folded"))),
     };
     for (const name of ["playing", "speed", "learning", "state", "error", "_details", "_note"])
       listeners[`change:${name}`] = () => this.each((view) => view.show());
     for (const [name, call] of Object.entries(listeners)) model.on(name, call);
     this.pacing = setInterval(() => this.pace(), PACING);
+    const forgetKernel = watchKernel(model, (answers) => {
+      this.answers = answers;
+      this.each((view) => view.show());
+    });
     this.close = () => {
+      forgetKernel();
       clearInterval(this.pacing);
       for (const [name, call] of Object.entries(listeners)) model.off(name, call);
     };
     this.takeWhole();
+  }
+
+  get playing() {
+    return this.answers && this.model.get("playing");
   }
 
   each(call) {
@@ -43,6 +59,7 @@ class Session {
 
   take(header, buffers) {
     this.received++;
+    this.heard = performance.now();
     if (header.whole) this.asked = false;
     if (!this.store.take(header, buffers)) this.ask();
     this.each((view) => view.refresh());
@@ -62,13 +79,14 @@ class Session {
 
   // A page that gets more frames than it can paint asks for fewer; for more when it keeps up.
   pace() {
+    this.each((view) => view.read());
     const now = performance.now();
     const seconds = (now - this.paced) / 1000;
     this.paced = now;
     const painted = Math.max(0, ...[...this.views].map((view) => view.chart.takePainted())) / seconds;
     const received = this.received / seconds;
     this.received = 0;
-    const playing = this.model.get("playing") && !document.hidden;
+    const playing = this.playing && !document.hidden;
     const steady = playing && this.steady; // all of the time was played
     this.steady = playing;
     if (!steady || !painted || received < 2) return;
@@ -88,7 +106,7 @@ class Session {
 class View {
   constructor(session, parent) {
     this.session = session;
-    this.id = crypto.randomUUID();
+    this.id = newName();
     this.root = element(parent, "div", {
       class: "lw-live", role: "group", "aria-label": "Live stream",
       "data-lm-suppress-shortcuts": "true", // keys are for the picture here, not for the notebook
@@ -98,6 +116,7 @@ class View {
     this.message = element(this.root, "div", { class: "lw-message", hidden: "" });
     const { model, store, run } = session;
     const { panels } = model.get("_about");
+    this.root.store = store; // for whoever wants the numbers
     this.chart = new Chart(this.root, {
       store, run, specs: panels,
       total: () => model.get("total"),
@@ -108,7 +127,9 @@ class View {
     });
     this.spoken = element(this.root, "p", { class: "lw-spoken", "aria-live": "polite" });
     this.root.addEventListener("keydown", (event) => this.press(event));
-    this.counted = { at: performance.now(), position: 0, rate: 0 };
+    this.scrolled = () => this.keepInView();
+    document.addEventListener("scroll", this.scrolled, { capture: true, passive: true });
+    this.counted = { at: performance.now(), done: 0, rate: 0 };
     this.show();
     session.views.add(this);
     model.send({ type: "hello", view: this.id });
@@ -118,6 +139,7 @@ class View {
   close() {
     this.session.views.delete(this);
     this.chart.close();
+    document.removeEventListener("scroll", this.scrolled, { capture: true });
     this.session.model.send({ type: "bye", view: this.id });
     this.root.remove();
   }
@@ -125,7 +147,10 @@ class View {
   makeControls() {
     const { session } = this;
     const { model } = session;
-    const bar = element(this.root, "div", { class: "lw-controls", role: "toolbar", "aria-label": "Player" });
+    const bar = element(this.root, "div", {
+      class: "lw-controls", role: "toolbar", "aria-label": "Player",
+    });
+    this.bar = bar;
     const button = (text, title, click, style = "") =>
       element(bar, "button", { type: "button", text, title, class: style }, { click });
     this.play = button("▶ Play", "Play or pause (space)", () => this.toggle(), "lw-play");
@@ -145,11 +170,69 @@ class View {
       });
       element(learn, "span", { text: "Learn" });
     }
+    if (Object.keys(model.get("settings")).length) this.makeTry(bar);
     this.reading = element(bar, "span", { class: "lw-reading" });
   }
 
+  // What the model is made of, to be changed, as in a playground.
+  makeTry(bar) {
+    const { session } = this;
+    const { choices } = session.model.get("_about");
+    const form = element(null, "form", { class: "lw-try", hidden: "" });
+    const open = element(bar, "button", {
+      type: "button", text: "Try it", title: "Change the model and begin again", "aria-expanded": "false",
+    }, {
+      click: () => {
+        form.hidden = !form.hidden;
+        open.setAttribute("aria-expanded", !form.hidden);
+      },
+    });
+    this.fields = {};
+    for (const [name, value] of Object.entries(session.model.get("settings"))) {
+      const label = element(form, "label", { text: `${TITLES[name]} ` });
+      const options = choices[name];
+      const named = { "aria-label": TITLES[name] };
+      const number = { type: "number", step: name === "lr" ? "any" : 1, min: 0 };
+      const field = options
+        ? element(label, "select", named)
+        : element(label, "input", { ...named, ...number });
+      for (const each of options ?? []) element(field, "option", { value: each, text: each.replaceAll("_", " ") });
+      field.value = value ?? "";
+      this.fields[name] = field;
+    }
+    element(form, "button", { type: "submit", text: "Begin again" });
+    form.addEventListener("submit", (event) => {
+      event.preventDefault();
+      session.model.send({ type: "begin", settings: this.chosen() });
+    });
+    bar.after(form);
+  }
+
+  chosen() {
+    const settings = {};
+    for (const [name, field] of Object.entries(this.fields)) {
+      if (field.type !== "number") settings[name] = field.value;
+      else if (field.value !== "") settings[name] = Number(field.value);
+      else if (name === "seed") settings[name] = null;
+    }
+    return settings;
+  }
+
+  // The controls go along while one scrolls over the picture. CSS cannot do it: outputs of notebooks
+  // scroll sideways, so that nothing in them sticks to what scrolls up and down.
+  keepInView() {
+    let outer = this.root.parentElement;
+    while (outer && !(outer.scrollHeight > outer.clientHeight + 1 && outer.scrollTop > 0))
+      outer = outer.parentElement ?? outer.getRootNode().host ?? null;
+    const edge = outer ? Math.max(0, outer.getBoundingClientRect().top) : 0;
+    const { top, height } = this.root.getBoundingClientRect();
+    const by = Math.min(Math.max(0, edge - top), Math.max(0, height - this.bar.offsetHeight));
+    this.bar.style.transform = by ? `translateY(${by}px)` : "";
+  }
+
   toggle() {
-    this.session.set("playing", !this.session.model.get("playing"));
+    const { session } = this;
+    if (session.answers) session.set("playing", !session.playing);
   }
 
   refresh() {
@@ -158,16 +241,16 @@ class View {
 
   // What the controls say, whoever has changed it.
   show() {
-    const { model } = this.session;
-    const [playing, state, speed] = ["playing", "state", "speed"].map((name) => model.get(name));
+    const { model, playing, answers } = this.session;
+    const [state, speed] = ["state", "speed"].map((name) => model.get(name));
+    for (const each of this.bar.querySelectorAll("button, input")) each.disabled = !answers;
     this.play.textContent = playing ? "❚❚ Pause" : "▶ Play";
-    this.stop.disabled = state === "stopped" || state === "finished";
+    this.stop.disabled ||= state === "stopped" || state === "finished";
     const place = SPEEDS.indexOf(speed);
     this.speed.value = place >= 0 ? place : nearest(speed);
-    const [unit] = [model.get("_about").unit];
     const words = speed === null ? "full speed" : `${speed.toLocaleString("en")} a second`;
     this.pace.textContent = words;
-    this.speed.setAttribute("aria-valuetext", speed === null ? words : `${speed} ${unit} a second`);
+    this.speed.setAttribute("aria-valuetext", words);
     if (this.learn) this.learn.checked = model.get("learning");
     this.root.dataset.state = state;
     const was = this.chart.moving;
@@ -178,8 +261,14 @@ class View {
     this.read();
   }
 
+  showSettings() {
+    for (const [name, value] of Object.entries(this.session.model.get("settings")))
+      if (this.fields[name] !== document.activeElement) this.fields[name].value = value ?? "";
+  }
+
   showMessage(model) {
-    const [error, details, note] = ["error", "_details", "_note"].map((name) => model.get(name));
+    const [error, details] = ["error", "_details"].map((name) => model.get(name));
+    const note = this.session.answers ? model.get("_note") : SAVED;
     const key = JSON.stringify([error, details, note]);
     if (key === this.shown) return;
     this.shown = key;
@@ -198,32 +287,42 @@ class View {
     element(more, "pre", { text: details });
   }
 
-  // How far it is, and how fast.
+  // How far it is, and how fast. In a source of texts what one plays are their words.
   read() {
     if (!this.chart) return;
     const { model, store } = this.session;
-    const { position } = store;
+    const { position, words } = store;
     const total = model.get("total");
+    const done = words ? store.next : position;
     const now = performance.now();
     const { counted } = this;
     if (now - counted.at >= READING) {
-      counted.rate = ((position - counted.position) / (now - counted.at)) * 1000;
-      Object.assign(counted, { at: now, position });
+      counted.rate = ((done - counted.done) / (now - counted.at)) * 1000;
+      Object.assign(counted, { at: now, done });
     }
-    const { unit } = model.get("_about");
     const of = total === null ? "" : ` of ${total.toLocaleString("en")}`;
-    const rate = counted.rate >= 10 ? Math.round(counted.rate) : Math.round(10 * counted.rate) / 10;
-    const pace = model.get("playing") && rate > 0 ? ` · ${rate.toLocaleString("en")} a second` : "";
-    const text = `${position.toLocaleString("en")}${of} ${unit}${pace}`;
+    const told = [`${position.toLocaleString("en")}${of} ${words ? "texts" : "events"}`];
+    if (words) told.unshift(`${done.toLocaleString("en")} words`);
+    if (this.session.playing) told.push(this.rate());
+    const text = told.filter(Boolean).join(" · ");
     if (this.reading.textContent !== text) this.reading.textContent = text;
     this.progress.hidden = total === null;
     if (total !== null) Object.assign(this.progress, { max: total || 1, value: position });
   }
 
+  rate() {
+    const silent = (performance.now() - this.session.heard) / 1000;
+    const speed = this.session.model.get("speed");
+    if (silent > SILENCE + 2 / (speed ?? Infinity)) return `no event for ${Math.round(silent)} s`;
+    const { rate } = this.counted;
+    const shown = rate >= 10 ? Math.round(rate) : Math.round(10 * rate) / 10;
+    return rate > 0 ? `${shown.toLocaleString("en")} a second` : "";
+  }
+
   announce(state) {
-    const { model, store } = this.session;
+    const { store } = this.session;
     const panel = this.chart.panels.find((each) => each.spec.kind === "curve");
-    const told = [`${state} after ${store.position.toLocaleString("en")} ${model.get("_about").unit}`];
+    const told = [`${state} after ${store.position.toLocaleString("en")} events`];
     if (panel && store.next) told.push(panel.canvas.getAttribute("aria-label"));
     this.spoken.textContent = told.join(". ");
   }

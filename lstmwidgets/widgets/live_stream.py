@@ -5,28 +5,30 @@ from __future__ import annotations
 import math
 import threading
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-import anywidget
 import traitlets
 
 from ..analysis.prequential import Prequential
 from ..analysis.recording import Recording, as_recording
 from ..analysis.replay import Replay
-from ..analysis.tasks import Metric
-from ..live import Feed, joined_modules, joined_styles, live_panels
+from ..analysis.tasks import Metric, last_step
+from ..cells import CELLS
+from ..live import Feed, Frame, joined_modules, joined_styles, live_panels
 from ..plots.live_run import LivePicture
 from ..plots.pages import save_page
 from ..trace import Trace
 from .following import Followers, run_name
-from .player import FINISHED, FRAMES, PLAYING, READY, STOPPED, Player
+from .player import FAILED, FINISHED, FRAMES, PLAYING, READY, STOPPED, Player
+from .snapshots import WithSnapshot
 from .threads import AnsweredAnywhere
 
 MODULES = (
-    *("live/theme.js", "live/colors.js", "live/palette.js", "live/ticks.js", "live/store.js"),
-    *("live/panels.js", "live/pointer.js", "live/chart.js", "widgets/live_stream.js"),
+    *("live/theme.js", "live/kernel.js", "live/colors.js", "live/palette.js", "live/ticks.js"),
+    *("live/store.js", "live/panels.js", "live/pointer.js", "live/chart.js"),
+    "widgets/live_stream.js",
 )
 STYLES = ("live/live.css",)
 
@@ -44,6 +46,9 @@ UNSEEN = 10.0
 Loading a page anew takes less.
 """
 
+SETTINGS = ("hidden_size", "cell", "lr", "gradient", "window", "seed")
+"""Parameters of our estimators that can be changed while one looks on."""
+
 SLOWEST = 0.5
 """Most seconds between two frames, however slow a page says it is."""
 
@@ -56,7 +61,7 @@ def _speed_from_json(speed: float | None, _: object) -> float:
     return math.inf if speed is None else float(speed)
 
 
-class LiveStream(AnsweredAnywhere, anywidget.AnyWidget):
+class LiveStream(AnsweredAnywhere, WithSnapshot):
     """Plays a stream through a model: predict, compare, learn, event by event.
 
     Above, what the model predicts for each event and what then comes: numbers with an interval
@@ -106,6 +111,9 @@ class LiveStream(AnsweredAnywhere, anywidget.AnyWidget):
         What went wrong; empty if nothing did. It is shown above the picture as well.
     folded : list of str
         Which panels are folded, such as ``"forget_gate"``.
+    settings : dict
+        What `begin_again` can change, as it is: ``hidden_size``, ``cell``, ``lr``, ``gradient``,
+        ``window`` and ``seed`` of a model of `lstmwidgets.online`; of others nothing.
     run : Prequential or Replay
         What is played, with its `rows`, `metric` and `drifts`.
     followers : Followers
@@ -137,6 +145,7 @@ class LiveStream(AnsweredAnywhere, anywidget.AnyWidget):
     total = traitlets.Int(None, allow_none=True, help="how many there are").tag(sync=True)
     state = traitlets.Unicode(READY, help="what the player is doing").tag(sync=True)
     error = traitlets.Unicode("", help="what went wrong").tag(sync=True)
+    settings = traitlets.Dict(help="what begin_again can change").tag(sync=True)
     _details = traitlets.Unicode("").tag(sync=True)
     _note = traitlets.Unicode("").tag(sync=True)
     _about = traitlets.Dict().tag(sync=True)
@@ -165,6 +174,8 @@ class LiveStream(AnsweredAnywhere, anywidget.AnyWidget):
         self._source = source
         self._again = self._wants_whole = self._wants_rest = False
         self._read_at = 0.0
+        self._failure = ""
+        self._next_model: Any = None
         self._views: set[str] = set()
         self._paces: dict[str, float] = {}
         self._feed = Feed(self.run)
@@ -178,10 +189,11 @@ class LiveStream(AnsweredAnywhere, anywidget.AnyWidget):
             _about={
                 "panels": live_panels(self.run),
                 "window": window,
-                "unit": "words" if self.run.words else "events",
                 "learns": model is not None,
                 "run": run_name(self.run),
+                "choices": {"cell": list(CELLS), "gradient": ["tbptt", "eligibility"]},
             },
+            settings=self._settings(),
         )
         self.player.speed = self.speed
         self._changed()
@@ -216,6 +228,36 @@ class LiveStream(AnsweredAnywhere, anywidget.AnyWidget):
         self.player.stop()
         self.player.wait()
 
+    def begin_again(self, **settings: Any) -> None:
+        """Play the source from its beginning through a new model that has learned nothing yet.
+
+        Parameters
+        ----------
+        **settings
+            What shall be other than before, of those in `settings`.
+
+        Raises
+        ------
+        ValueError
+            If the model has no such setting, or does not take the value.
+        """
+        known = self._settings()
+        for name in settings:
+            if name not in known:
+                raise ValueError(f"this model has no setting {name!r}; it has {sorted(known)}")
+        if self._source is None or iter(self._source) is self._source:
+            raise ValueError(
+                "the source can be read only once: make a new widget with a new source"
+            )
+        model = self.run.model if self._next_model is None else self._next_model
+        if model is last_step(model):
+            self._next_model = model.clone(settings)
+        else:
+            self._next_model = model.clone({type(last_step(model)).__name__: settings})
+        self.settings = known | settings
+        self._again = True
+        self.player.play()
+
     def recording(self) -> Recording:
         """Return cell state and gates of the last `window` events, to look at or to save."""
         return self.player.call(self.run.recording)
@@ -239,7 +281,21 @@ class LiveStream(AnsweredAnywhere, anywidget.AnyWidget):
         if "player" in vars(self):  # else the constructor has raised
             self.player.stop()
             self.player.wait()
+            self.layout.close()  # ipywidgets made it for this widget only
         super().close()
+
+    def _still_state(self) -> tuple[dict[str, Any], Mapping[str, Mapping[str, Any]]]:
+        frame = self.player.call(self._send_whole)
+        state, given = super()._still_state()
+        return {**state, "playing": False, "_whole": frame.to_bytes()}, given
+
+    def _what(self) -> str:
+        events = "texts" if self.run.words else "events"
+        return f"{type(self).__name__} after {self.run.events:,} {events}"
+
+    def _settings(self) -> dict[str, Any]:
+        lstm = getattr(self.run, "lstm", None)
+        return {name: getattr(lstm, name) for name in SETTINGS if hasattr(lstm, name)}
 
     @traitlets.validate("speed")
     def _check_speed(self, proposal: Any) -> float:
@@ -268,15 +324,18 @@ class LiveStream(AnsweredAnywhere, anywidget.AnyWidget):
 
     def _prepare(self) -> bool:
         """Get ready for playing; return whether that was possible."""
-        if self.player.state in (STOPPED, FINISHED) and self.run.steps:
-            if self._source is not None and iter(self._source) is self._source:
-                self.player.error = (
-                    "The source has been read, and can be read only once: make a new widget with a "
-                    "new source."
-                )
-                self._changed()
-                return False
-            self._again = True
+        player = self.player
+        if player.state not in (STOPPED, FINISHED, FAILED) or not (self.run.steps or player.error):
+            return True
+        if self._source is not None and iter(self._source) is self._source:
+            before = f"{self._failure} " if player.state == FAILED else ""
+            player.error = (
+                f"{before}The source has been read, and can be read only once: make a new widget "
+                "with a new source."
+            )
+            self._changed()
+            return False
+        self._again = True
         return True
 
     def _advance(self, until: float = 0.0) -> bool:
@@ -284,9 +343,13 @@ class LiveStream(AnsweredAnywhere, anywidget.AnyWidget):
             self._again = False
             if isinstance(self.run, Replay):
                 self.run.begin()
-            else:
-                getattr(self.run.model, "reset_stream", lambda: None)()
-                self.run.begin(self._source or ())
+                return self.run.advance(until)
+            model, self._next_model = self._next_model, None
+            if model is not None:
+                self.run.use(model)
+                self.player.hold(model)
+            self.run.task.reset()
+            self.run.begin(self._source or ())
         return self.run.advance(until)
 
     def _show(self) -> None:
@@ -296,14 +359,23 @@ class LiveStream(AnsweredAnywhere, anywidget.AnyWidget):
             self._wants_whole = False
             self._whole = self._feed.whole().to_bytes()
         wants_whole, self._wants_whole = self._wants_whole, False
-        frame = self._feed.whole() if wants_whole else self._feed.news()
-        if frame is not None:
-            self.send({"type": "frame", **frame.header}, frame.buffers)
+        if wants_whole:
+            self._send_whole()
+        elif (frame := self._feed.news()) is not None:
+            self._send_frame(frame)
         self.followers.catch_up(resting=resting)
         now = time.monotonic()
         if now > self._read_at + READING:
             self._read_at = now
             self.position = self.run.events
+
+    def _send_whole(self) -> Frame:
+        frame = self._feed.whole()
+        self._send_frame(frame)
+        return frame
+
+    def _send_frame(self, frame: Frame) -> None:
+        self.send({"type": "frame", **frame.header}, frame.buffers)
 
     def _changed(self) -> None:
         """Let the traits say what the player is doing."""
@@ -312,6 +384,8 @@ class LiveStream(AnsweredAnywhere, anywidget.AnyWidget):
             self.position = self.run.events
             self.error, self._details = player.error, player.details
             self._note = self._words()
+            if player.state == FAILED and self.state != FAILED:
+                self._failure = player.error
             self.state = player.state
             self.playing = player.state == PLAYING
         if player.state != PLAYING and self._feed.seq:
@@ -338,6 +412,8 @@ class LiveStream(AnsweredAnywhere, anywidget.AnyWidget):
     def _receive(self, _: Any, message: dict[str, Any], __: list[memoryview]) -> None:
         """Take in a message of the page; the thread differs between ipykernel's versions."""
         kind, view = message.get("type"), str(message.get("view"))
+        if kind == "begin":
+            self._begin_again(message["settings"])
         if kind == "step" and self._prepare():
             self.player.step(1)
         elif kind == "stop":
@@ -357,6 +433,13 @@ class LiveStream(AnsweredAnywhere, anywidget.AnyWidget):
         elif kind == "pace":
             self._paces[view] = min(SLOWEST, float(message["seconds"]))
         self.player.interval = max([1 / FRAMES, *self._paces.values()])
+
+    def _begin_again(self, settings: dict[str, Any]) -> None:
+        try:
+            self.begin_again(**settings)
+        except ValueError as error:
+            self.player.error = str(error)
+            self._changed()
 
     def _end_unseen(self) -> None:
         if not self._views:

@@ -129,6 +129,14 @@ class Player:
         if self._thread is not None:
             self._end(PAUSED)
 
+    def hold(self, model: object) -> None:
+        """Play another model from now on."""
+        with self._wanted:
+            if _holders.get(id(self._model)) is self:
+                del _holders[id(self._model)]
+                _holders[id(model)] = self
+            self._model = model
+
     def redraw(self) -> None:
         """Call `show` soon, in the player's thread; at once if there is none."""
         with self._wanted:

@@ -4,6 +4,7 @@
 // page -> kernel: the traits, {type: "hello" | "bye", view}, {type: "whole"}, {type: "reorder"}
 
 import { Chart } from "../live/chart.js";
+import { newName, SAVED, watchKernel } from "../live/kernel.js";
 import { element } from "../live/panels.js";
 import { RunStore, unpack } from "../live/store.js";
 import { eventTicks } from "../live/ticks.js";
@@ -58,7 +59,7 @@ class StateSession {
     this.model = model;
     this.views = new Set();
     const { window, run } = model.get("_about");
-    this.run = run || crypto.randomUUID();
+    this.run = run || newName();
     this.store = new StateStore(window);
     this.store.capacity = window; // no more than Python has
     this.asked = false;
@@ -70,7 +71,12 @@ class StateSession {
     for (const name of ["order", "layer", "pinned", "brush", "quantities", "theme", "_note"])
       listeners[`change:${name}`] = () => this.each((view) => view.show());
     for (const [name, call] of Object.entries(listeners)) model.on(name, call);
+    const forgetKernel = watchKernel(model, (answers) => {
+      this.answers = answers;
+      this.each((view) => view.show());
+    });
     this.close = () => {
+      forgetKernel();
       for (const [name, call] of Object.entries(listeners)) model.off(name, call);
     };
     this.takeWhole();
@@ -108,7 +114,7 @@ class StateView {
   constructor(session, parent) {
     this.session = session;
     this.parent = parent;
-    this.id = crypto.randomUUID();
+    this.id = newName();
     this.marks = new Marks();
     this.folded = []; // panels besides the heatmaps
     this.build();
@@ -275,7 +281,9 @@ class StateView {
     this.marks.pin(pinned);
     const folded = this.allFolded();
     if (folded.join() !== this.chart.folded.join()) this.chart.setFolded(folded);
-    const note = model.get("_note");
+    const { answers } = this.session;
+    for (const each of [this.order, this.again, this.layer]) each.disabled = !answers;
+    const note = answers ? model.get("_note") : SAVED;
     this.note.hidden = !note;
     if (this.note.textContent !== note) this.note.textContent = note;
     this.fit();

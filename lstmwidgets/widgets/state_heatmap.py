@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import anywidget
 import ipywidgets
 import traitlets
 
@@ -22,6 +21,7 @@ from .following import followed
 from .live_stream import MODULES as LIVE_MODULES
 from .live_stream import THEMES
 from .shown_states import FollowedStates, RecordedStates
+from .snapshots import WithSnapshot
 from .threads import AnsweredAnywhere
 
 MODULES = (
@@ -31,7 +31,7 @@ MODULES = (
 STYLES = ("live/live.css", "widgets/state_heatmap.css")
 
 
-class StateHeatmap(AnsweredAnywhere, anywidget.AnyWidget):
+class StateHeatmap(AnsweredAnywhere, WithSnapshot):
     """Gates, memory cell and hidden output of all units over the steps, as heatmaps that go along.
 
     They zoom together, and the pointer is seen in all of them. A click on a row pins its unit: its
@@ -220,6 +220,10 @@ class StateHeatmap(AnsweredAnywhere, anywidget.AnyWidget):
         self.send({"type": "frame", **frame.header}, frame.buffers)
         self._note = self._states.note()
         self._keep_brush()
+        if frame.header["whole"] and self._describe() != self._about:  # another model is played
+            hidden = self._states.sizes[1]
+            self.pinned = [unit for unit in self.pinned if unit < hidden]
+            self._about = self._describe()
 
     def rest(self) -> None:
         """Put what is shown into the widget's state; the player that is followed calls this."""
@@ -314,6 +318,14 @@ class StateHeatmap(AnsweredAnywhere, anywidget.AnyWidget):
             if name != "pinned":
                 self.brush = None
             self._renew()
+
+    def _still_state(self) -> tuple[dict[str, Any], Mapping[str, Mapping[str, Any]]]:
+        if self.live is not None:
+            self.live.player.call(self.rest)
+        return super()._still_state()
+
+    def _what(self) -> str:
+        return f"{type(self).__name__} of {len(self._states.steps):,} steps"
 
     def _repr_mimebundle_(self, **options: Any) -> Any:
         if self.live is not None:

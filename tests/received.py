@@ -1,0 +1,73 @@
+"""What a page knows of a run that it was sent frames of: the store of `live/store.js`, in Python."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lstmwidgets.widgets import LiveStream
+
+
+class Received:
+    """Takes in frames as a page does; forgets nothing but what a whole frame replaces."""
+
+    def __init__(self) -> None:
+        self.seq = 0
+        self.frames = 0
+        self.columns: dict[str, dict[int, float]] = {}
+        self.labels: dict[int, str] = {}
+        self.units: dict[int, NDArray[np.float32]] = {}
+        self.curve: list[list[float]] = []
+        self.shown: list[int] = []
+        self.classes: list[str] = []
+        self.drifts: list[int] = []
+        self.next = 0
+
+    @classmethod
+    def of(cls, live: LiveStream) -> Received:
+        """Return what a page gets from now on, without a page."""
+        page = cls()
+
+        def send(message: dict[str, Any], buffers: Sequence[bytes] = ()) -> None:
+            # JSON and back, as on its way to the page
+            page.take(json.loads(json.dumps(message, allow_nan=False)), buffers)
+
+        live.send = send  # type: ignore[method-assign]
+        return page
+
+    def take(self, header: dict[str, Any], buffers: Sequence[bytes]) -> None:
+        """Take in a frame."""
+        assert header["whole"] or header["seq"] == self.seq + 1, "a frame is missing"
+        self.seq, self.frames, self.next = header["seq"], self.frames + 1, header["next"]
+        if header["whole"]:
+            self.columns, self.labels, self.units, self.curve = {}, {}, {}, []
+            self.drifts = []
+        count = header["count"]
+        begin = self.next - count
+        events = np.frombuffer(buffers[0]).reshape(len(header["columns"]), count)
+        for name, values in zip(header["columns"], events, strict=True):
+            self.columns.setdefault(name, {}).update(enumerate(values.tolist(), begin))
+        self.labels.update(enumerate(header.get("labels", []), begin))
+        self.classes = header.get("classes", self.classes)
+        self.drifts = header.get("drifts", self.drifts)
+        self._take_curve(header["curve"], buffers[1])
+        if "units" in header:
+            self._take_units(header["units"], buffers[2])
+
+    def _take_curve(self, curve: dict[str, int], block: bytes) -> None:
+        if not curve["count"]:
+            return
+        values = np.frombuffer(block).reshape(-1, curve["count"])
+        old = self.curve or [[] for _ in values]
+        self.curve = [[*a[: curve["from"]], *b] for a, b in zip(old, values.tolist(), strict=True)]
+
+    def _take_units(self, units: dict[str, Any], block: bytes) -> None:
+        if "shown" in units:
+            self.shown, self.units = units["shown"], {}
+        shape = (units["count"], len(units["maps"]), len(self.shown))
+        values = np.frombuffer(block, np.float32).reshape(shape)
+        self.units.update(enumerate(values, self.next - units["count"]))
