@@ -88,6 +88,7 @@ class CellInspector(AnsweredAnywhere, WithSnapshot):
     _frames = traitlets.Instance(Frames).tag(
         sync=True, to_json=lambda frames, _: frames.to_json(), from_json=lambda *_: None
     )
+    live: Any = None
 
     def __init__(
         self,

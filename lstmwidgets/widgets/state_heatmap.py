@@ -100,6 +100,7 @@ class StateHeatmap(AnsweredAnywhere, WithSnapshot):
     _about = traitlets.Dict().tag(sync=True)
     _note = traitlets.Unicode("").tag(sync=True)
     _whole = traitlets.Bytes(b"").tag(sync=True)
+    live: Any = None
 
     def __init__(
         self,
@@ -118,8 +119,10 @@ class StateHeatmap(AnsweredAnywhere, WithSnapshot):
         self._states: RecordedStates | FollowedStates
         if self.live is None:
             self._states = RecordedStates(_recording(source, labels, sequence), choice)
+            whole = self._states.whole()
         else:
             self._states = FollowedStates(self.live, choice)
+            whole = self.live.player.call(self._states.whole)
         self._wants_whole = self._again = False
         self._views: set[str] = set()
         super().__init__(
@@ -129,7 +132,7 @@ class StateHeatmap(AnsweredAnywhere, WithSnapshot):
             theme=theme,
             _about=self._describe(),
             _note=self._states.note(),
-            _whole=b"" if self.live is not None else self._states.whole().to_bytes(),
+            _whole=whole.to_bytes(),
         )
         self.on_msg(self._receive)
         if self.live is not None:
