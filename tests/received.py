@@ -46,12 +46,16 @@ class Received:
     def of_whole(cls, block: bytes) -> Received:
         """Return what a page gets that is loaded later, or that has no kernel."""
         page = cls()
+        page.take_whole(block)
+        return page
+
+    def take_whole(self, block: bytes) -> None:
+        """Take in the trait that has all there is."""
         length = int(np.frombuffer(block, "<f8", 1)[0])
         header = json.loads(block[8 : 8 + length])
         ends = np.cumsum([8 + length, *header["sizes"]]).tolist()
         parts = [block[start:end] for start, end in zip(ends, ends[1:], strict=False)]
-        page.take(header, parts)
-        return page
+        self.take(header, parts)
 
     def take(self, header: dict[str, Any], buffers: Sequence[bytes]) -> None:
         """Take in a frame."""
