@@ -1,9 +1,10 @@
-"""What a page knows of a run that it was sent frames of: the store of `live/store.js`, in Python."""
+"""What a page knows of a run that it was sent frames of: `live/store.js`, in Python."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -54,7 +55,7 @@ class Received:
         length = int(np.frombuffer(block, "<f8", 1)[0])
         header = json.loads(block[8 : 8 + length])
         ends = np.cumsum([8 + length, *header["sizes"]]).tolist()
-        parts = [block[start:end] for start, end in zip(ends, ends[1:], strict=False)]
+        parts = [block[start:end] for start, end in pairwise(ends)]
         self.take(header, parts)
 
     def take(self, header: dict[str, Any], buffers: Sequence[bytes]) -> None:
