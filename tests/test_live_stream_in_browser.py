@@ -194,11 +194,15 @@ text = [("a wonderful film, warm and funny", "good"), ("dull and without an idea
 kinds = {
     "regressor": LiveStream(LSTMRegressor(6, seed=1), [({"a": y}, y) for y in waves], window=40),
     "classes": LiveStream(
-        LSTMClassifier(6, seed=1), [({"a": n % 20}, long[7 * n % 20]) for n in range(200)], window=40
+        LSTMClassifier(6, seed=1),
+        [({"a": n % 20}, long[7 * n % 20]) for n in range(200)],
+        window=40,
     ),
     "forecaster": LiveStream(LSTMForecaster(hidden_size=6, seed=1), waves, window=40),
     "scores": LiveStream(
-        LSTMAnomalyDetector(6, seed=1), [({"a": y}, n == 50) for n, y in enumerate(waves)], window=40
+        LSTMAnomalyDetector(6, seed=1),
+        [({"a": y}, n == 50) for n, y in enumerate(waves)],
+        window=40,
     ),
     "texts": LiveStream(LSTMTextClassifier(6, seed=1), text * 40, window=40),
     "pipeline": LiveStream(

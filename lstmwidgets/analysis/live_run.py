@@ -212,7 +212,8 @@ class Run:
         """Return a layer over the last so many steps, (T, 6, H), quantities in `ORDER`."""
         assert self._layers is not None
         places = np.arange(self.steps - steps, self.steps) % len(self._layers)
-        return self._layers[places, layer].reshape(steps, 6, -1)
+        block: NDArray[np.float32] = self._layers[places, layer].reshape(steps, 6, -1)
+        return block
 
     def recording(self) -> Recording:
         """Return the LSTM's last steps.
@@ -336,7 +337,7 @@ class Run:
 
 def _values(metric: Metric) -> list[float]:
     """Return what one metric or several say."""
-    value = metric.get()
+    value: Any = metric.get()
     return value if isinstance(value, list) else [value]
 
 

@@ -79,7 +79,7 @@ class Feed:
         self._sent = self._drifts = self._points = 0
         self._ordered = 0
         self._shown = False
-        self._last_point = -1
+        self._last_point = -1.0
         self._classes: dict[Any, int] = {}
         self._named = 0
         self.units: NDArray[np.int64] = np.arange(min(run.hidden_size or 0, MOST_UNITS))
@@ -167,7 +167,7 @@ class Feed:
         new = points[known:]
         header["curve"] = {"from": known, "count": len(new)}
         self._points = len(points)
-        self._last_point = points[-1][0] if points else -1
+        self._last_point = points[-1][0] if points else -1.0
         return np.array(new, "<f8").T.tobytes()
 
     def _units(self, header: dict[str, Any], new: int, whole: bool) -> bytes:

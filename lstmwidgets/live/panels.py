@@ -41,7 +41,12 @@ def live_panels(run: Run) -> list[dict[str, Any]]:
                 "height": 150,
                 "lines": [
                     {"column": "target", "label": "truth", "colour": "truth", "width": 3},
-                    {"column": "prediction", "label": "prediction", "colour": "model", "width": 1.6},
+                    {
+                        "column": "prediction",
+                        "label": "prediction",
+                        "colour": "model",
+                        "width": 1.6,
+                    },
                 ],
                 "band": {
                     "from": "lower",
@@ -68,7 +73,14 @@ def live_panels(run: Run) -> list[dict[str, Any]]:
         )
     if run.hidden_size is not None:
         panels += [
-            {"id": name, "kind": "heatmap", "title": title, "height": 56, "signed": name == "cell", "short": title.partition(":")[0]}
+            {
+                "id": name,
+                "kind": "heatmap",
+                "title": title,
+                "height": 56,
+                "signed": name == "cell",
+                "short": title.partition(":")[0],
+            }
             for name, title in MAPS.items()
         ]
     if run.scored:

@@ -235,17 +235,17 @@ class LiveStream(AnsweredAnywhere, anywidget.AnyWidget):
         ValueError
             If the model has no such setting, or does not take the value.
         """
-        known = self._settings()
+        known = dict(self.settings)
         for name in settings:
             if name not in known:
                 raise ValueError(f"this model has no setting {name!r}; it has {sorted(known)}")
         if self._source is None or iter(self._source) is self._source:
-            raise ValueError("the source can be read only once: make a new widget with a new source")
-        model = self.run.model if self._next_model is None else self._next_model
-        if model is last_step(model):
-            self._next_model = model.clone(settings)
-        else:
-            self._next_model = model.clone({type(last_step(model)).__name__: settings})
+            raise ValueError(
+                "the source can be read only once: make a new widget with a new source"
+            )
+        model = self.model if self._next_model is None else self._next_model
+        inner = model is last_step(model)
+        self._next_model = model.clone(settings if inner else {list(model.steps)[-1]: settings})
         self.settings = known | settings
         self._again = True
         self.player.play()
