@@ -18,7 +18,7 @@ from ..analysis.replay import Replay
 from ..analysis.tasks import Metric, last_step
 from ..cells import CELLS
 from ..live import Feed, joined_modules, joined_styles, live_panels
-from ..plots.live_run import LivePicture
+from ..plots.live_run import run_layout
 from ..plots.pages import save_page
 from ..trace import Trace
 from .player import FAILED, FINISHED, FRAMES, PLAYING, READY, STOPPED, Player
@@ -264,9 +264,7 @@ class LiveStream(AnsweredAnywhere, anywidget.AnyWidget):
         title : str
             Of the page.
         """
-        picture = LivePicture(self.run)
-        picture.update()
-        save_page(picture.layout, path, title, dark=self.theme == "dark")
+        save_page(run_layout(self.run), path, title, dark=self.theme == "dark")
 
     def close(self) -> None:
         """End the player and take the widget out of all pages."""
