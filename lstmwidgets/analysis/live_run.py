@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from river import drift
 
+from .look_ahead import LookAhead
 from .recording import QUANTITIES, Recording
 from .tasks import Metric, finite
 from .thinning import Thinned
@@ -123,6 +124,8 @@ class Run:
         Units of a layer, if the model shows its LSTM.
     cell : str
         Their kind.
+    ahead : LookAhead or None
+        Forecasts of the next values and how good they were, where there are any.
 
     References
     ----------
@@ -133,6 +136,7 @@ class Run:
 
     hidden_size: int | None = None
     cell = "standard"
+    horizon = 0
 
     def __init__(
         self, kind: str, naive: str, metric: Metric, *, window: int = 300, coverage: float = 0.9
@@ -155,6 +159,7 @@ class Run:
         self.curve: Thinned[tuple[float, ...]] = Thinned(CURVE)
         self.drifts: deque[int] = deque(maxlen=DRIFTS)
         self._labels_only = getattr(self.metric, "requires_labels", True)
+        self.ahead = LookAhead(self.horizon, self.coverage) if self.horizon else None
         self._has_scores = [False, False]  # of the model, of the naive forecast
         self._adwin = drift.ADWIN()
         self._last: Any = None
@@ -300,6 +305,8 @@ class Run:
         ]
 
     def _score_number(self, step: int, target: float, prediction: float | None) -> None:
+        if self.ahead is not None:
+            self.ahead.score(step, target)
         if prediction is not None:
             self.metric.update(target, prediction)
             self._has_scores[0] = True

@@ -39,7 +39,7 @@ export class Chart {
   }
 
   makeAxis() {
-    const timed = this.panels.filter((panel) => panel.spec.kind !== "curve");
+    const timed = this.panels.filter((panel) => !["curve", "horizons"].includes(panel.spec.kind));
     this.timed = timed;
     this.axis = element(null, "canvas", { class: "lw-axis", "aria-hidden": "true" });
     if (timed.length) timed.at(-1).element.after(this.axis);
@@ -149,8 +149,8 @@ export class Chart {
     const { store } = this;
     const most = this.words ? Math.min(WORDS, store.window) : store.window;
     const span = this.span ?? Math.min(most, this.total() ?? Infinity, ahead(store.next));
-    const end = Math.max(span, store.next) - 0.5;
-    return { start: end - span, end };
+    const to = Math.max(span, store.next) - 0.5;
+    return { start: to - span, end: to + (store.ahead?.values?.length ?? 0) };
   }
 
   draw(now) {

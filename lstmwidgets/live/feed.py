@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..analysis.live_run import CLASSES, ORDER, Row, Run, as_floats
+from ..analysis.look_ahead import LookAhead
 from ..analysis.ordering import order_units
 from ..times import in_utc
 from .panels import MAPS
@@ -121,6 +122,8 @@ class Feed:
         if whole or len(run.drifts) != self._drifts or (run.drifts and rows):
             header["drifts"] = list(run.drifts)
             self._drifts = len(run.drifts)
+        if run.ahead is not None:
+            header["ahead"] = _ahead(run.ahead)
         self._sent = run.steps
         return Frame(header, [events, curve, units])
 
@@ -195,6 +198,23 @@ def wall_clock(mark: Any) -> float:
     if not isinstance(mark, datetime):
         return np.nan
     return in_utc(mark.replace(tzinfo=None)).timestamp() * 1000
+
+
+def _ahead(ahead: LookAhead) -> dict[str, Any]:
+    """Return the last forecast with its margins, and the errors by steps ahead."""
+    model, naive = ahead.errors()
+    told: dict[str, Any] = {"model": _plain(model), "naive": _plain(naive)}
+    if ahead.fan is not None:
+        values = np.array(ahead.fan.values)
+        margins = ahead.margins()
+        told |= {"step": ahead.fan.step, "values": _plain(values)}
+        told |= {"lower": _plain(values - margins), "upper": _plain(values + margins)}
+    return told
+
+
+def _plain(values: NDArray[np.float64]) -> list[float | None]:
+    """Return numbers as JSON can have them."""
+    return [value if np.isfinite(value) else None for value in values.tolist()]
 
 
 def _number(value: Any) -> float | None:

@@ -48,6 +48,7 @@ def live_panels(run: Run) -> list[dict[str, Any]]:
                         "width": 1.6,
                     },
                 ],
+                "ahead": run.ahead is not None,
                 "band": {
                     "from": "lower",
                     "to": "upper",
@@ -97,4 +98,14 @@ def live_panels(run: Run) -> list[dict[str, Any]]:
                     "place": place,
                 }
             )
+    if run.ahead is not None:
+        panels.append(
+            {
+                "id": "horizons",
+                "kind": "horizons",
+                "title": "Mean absolute error by steps ahead",
+                "height": 84,
+                "naive": run.naive,
+            }
+        )
     return panels

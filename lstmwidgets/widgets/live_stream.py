@@ -17,6 +17,7 @@ from ..analysis.recording import Recording, as_recording
 from ..analysis.replay import Replay
 from ..analysis.tasks import Metric, last_step
 from ..cells import CELLS
+from ..checks import check_size
 from ..live import Feed, joined_modules, joined_styles, live_panels
 from ..plots.live_run import run_layout
 from ..plots.pages import save_page
@@ -92,6 +93,9 @@ class LiveStream(AnsweredAnywhere, anywidget.AnyWidget):
         on all the same.
     coverage : float
         Share of targets that the interval shall hold.
+    horizon : int
+        How many steps a forecaster looks ahead, beyond the last event: at each frame, scored as
+        they come true. 0 for none.
     theme : str
         ``"auto"`` follows the notebook's theme; or ``"light"``, ``"dark"``.
 
@@ -157,6 +161,7 @@ class LiveStream(AnsweredAnywhere, anywidget.AnyWidget):
         speed: float = 20.0,
         learning: bool = True,
         coverage: float = 0.9,
+        horizon: int = 12,
         theme: str = "auto",
     ) -> None:
         self.run: Prequential | Replay
@@ -165,7 +170,11 @@ class LiveStream(AnsweredAnywhere, anywidget.AnyWidget):
             model, learning = None, False
         else:
             source = _checked(source)
-            self.run = Prequential(model, source, metric=metric, window=window, coverage=coverage)
+            if horizon:
+                check_size("horizon", horizon)
+            self.run = Prequential(
+                model, source, metric=metric, window=window, coverage=coverage, horizon=horizon
+            )
             self.run.learning = learning
         self._source = source
         self._again = self._wants_whole = self._wants_rest = False
@@ -338,6 +347,8 @@ class LiveStream(AnsweredAnywhere, anywidget.AnyWidget):
         if self._wants_rest:
             self._wants_rest = self._wants_whole = False
             self._whole = self._feed.whole().to_bytes()
+        if isinstance(self.run, Prequential):
+            self.run.look_ahead()
         wants_whole, self._wants_whole = self._wants_whole, False
         frame = self._feed.whole() if wants_whole else self._feed.news()
         if frame is not None:
