@@ -3,9 +3,9 @@
 JupyterLab in Debian's chromium, 1280 x 1500, without a GPU; kernel, server and browser share the
 machine. A frame is an animation frame of the page in which a canvas got an image. Of each case a
 round plays bare canvases and then the widgets in the same page, four seconds each, so that the
-ratio is of one machine's one mood. "events" at full speed are those that the widget's thread learns
-(`LSTMRegressor`, 32 units, River's TrumpApproval over and over), beside the same loop bare. The wait
-is another client's for `1 + 1`, while the widget plays at full speed.
+ratio is of one machine's one mood. "events" at full speed are those that the widget's thread
+learns (`LSTMRegressor`, 32 units, River's TrumpApproval over and over), beside the same loop bare.
+The wait is another client's for `1 + 1`, while the widget plays at full speed.
 """
 
 from __future__ import annotations

@@ -19,7 +19,7 @@ IMAGES = Path("docs/images")
 WIDTH, HEIGHT = 1120, 1300
 """Of the browser's window in pixels."""
 
-SHOWN = 745
+SHOWN = 640
 """Pixels of the widget's height that the picture has: down to the forget gate."""
 
 EVENTS = 3
@@ -41,12 +41,12 @@ model = LSTMForecaster(seasonality=12, seed=1)
 live = LiveStream(model, passengers, window=len(passengers), speed={SPEED})
 live
 """
-WIDGET = ".jp-OutputArea-output .widget-vbox"
+WIDGET = ".lw-live"
 PREPARE = """async theme => {
     await jupyterapp.commands.execute('application:toggle-left-area');
     await jupyterapp.commands.execute('apputils:change-theme', {theme});
 }"""
-DRAWN = """position => models('events')[0].data.event.at(-1) === position - 1
+DRAWN = """position => document.querySelector('.lw-live').chart.scene?.last === position - 1
     && new Promise(done => setTimeout(() => requestAnimationFrame(() => done(true)), 150))"""
 
 

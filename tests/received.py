@@ -1,4 +1,4 @@
-"""What a page knows of a run that it was sent frames of: `live/store.js`, in Python."""
+"""What a page knows of a run that it was sent frames of: `live/store.js` in Python."""
 
 from __future__ import annotations
 

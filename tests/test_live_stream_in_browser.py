@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 from time import monotonic
 from typing import Any
 
+import numpy as np
 import pytest
 
-from .browser import Tab, browser_tab, front_end, need_chromium
+from .browser import Browser, Tab, browser_tab, front_end, need_chromium
 from .front_end import Server
 
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
@@ -18,22 +20,17 @@ NOTEBOOKS = Path(__file__).resolve().parent.parent / "notebooks"
 NAME = "01_live_stream.ipynb"
 
 # Several widgets of the notebook show numbers; the one that is played is the furthest.
-FLOW = """
-const last = source => Array.from(source.data.event).at(-1) ?? -1;
-const flow = models('events').filter(source => source.data.target)
-    .sort((one, other) => last(other) - last(one))[0];
+STORE = """
+const stores = [...document.querySelectorAll('.lw-live')].map(root => root.store);
+const store = stores.filter(each => each.columns.get('target'))
+    .sort((one, other) => other.next - one.next)[0];
 """
 LAST = f"""() => {{
-    {FLOW}
-    const {{event, target, prediction}} = flow.data;
-    return [event, target, prediction].map(column => Array.from(column).at(-1) ?? null);
+    {STORE}
+    const step = store.next - 1;
+    return [step, store.value('target', step), store.value('prediction', step)];
 }}"""
-REACHED = f"step => {{ {FLOW} return flow && last(flow) >= step }}"
-CELLS = f"""() => {{
-    {FLOW}
-    const tiles = flow.document.get_model_by_name('units').data.cell;
-    return [...tiles].flatMap(tile => Array.from(tile)).filter(value => !isNaN(value));
-}}"""
+REACHED = f"step => {{ {STORE} return store && store.next > step }}"
 PLAY = "button:has-text('▶ Play')"
 PAUSE = "button:has-text('Pause')"
 
@@ -75,10 +72,6 @@ def test_the_notebook_plays_pauses_and_comes_back_in_jupyterlab(
     tab.wait(REACHED, tab.kernel_value("live.run.rows[-1].step"))
     assert tab.page.evaluate(LAST) == pytest.approx(tab.kernel_value(KERNEL_LAST))
     assert not moves(tab, 1)
-    tiles = "live._picture._tiles.source.data['cell']"
-    kernel = tab.kernel_value(f"[float(v) for tile in {tiles} for v in tile.ravel() if v == v]")
-    assert tab.page.evaluate(CELLS) == pytest.approx(kernel, abs=1e-6)
-
     tab.reload()
     tab.wait(REACHED, tab.kernel_value("live.run.rows[-1].step"), timeout=60)
     assert tab.page.evaluate(LAST) == pytest.approx(tab.kernel_value(KERNEL_LAST))
@@ -159,18 +152,173 @@ live = LiveStream(LSTMRegressor(4, seed=1), [({"a": 1}, float(n)) for n in range
 live"""
         ],
     )
-    play = tab.page.get_by_role("button", name="Play")
-    play.focus()
+    tab.page.get_by_role("button", name="Play").focus()
     tab.page.keyboard.press("Enter")
-    tab.wait("() => (models('events')[0]?.get_length() ?? 0) > 3")
+    tab.wait(REACHED, 3)
     tab.page.keyboard.press("Space")
     tab.page.get_by_role("button", name="Play").wait_for()
     for _ in range(3):
         tab.page.keyboard.press("Tab")
-    named: Any = tab.page.evaluate("document.activeElement.labels?.[0]?.textContent")
-    assert named == "Speed"
-    assert tab.page.get_by_label("Learn").is_checked()
-    assert tab.page.get_by_label("events played").count() == 1
+    assert tab.page.evaluate("document.activeElement.getAttribute('aria-label')") == "Speed"
+    tab.page.keyboard.press("End")
+    wait_for(tab, "live.speed == math.inf", True, "import math")
+    tab.page.get_by_role("checkbox", name="Learn").uncheck()
+    wait_for(tab, "live.learning", False)
+    error = tab.page.locator("[data-panel=error] canvas").get_attribute("aria-label")
+    assert error.startswith("Mean absolute error so far. model ")
+    tab.page.get_by_role("group", name="Events over time").focus()
+    tab.page.keyboard.press("s")
+    tab.page.keyboard.press("ArrowLeft")
+    tab.page.get_by_role("tooltip").wait_for()
+
+
+def wait_for(tab: Tab, expression: str, wanted: Any, before: str = "") -> None:
+    """Give what was done in the page the time to reach the kernel."""
+    deadline = monotonic() + 60
+    tab.kernel_run(before)
+    while (value := tab.kernel_value(expression)) != wanted:
+        assert monotonic() < deadline, f"{expression} is {value}"
+        tab.page.wait_for_timeout(100)
+
+
+KINDS = """
+import math
+import numpy as np
+from river import linear_model, preprocessing
+from lstmwidgets.online import *
+from lstmwidgets.widgets import LiveStream
+
+waves = [math.sin(n / 3) + n / 50 for n in range(200)]
+long = [f"a class whose name is long, number {n}" for n in range(20)]
+text = [("a wonderful film, warm and funny", "good"), ("dull and without an idea", "bad")]
+kinds = {
+    "regressor": LiveStream(LSTMRegressor(6, seed=1), [({"a": y}, y) for y in waves], window=40),
+    "classes": LiveStream(
+        LSTMClassifier(6, seed=1),
+        [({"a": n % 20}, long[7 * n % 20]) for n in range(200)],
+        window=40,
+    ),
+    "forecaster": LiveStream(LSTMForecaster(hidden_size=6, seed=1), waves, window=40),
+    "scores": LiveStream(
+        LSTMAnomalyDetector(6, seed=1),
+        [({"a": y}, n == 50) for n, y in enumerate(waves)],
+        window=40,
+    ),
+    "texts": LiveStream(LSTMTextClassifier(6, seed=1), text * 40, window=40),
+    "pipeline": LiveStream(
+        preprocessing.StandardScaler() | LSTMRegressor(6, seed=1),
+        [({"a": y}, y) for y in waves],
+        window=40,
+    ),
+    "river": LiveStream(
+        preprocessing.StandardScaler() | linear_model.LinearRegression(),
+        [({"a": y}, y) for y in waves],
+        window=40,
+    ),
+}
+
+def seen(live):
+    run = live.run
+    rows, named = list(run.rows), live._feed
+    told = {"next": run.steps, "labels": [row.label for row in rows]}
+    if run.kind == "classes":
+        told["truth"] = [row.target for row in rows]
+        told["best"] = [max(row.prediction.values()) if row.prediction else 0 for row in rows]
+    else:
+        told["prediction"] = [row.prediction for row in rows]
+        told["target"] = [None if row.target is None else float(row.target) for row in rows]
+    if run.kept:
+        cell = run.layers(run.kept)["cell"][:, -1, named.units]
+        told["cell"] = [[None if np.isnan(v) else float(v) for v in row] for row in cell]
+    return told
+"""
+# What a page shows of the last steps: its numbers, and the colours of its heatmap's cells.
+SHOWN = """(told) => {
+    const root = document.querySelector('.lw-live');
+    const {store, chart} = root;
+    const none = value => Number.isNaN(value) ? null : value;
+    const count = told.labels.length;
+    const steps = Array.from({length: count}, (_, n) => store.next - count + n);
+    const column = name => steps.map(step => none(store.value(name, step)));
+    const shown = {next: store.next, labels: steps.map(step => store.label(step))};
+    if (told.truth) {
+        shown.truth = column('truth').map(n => n === null ? null : store.classes[n]);
+        shown.best = steps.map(step =>
+            Math.max(0, ...store.classes.map((_, n) => store.value(`p${n}`, step) || 0)));
+    } else Object.assign(shown, {prediction: column('prediction'), target: column('target')});
+    if (!told.cell) return shown;
+    const kept = told.cell.length;
+    shown.cell = Array.from({length: kept}, (_, n) =>
+        store.shown.map((_, row) => none(store.unit('cell', store.next - kept + n, row))));
+    const panel = chart.panels.find(each => each.spec.id === 'cell');
+    const pen = panel.canvas.getContext('2d');
+    const {scene, ratio} = chart;
+    const rows = store.shown.length;
+    shown.colours = [];
+    for (let step = Math.max(scene.first, store.next - kept); step <= scene.last; step++)
+        for (let row = 0; row < rows; row++) {
+            const value = store.unit('cell', step, row);
+            if (Number.isNaN(value) || Math.abs(value) < 0.3 * panel.reach) continue;
+            const y = panel.spec.height * (rows - row - 0.5) / rows;
+            const [red, , blue] = pen.getImageData(scene.x(step) * ratio, y * ratio, 1, 1).data;
+            shown.colours.push(Math.sign(red - blue) === Math.sign(value));
+        }
+    return shown;
+}"""
+
+
+@pytest.mark.parametrize(
+    "kind", ["regressor", "classes", "forecaster", "scores", "texts", "pipeline", "river"]
+)
+def test_every_column_belongs_to_its_event(kind: str, kinds: Tab) -> None:
+    tab = kinds
+    tab.kernel_run(f"live = kinds[{kind!r}]\nout.clear_output()\nwith out: display(live)")
+    tab.wait("() => document.querySelectorAll('.lw-live').length === 1")
+    tab.kernel_run("live.step()")
+    compare(tab)
+    for _ in range(3):
+        tab.page.get_by_role("button", name="Step").click()
+    wait_for(tab, "live.run.steps >= 4 and live.state", "paused")
+    compare(tab)
+    tab.kernel_run("live.step(70)")  # more than are kept
+    compare(tab)
+    tab.kernel_run("live.speed = 100")
+    press(tab, PLAY)
+    wait_for(tab, "live.run.steps > 90", True)
+    press(tab, PAUSE)
+    tab.page.locator(PLAY).first.wait_for()
+    compare(tab)
+    tab.kernel_run("live.close()")
+
+
+@pytest.fixture(scope="module")
+def kinds(lab_server: Server, browser: Browser) -> Iterator[Tab]:
+    """Return a notebook in which one widget at a time is shown."""
+    with browser_tab(browser, height=1100) as tab:
+        shown = "from ipywidgets import Output\nfrom IPython.display import display"
+        tab.run_cells(lab_server, [f"{shown}\nout = Output()\nout"])
+        tab.kernel_run(KINDS)
+        yield tab
+        tab.check()
+    lab_server.end_kernels()
+
+
+def compare(tab: Tab) -> None:
+    """Compare what the page shows with the kernel's numbers, column by column."""
+    told = tab.kernel_value("seen(live)")
+    drawn = "step => document.querySelector('.lw-live')?.chart.scene?.last === step"
+    tab.wait(drawn, told["next"] - 1)
+    shown = tab.page.evaluate(SHOWN, told)
+    assert shown["next"] == told["next"]
+    for name in told:
+        if name in ("labels", "truth"):
+            assert shown[name] == told[name]
+        elif name != "next":
+            np.testing.assert_allclose(
+                np.array(shown[name], float), np.array(told[name], float), rtol=1e-6
+            )
+    assert all(shown.get("colours", []))
+    assert ("cell" in told) <= (len(shown.get("colours", [])) > 0 or told["next"] < 3)
 
 
 @pytest.mark.slow

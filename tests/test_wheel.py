@@ -40,7 +40,7 @@ def test_the_wheel_holds_every_module_and_no_global_streaming(built: Path) -> No
     pages = {
         str(path.relative_to(ROOT))
         for pattern in ("*.js", "*.css")
-        for path in ROOT.glob(f"lstmwidgets/widgets/{pattern}")
+        for path in ROOT.glob(f"lstmwidgets/*/{pattern}")
     }
     assert modules == expected | pages | {"lstmwidgets/py.typed"}
     assert "lstmwidgets/streaming/cli.py" in modules

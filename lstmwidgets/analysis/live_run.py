@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from river import drift
 
+from .look_ahead import LookAhead
 from .recording import QUANTITIES, Recording
 from .tasks import Metric, finite
 from .thinning import Thinned
@@ -125,6 +126,8 @@ class Run:
         Layers of that LSTM.
     cell : str
         Their kind.
+    ahead : LookAhead or None
+        Forecasts of the next values and how good they were, where there are any.
 
     References
     ----------
@@ -136,6 +139,7 @@ class Run:
     hidden_size: int | None = None
     num_layers = 1
     cell = "standard"
+    horizon = 0
 
     def __init__(
         self, kind: str, naive: str, metric: Metric, *, window: int = 300, coverage: float = 0.9
@@ -158,6 +162,7 @@ class Run:
         self.curve: Thinned[tuple[float, ...]] = Thinned(CURVE)
         self.drifts: deque[int] = deque(maxlen=DRIFTS)
         self._labels_only = getattr(self.metric, "requires_labels", True)
+        self.ahead = LookAhead(self.horizon, self.coverage) if self.horizon else None
         self._has_scores = [False, False]  # of the model, of the naive forecast
         self._adwin = drift.ADWIN()
         self._last: Any = None
@@ -215,7 +220,8 @@ class Run:
         """Return a layer over the last so many steps, (T, 6, H), quantities in `ORDER`."""
         assert self._layers is not None
         places = np.arange(self.steps - steps, self.steps) % len(self._layers)
-        return self._layers[places, layer].reshape(steps, 6, -1)
+        block: NDArray[np.float32] = self._layers[places, layer].reshape(steps, 6, -1)
+        return block
 
     def recording(self) -> Recording:
         """Return the LSTM's last steps.
@@ -302,6 +308,8 @@ class Run:
         ]
 
     def _score_number(self, step: int, target: float, prediction: float | None) -> None:
+        if self.ahead is not None:
+            self.ahead.score(step, target)
         if prediction is not None:
             self.metric.update(target, prediction)
             self._has_scores[0] = True
@@ -339,7 +347,7 @@ class Run:
 
 def _values(metric: Metric) -> list[float]:
     """Return what one metric or several say."""
-    value = metric.get()
+    value: Any = metric.get()
     return value if isinstance(value, list) else [value]
 
 

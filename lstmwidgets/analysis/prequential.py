@@ -30,6 +30,8 @@ class Prequential(Run):
         Of River. By default the mean absolute error, or the accuracy.
     window, coverage
         As of `Run`.
+    horizon : int
+        How many steps `look_ahead` of a forecaster goes; 0 for none.
 
     Attributes
     ----------
@@ -62,9 +64,11 @@ class Prequential(Run):
         metric: Metric | None = None,
         window: int = 300,
         coverage: float = 0.9,
+        horizon: int = 0,
     ) -> None:
         self.learning = True
         self.use(model)
+        self.horizon = horizon if self.task.looks_ahead else 0
         usual = self.task.metric()
         if metric is not None and self.task.naive and not metric.works_with(model):
             raise ValueError(f"{type(metric).__name__} does not go with this model")
@@ -92,6 +96,16 @@ class Prequential(Run):
         # Before the first target there is nothing to predict from, and a naive forecast has none.
         self._begun = self.kind != NUMBERS
         self._marked_by: Any = None
+
+    def look_ahead(self) -> None:
+        """Let a forecaster say what comes next, to be scored as it comes."""
+        if self.ahead is None or not self.steps:
+            return
+        if self.ahead.fan is not None and self.ahead.fan.step == self.steps:
+            return
+        values = self.task.forecast(self.horizon)
+        if values is not None:
+            self.ahead.issue(self.steps, values, self._last)
 
     def _take_one(self) -> bool:
         while True:

@@ -23,10 +23,13 @@ class Task(ABC):
         What is predicted: ``"numbers"``, ``"classes"``, or ``"scores"``.
     naive : str
         What the naive forecast does, which the model is measured against.
+    looks_ahead : bool
+        Whether it can `forecast` several steps.
     """
 
     kind = "numbers"
     naive = "repeating the last value"
+    looks_ahead = False
 
     def __init__(self, model: Any) -> None:
         self.model = model
@@ -61,6 +64,10 @@ class Task(ABC):
         """Return a new metric of the usual kind."""
         return river_metrics.MAE()
 
+    def forecast(self, horizon: int) -> list[float] | None:
+        """Return the next values, None as long as the model has too few to go by."""
+        raise NotImplementedError
+
     def readings(self, x: Any) -> Iterator[tuple[str, Any]]:
         """Yield the parts of an event that are read one after the other, and a prediction each."""
         raise NotImplementedError
@@ -81,15 +88,25 @@ class Regression(Task):
 
 @final
 class Forecasting(Task):
-    """The next value of a series."""
+    """The next values of a series."""
+
+    looks_ahead = True
 
     def predict(self, x: Any) -> Any:
         """Return the next value, None as long as the model has too few to go by."""
+        values = self._forecast(1, [x] if x else None)
+        return None if values is None else values[0]
+
+    def forecast(self, horizon: int) -> list[float] | None:
+        """Return the next values; what goes with them is not known yet."""
+        return self._forecast(horizon, None)
+
+    def _forecast(self, horizon: int, xs: list[Any] | None) -> list[float] | None:
         try:
-            forecast = self.model.forecast(1, [x] if x else None)[0]
+            values: list[float] = self.model.forecast(horizon, xs)
         except IndexError:  # River's HoltWinters, before the first season is full
             return None
-        return forecast
+        return values
 
     def learn(self, x: Any, y: Any) -> None:
         """Learn the value."""

@@ -1,7 +1,7 @@
 """Pictures that move: what a page draws on canvases, and what it is sent for that.
 
-`Feed` says what is new of a run, in one message a frame; the modules and style sheets beside it draw
-it. Widgets carry them into notebooks, the command's live page into a browser.
+`Feed` says what is new of a run, in one message a frame; the modules and style sheets beside it
+draw it. Widgets carry them into notebooks.
 """
 
 from .bundle import joined_modules, joined_styles

@@ -18,8 +18,8 @@ def joined_modules(*names: str) -> str:
     Parameters
     ----------
     *names : str
-        Files below ``lstmwidgets/``, each after those that it imports. All share one scope, so that the names at
-        their top levels must differ.
+        Files below ``lstmwidgets/``, each after those that it imports. All share one scope, so that
+        the names at their top levels must differ.
     """
     return "\n".join(EXPORT.sub("", IMPORT.sub("", text)) for text in map(_text, names))
 

@@ -35,7 +35,7 @@ export class Chart {
   }
 
   makeAxis() {
-    const timed = this.panels.filter((panel) => panel.spec.kind !== "curve");
+    const timed = this.panels.filter((panel) => !["curve", "horizons"].includes(panel.spec.kind));
     this.timed = timed;
     this.axis = element(null, "canvas", { class: "lw-axis", "aria-hidden": "true" });
     if (timed.length) timed.at(-1).element.after(this.axis);
@@ -146,8 +146,8 @@ export class Chart {
     if (this.resting && store.size) return { start: store.first - 0.5, end: store.next - 0.5 };
     const most = this.words ? Math.min(WORDS, store.window) : store.window;
     const span = this.span ?? Math.min(most, this.total() ?? Infinity, ahead(store.next));
-    const end = Math.max(span, store.next) - 0.5;
-    return { start: end - span, end };
+    const to = Math.max(span, store.next) - 0.5;
+    return { start: to - span, end: to + (store.ahead?.values?.length ?? 0) };
   }
 
   draw(now) {

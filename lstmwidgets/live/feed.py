@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from ..analysis.excerpt import liveliest
 from ..analysis.live_run import CLASSES, ORDER, Row, Run, as_floats
+from ..analysis.look_ahead import LookAhead
 from ..analysis.ordering import cluster_borders, order_units
 from ..times import in_utc
 from .panels import MAPS
@@ -110,7 +111,7 @@ class Feed:
         self._beginnings = run.beginnings
         self._sent = self._drifts = self._points = 0
         self._ordered = 0
-        self._last_point = -1
+        self._last_point = -1.0
         self._classes: dict[Any, int] = {}
         self._named = 0
         self._told: NDArray[np.int64] | None = None  # units of which a page knows that they come
@@ -160,6 +161,8 @@ class Feed:
         if whole or len(run.drifts) != self._drifts or (run.drifts and rows):
             header["drifts"] = list(run.drifts)
             self._drifts = len(run.drifts)
+        if run.ahead is not None:
+            header["ahead"] = _ahead(run.ahead)
         self._sent = run.steps
         return Frame(header, [events, curve, units])
 
@@ -206,7 +209,7 @@ class Feed:
         new = points[known:]
         header["curve"] = {"from": known, "count": len(new)}
         self._points = len(points)
-        self._last_point = points[-1][0] if points else -1
+        self._last_point = points[-1][0] if points else -1.0
         return np.array(new, "<f8").T.tobytes()
 
     def _units(self, header: dict[str, Any], new: int, whole: bool) -> bytes:
@@ -263,6 +266,23 @@ def wall_clock(mark: Any) -> float:
     if not isinstance(mark, datetime):
         return np.nan
     return in_utc(mark.replace(tzinfo=None)).timestamp() * 1000
+
+
+def _ahead(ahead: LookAhead) -> dict[str, Any]:
+    """Return the last forecast with its margins, and the errors by steps ahead."""
+    model, naive = ahead.errors()
+    told: dict[str, Any] = {"model": _plain(model), "naive": _plain(naive)}
+    if ahead.fan is not None:
+        values = np.array(ahead.fan.values)
+        margins = ahead.margins()
+        told |= {"step": ahead.fan.step, "values": _plain(values)}
+        told |= {"lower": _plain(values - margins), "upper": _plain(values + margins)}
+    return told
+
+
+def _plain(values: NDArray[np.float64]) -> list[float | None]:
+    """Return numbers as JSON can have them."""
+    return [value if np.isfinite(value) else None for value in values.tolist()]
 
 
 def _number(value: Any) -> float | None:

@@ -199,6 +199,9 @@ export class LinesPanel extends Panel {
     const { lines, band, marks } = this.spec;
     const rings = new Map(this.columns.map((name) => [name, store.columns.get(name)]));
     let low = Infinity, high = -Infinity;
+    const ahead = this.spec.ahead && scene.end >= (store.ahead?.step ?? Infinity) ? store.ahead : null;
+    for (const value of ahead ? [...ahead.values, ...ahead.lower, ...ahead.upper] : [])
+      if (value !== null) [low, high] = [Math.min(low, value), Math.max(high, value)];
     for (const ring of rings.values())
       for (let n = first; ring && n <= last; n++) {
         const value = ring[n % store.capacity];
@@ -222,6 +225,7 @@ export class LinesPanel extends Panel {
       for (const name of [band.from, band.to])
         path(pen, { from: first, to: last, at: at(name) }, x, y, scene.room);
     }
+    if (ahead) this.drawAhead(scene, ahead, y);
     pen.lineCap = "round";
     for (const line of lines) {
       pen.strokeStyle = scene.palette[line.colour] ?? line.colour;
@@ -240,6 +244,20 @@ export class LinesPanel extends Panel {
     }
     drawDrifts(pen, scene, this.spec.height);
     pen.restore();
+  }
+
+  // What is forecast of the steps to come: a dashed line that goes on from the last value known.
+  drawAhead(scene, { step, values, lower, upper }, y) {
+    const { pen } = this;
+    const at = (list) => (n) => list[n - step] ?? NaN;
+    const [from, to] = [step, step + values.length - 1];
+    pen.fillStyle = scene.palette.band;
+    area(pen, from, to, at(lower), at(upper), scene.x, y);
+    pen.strokeStyle = scene.palette.model;
+    pen.lineWidth = 1.6;
+    pen.setLineDash([4, 3]);
+    path(pen, { from, to, at: at(values) }, scene.x, y, scene.room);
+    pen.setLineDash([]);
   }
 
   values(store, step) {
@@ -532,6 +550,16 @@ export class CurvePanel extends Panel {
   }
 }
 
+// The error of each step ahead: the first is the next event's.
+export class HorizonsPanel extends CurvePanel {
+  columns({ ahead }) {
+    const { model, naive } = ahead ?? { model: [], naive: [] };
+    const numbers = (list) => list.map((value) => value ?? NaN);
+    return [model.map((_, n) => n + 1), numbers(model), numbers(naive)];
+  }
+}
+
 export const PANELS = {
   lines: LinesPanel, classes: ClassesPanel, heatmap: HeatmapPanel, curve: CurvePanel,
+  horizons: HorizonsPanel,
 };

@@ -41,8 +41,14 @@ def live_panels(run: Run) -> list[dict[str, Any]]:
                 "height": 150,
                 "lines": [
                     {"column": "target", "label": "truth", "colour": "truth", "width": 3},
-                    {"column": "prediction", "label": "prediction", "colour": "model", "width": 1.6},
+                    {
+                        "column": "prediction",
+                        "label": "prediction",
+                        "colour": "model",
+                        "width": 1.6,
+                    },
                 ],
+                "ahead": run.ahead is not None,
                 "band": {
                     "from": "lower",
                     "to": "upper",
@@ -68,7 +74,14 @@ def live_panels(run: Run) -> list[dict[str, Any]]:
         )
     if run.hidden_size is not None:
         panels += [
-            {"id": name, "kind": "heatmap", "title": title, "height": 56, "signed": name == "cell", "short": title.partition(":")[0]}
+            {
+                "id": name,
+                "kind": "heatmap",
+                "title": title,
+                "height": 56,
+                "signed": name == "cell",
+                "short": title.partition(":")[0],
+            }
             for name, title in MAPS.items()
         ]
     if run.scored:
@@ -85,4 +98,14 @@ def live_panels(run: Run) -> list[dict[str, Any]]:
                     "place": place,
                 }
             )
+    if run.ahead is not None:
+        panels.append(
+            {
+                "id": "horizons",
+                "kind": "horizons",
+                "title": "Mean absolute error by steps ahead",
+                "height": 84,
+                "naive": run.naive,
+            }
+        )
     return panels

@@ -1,7 +1,8 @@
 // What a page knows of a run: the last events in rings, the curve over all of them.
 //
 // kernel -> page: {type: "frame", seq, whole, next, count, position, words, columns, labels?, classes?,
-//                  drifts?, curve: {from, count}, units?: {count, maps, shown?, rows, borders}}
+//                  drifts?, ahead?, curve: {from, count},
+//                  units?: {count, maps, shown?, rows, borders}}
 //                 + [events (columns, count), curve (1 + 2 x metrics, count), units (count, maps, rows)]
 // page -> kernel: {type: "whole", seq}   something is missing
 //                 {type: "pace", ms}     how long the page needs between two frames
@@ -30,6 +31,7 @@ export class RunStore {
     this.labels = null;
     this.classes = [];
     this.drifts = [];
+    this.ahead = null; // of a forecaster: {step, values, lower, upper, model, naive}
     this.curve = []; // steps, and of each metric the model's and the naive forecast's
     this.shown = []; // units that are drawn, from below
     this.sent = []; // the same, and others behind them
@@ -56,6 +58,7 @@ export class RunStore {
     this.position = header.position;
     this.words = header.words;
     if (header.classes) this.classes = header.classes;
+    if (header.ahead) this.ahead = header.ahead;
     if (header.drifts) this.drifts = header.drifts;
     this.takeEvents(header, float64(buffers[0]), begin);
     this.takeCurve(header.curve, float64(buffers[1]));

@@ -153,7 +153,9 @@ def score_figure(axis: EventAxis, *, height: int = 220) -> figure:
     score = plot.line(
         "event", "prediction", source=axis.source, color=MODEL, line_width=1.3, legend_label="score"
     )
-    known = CDSView(filter=CustomJSFilter(code="return Array.from(source.data.target, (y) => y > 0)"))
+    known = CDSView(
+        filter=CustomJSFilter(code="return Array.from(source.data.target, (y) => y > 0)")
+    )
     plot.scatter(
         "event",
         "prediction",

@@ -116,7 +116,6 @@ class View {
     this.message = element(this.root, "div", { class: "lw-message", hidden: "" });
     const { model, store, run } = session;
     const { panels } = model.get("_about");
-    this.root.store = store; // for whoever wants the numbers
     this.chart = new Chart(this.root, {
       store, run, specs: panels,
       total: () => model.get("total"),
@@ -125,6 +124,7 @@ class View {
       onFold: (folded) => session.set("folded", folded),
       onTell: () => this.read(),
     });
+    Object.assign(this.root, { store, chart: this.chart }); // for whoever wants the numbers
     this.spoken = element(this.root, "p", { class: "lw-spoken", "aria-live": "polite" });
     this.root.addEventListener("keydown", (event) => this.press(event));
     this.scrolled = () => this.keepInView();

@@ -16,8 +16,9 @@ from ..analysis.recording import Recording, as_recording
 from ..analysis.replay import Replay
 from ..analysis.tasks import Metric, last_step
 from ..cells import CELLS
+from ..checks import check_size
 from ..live import Feed, Frame, joined_modules, joined_styles, live_panels
-from ..plots.live_run import LivePicture
+from ..plots.live_run import run_layout
 from ..plots.pages import save_page
 from ..trace import Trace
 from .following import Followers, run_name
@@ -94,6 +95,9 @@ class LiveStream(AnsweredAnywhere, WithSnapshot):
         on all the same.
     coverage : float
         Share of targets that the interval shall hold.
+    horizon : int
+        How many steps a forecaster looks ahead, beyond the last event: at each frame, scored as
+        they come true. 0 for none.
     theme : str
         ``"auto"`` follows the notebook's theme; or ``"light"``, ``"dark"``.
 
@@ -161,6 +165,7 @@ class LiveStream(AnsweredAnywhere, WithSnapshot):
         speed: float = 20.0,
         learning: bool = True,
         coverage: float = 0.9,
+        horizon: int = 12,
         theme: str = "auto",
     ) -> None:
         self.run: Prequential | Replay
@@ -169,7 +174,11 @@ class LiveStream(AnsweredAnywhere, WithSnapshot):
             model, learning = None, False
         else:
             source = _checked(source)
-            self.run = Prequential(model, source, metric=metric, window=window, coverage=coverage)
+            if horizon:
+                check_size("horizon", horizon)
+            self.run = Prequential(
+                model, source, metric=metric, window=window, coverage=coverage, horizon=horizon
+            )
             self.run.learning = learning
         self._source = source
         self._again = self._wants_whole = self._wants_rest = False
@@ -241,7 +250,7 @@ class LiveStream(AnsweredAnywhere, WithSnapshot):
         ValueError
             If the model has no such setting, or does not take the value.
         """
-        known = self._settings()
+        known = dict(self.settings)
         for name in settings:
             if name not in known:
                 raise ValueError(f"this model has no setting {name!r}; it has {sorted(known)}")
@@ -249,11 +258,9 @@ class LiveStream(AnsweredAnywhere, WithSnapshot):
             raise ValueError(
                 "the source can be read only once: make a new widget with a new source"
             )
-        model = self.run.model if self._next_model is None else self._next_model
-        if model is last_step(model):
-            self._next_model = model.clone(settings)
-        else:
-            self._next_model = model.clone({type(last_step(model)).__name__: settings})
+        model = self.model if self._next_model is None else self._next_model
+        inner = model is last_step(model)
+        self._next_model = model.clone(settings if inner else {list(model.steps)[-1]: settings})
         self.settings = known | settings
         self._again = True
         self.player.play()
@@ -272,9 +279,7 @@ class LiveStream(AnsweredAnywhere, WithSnapshot):
         title : str
             Of the page.
         """
-        picture = LivePicture(self.run)
-        picture.update()
-        save_page(picture.layout, path, title, dark=self.theme == "dark")
+        save_page(run_layout(self.run), path, title, dark=self.theme == "dark")
 
     def close(self) -> None:
         """End the player and take the widget out of all pages."""
@@ -358,6 +363,8 @@ class LiveStream(AnsweredAnywhere, WithSnapshot):
         if resting:
             self._wants_whole = False
             self._whole = self._feed.whole().to_bytes()
+        if isinstance(self.run, Prequential):
+            self.run.look_ahead()
         wants_whole, self._wants_whole = self._wants_whole, False
         if wants_whole:
             self._send_whole()
