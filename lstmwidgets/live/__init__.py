@@ -6,6 +6,7 @@ draw it. Widgets carry them into notebooks.
 
 from .bundle import joined_modules, joined_styles
 from .feed import Feed, Frame
+from .page import still_page
 from .panels import live_panels
 
-__all__ = ["Feed", "Frame", "joined_modules", "joined_styles", "live_panels"]
+__all__ = ["Feed", "Frame", "joined_modules", "joined_styles", "live_panels", "still_page"]

@@ -8,6 +8,7 @@ import {
   equations, explain, mathematics, nameOf, quantity, stageSentence, STAGES, stepSentence,
 } from "./cell_words.js";
 import { written } from "./cell_numbers.js";
+import { SAVED } from "../live/kernel.js";
 import { isDark, onThemeChange } from "../live/theme.js";
 
 const WIDE = 900; // from this width on, equations stand beside the picture
@@ -104,6 +105,7 @@ class View {
       },
     });
     this.note = add(bar, "span", { class: "lw-note" });
+    this.still = add(bar, "span", { class: "lw-note", text: SAVED });
     const legend = add(bar, "div", { class: "lw-legend", "aria-hidden": "true" });
     const scale = (from, to, colours) => {
       const entry = add(legend, "span", { class: "lw-scale" });
@@ -234,6 +236,7 @@ class View {
       }
     }
     this.layer.value = this.store.layer;
+    this.layer.disabled = this.store.saved;
     this.layerField.hidden = frames.layers < 2;
     this.whole.setAttribute("aria-pressed", layer);
     this.one.setAttribute("aria-pressed", !layer);
@@ -248,6 +251,7 @@ class View {
     const notes = [layer ? `averages over ${known} ${units}` : `of ${all}`];
     if (drawn.length < frames.hiddenSize) notes.push(`${drawn.length} of ${all} drawn`);
     this.note.textContent = notes.join(", ");
+    this.still.hidden = !this.store.saved;
   }
 
   drawEquations(frames, look, layer) {

@@ -2,32 +2,29 @@
 
 from __future__ import annotations
 
-import base64
-import json
 import threading
-from collections.abc import Sequence
-from html import escape
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import anywidget
 import traitlets
 
 from ..analysis import Recording, as_recording
 from ..files import atomic_write
 from ..live import joined_modules, joined_styles
 from .cell_frames import Frames, continuation
+from .snapshots import WithSnapshot
 from .threads import AnsweredAnywhere
 
 MODULES = (
-    *("live/theme.js", "live/colors.js", "widgets/cell_numbers.js", "widgets/cell_words.js"),
-    *("widgets/cell_drawing.js", "widgets/cell_picture.js", "widgets/cell_timeline.js"),
-    *("widgets/cell_store.js", "widgets/cell_inspector.js"),
+    *("live/theme.js", "live/kernel.js", "live/colors.js", "widgets/cell_numbers.js"),
+    *("widgets/cell_words.js", "widgets/cell_drawing.js", "widgets/cell_picture.js"),
+    *("widgets/cell_timeline.js", "widgets/cell_store.js", "widgets/cell_inspector.js"),
 )
 STYLES = ("widgets/cell_inspector.css", "widgets/cell_picture.css")
 
 
-class CellInspector(AnsweredAnywhere, anywidget.AnyWidget):
+class CellInspector(AnsweredAnywhere, WithSnapshot):
     """An LSTM cell to look into, step by step and gate by gate.
 
     The memory line, the gates and the candidate are drawn with the values of one step in them, of
@@ -155,21 +152,20 @@ class CellInspector(AnsweredAnywhere, anywidget.AnyWidget):
         title : str
             Of the page.
         """
+        with atomic_write(path) as beside:
+            beside.write_text(self._page(title), encoding="utf-8")
+
+    def _still_state(self) -> tuple[dict[str, Any], Mapping[str, Mapping[str, Any]]]:
         with self._lock:
             frames = [
-                self._packed(layer, self.unit, 0) for layer in range(self._recording.num_layers)
+                {**self._packed(layer, self.unit, 0).to_json(), "whole": True}
+                for layer in range(self._recording.num_layers)
             ]
             state = {"position": self.position, "unit": self.unit, "layer": self.layer}
-        data = {"state": state, "frames": [_as_text(each.to_json()) for each in frames]}
-        page = PAGE.format(
-            title=escape(title),
-            style=joined_styles(*STYLES),
-            # Within a script element only "</script" and "<!--" would be read as anything else.
-            data=json.dumps(data, ensure_ascii=False).replace("<", "\\u003c"),
-            module=joined_modules(*MODULES, "widgets/cell_page.js"),
-        )
-        with atomic_write(path) as beside:
-            beside.write_text(page, encoding="utf-8")
+        return state, {"layer": {"_frames": frames}}
+
+    def _what(self) -> str:
+        return f"{type(self).__name__} of {len(self._recording):,} steps"
 
     def set_state(self, sync_data: dict[str, Any]) -> None:
         """Take in what a page chose.
@@ -246,33 +242,3 @@ def _something(recording: Recording) -> Recording:
 
 def _within(value: Any, last: int) -> Any:
     return min(max(0, value), last) if isinstance(value, int) else value
-
-
-def _as_text(frames: dict[str, Any]) -> dict[str, Any]:
-    values = base64.b64encode(frames["values"]).decode()
-    return {**frames, "values": values, "whole": True}
-
-
-PAGE = """<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta http-equiv="Content-Security-Policy"
- content="default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'">
-<title>{title}</title>
-<style>
-{style}
-body {{ margin: 0 auto; max-width: 1300px; padding: 16px; }}
-@media (prefers-color-scheme: dark) {{ body {{ background: #0d0f12; }} }}
-</style>
-</head>
-<body>
-<main id="inspector"></main>
-<script type="application/json" id="data">{data}</script>
-<script type="module">
-{module}
-</script>
-</body>
-</html>
-"""

@@ -3,6 +3,7 @@
 // kernel -> page: the traits, {type: "append", seq, dropped, labels, steps, position} + buffer
 // page -> kernel: the traits, {type: "current", seq}: what it has; if that is old, it gets all
 
+import { watchKernel } from "../live/kernel.js";
 import { Frames, Step } from "./cell_numbers.js";
 import { STAGES } from "./cell_words.js";
 
@@ -29,8 +30,13 @@ export class Store {
         this.changed();
       };
     for (const [name, call] of Object.entries(listeners)) model.on(name, call);
+    const forgetKernel = watchKernel(model, (answers) => {
+      this.answers = answers;
+      this.changed();
+    });
     this.close = () => {
       this.pause();
+      forgetKernel();
       for (const [name, call] of Object.entries(listeners)) model.off(name, call);
     };
   }
@@ -121,12 +127,17 @@ export class Store {
     this.choose("position", Math.min(Math.max(0, position), this.frames.length - 1));
   }
 
+  // Whether there is no more than what is here: neither a kernel nor all of it in the page.
+  get saved() {
+    return !this.answers && !this.frames.whole;
+  }
+
   // Of a wide layer a saved page has only some units: the nearest of them.
   pick(unit) {
-    const { shown, hiddenSize, whole } = this.frames;
+    const { shown, hiddenSize } = this.frames;
     if (!Number.isInteger(unit) || unit < 0 || unit >= hiddenSize) return;
     const far = shown.map((each) => Math.abs(each - unit));
-    this.choose("unit", whole ? shown[far.indexOf(Math.min(...far))] : unit);
+    this.choose("unit", this.answers ? unit : shown[far.indexOf(Math.min(...far))]);
   }
 
   show(stage) {

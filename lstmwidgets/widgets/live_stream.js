@@ -1,6 +1,7 @@
 // One LiveStream in a page: what all of its views share, and each view's controls over the picture.
 
 import { Chart } from "../live/chart.js";
+import { newName, SAVED, watchKernel } from "../live/kernel.js";
 import { element } from "../live/panels.js";
 import { RunStore, unpack } from "../live/store.js";
 
@@ -18,7 +19,7 @@ class Session {
   constructor(model) {
     this.model = model;
     this.views = new Set();
-    this.run = model.model_id ?? crypto.randomUUID();
+    this.run = model.model_id ?? newName();
     this.store = new RunStore(model.get("_about").window);
     this.asked = false;
     this.received = 0;
@@ -35,11 +36,20 @@ class Session {
       listeners[`change:${name}`] = () => this.each((view) => view.show());
     for (const [name, call] of Object.entries(listeners)) model.on(name, call);
     this.pacing = setInterval(() => this.pace(), PACING);
+    const forgetKernel = watchKernel(model, (answers) => {
+      this.answers = answers;
+      this.each((view) => view.show());
+    });
     this.close = () => {
+      forgetKernel();
       clearInterval(this.pacing);
       for (const [name, call] of Object.entries(listeners)) model.off(name, call);
     };
     this.takeWhole();
+  }
+
+  get playing() {
+    return this.answers && this.model.get("playing");
   }
 
   each(call) {
@@ -75,7 +85,7 @@ class Session {
     const painted = Math.max(0, ...[...this.views].map((view) => view.chart.takePainted())) / seconds;
     const received = this.received / seconds;
     this.received = 0;
-    const playing = this.model.get("playing") && !document.hidden;
+    const playing = this.playing && !document.hidden;
     const steady = playing && this.steady; // all of the time was played
     this.steady = playing;
     if (!steady || !painted || received < 2) return;
@@ -95,7 +105,7 @@ class Session {
 class View {
   constructor(session, parent) {
     this.session = session;
-    this.id = crypto.randomUUID();
+    this.id = newName();
     this.root = element(parent, "div", {
       class: "lw-live", role: "group", "aria-label": "Live stream",
       "data-lm-suppress-shortcuts": "true", // keys are for the picture here, not for the notebook
@@ -220,7 +230,8 @@ class View {
   }
 
   toggle() {
-    this.session.set("playing", !this.session.model.get("playing"));
+    const { session } = this;
+    if (session.answers) session.set("playing", !session.playing);
   }
 
   refresh() {
@@ -229,10 +240,11 @@ class View {
 
   // What the controls say, whoever has changed it.
   show() {
-    const { model } = this.session;
-    const [playing, state, speed] = ["playing", "state", "speed"].map((name) => model.get(name));
+    const { model, playing, answers } = this.session;
+    const [state, speed] = ["state", "speed"].map((name) => model.get(name));
+    for (const each of this.bar.querySelectorAll("button, input")) each.disabled = !answers;
     this.play.textContent = playing ? "❚❚ Pause" : "▶ Play";
-    this.stop.disabled = state === "stopped" || state === "finished";
+    this.stop.disabled ||= state === "stopped" || state === "finished";
     const place = SPEEDS.indexOf(speed);
     this.speed.value = place >= 0 ? place : nearest(speed);
     const words = speed === null ? "full speed" : `${speed.toLocaleString("en")} a second`;
@@ -254,7 +266,8 @@ class View {
   }
 
   showMessage(model) {
-    const [error, details, note] = ["error", "_details", "_note"].map((name) => model.get(name));
+    const [error, details] = ["error", "_details"].map((name) => model.get(name));
+    const note = this.session.answers ? model.get("_note") : SAVED;
     const key = JSON.stringify([error, details, note]);
     if (key === this.shown) return;
     this.shown = key;
@@ -289,7 +302,7 @@ class View {
     const of = total === null ? "" : ` of ${total.toLocaleString("en")}`;
     const told = [`${position.toLocaleString("en")}${of} ${words ? "texts" : "events"}`];
     if (words) told.unshift(`${done.toLocaleString("en")} words`);
-    if (model.get("playing")) told.push(this.rate());
+    if (this.session.playing) told.push(this.rate());
     const text = told.filter(Boolean).join(" · ");
     if (this.reading.textContent !== text) this.reading.textContent = text;
     this.progress.hidden = total === null;

@@ -5,11 +5,10 @@ from __future__ import annotations
 import math
 import threading
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-import anywidget
 import traitlets
 
 from ..analysis.prequential import Prequential
@@ -18,16 +17,17 @@ from ..analysis.replay import Replay
 from ..analysis.tasks import Metric, last_step
 from ..cells import CELLS
 from ..checks import check_size
-from ..live import Feed, joined_modules, joined_styles, live_panels
+from ..live import Feed, Frame, joined_modules, joined_styles, live_panels
 from ..plots.live_run import run_layout
 from ..plots.pages import save_page
 from ..trace import Trace
 from .player import FAILED, FINISHED, FRAMES, PLAYING, READY, STOPPED, Player
+from .snapshots import WithSnapshot
 from .threads import AnsweredAnywhere
 
 MODULES = (
-    *("live/theme.js", "live/colors.js", "live/palette.js", "live/ticks.js", "live/store.js"),
-    *("live/panels.js", "live/chart.js", "widgets/live_stream.js"),
+    *("live/theme.js", "live/kernel.js", "live/colors.js", "live/palette.js", "live/ticks.js"),
+    *("live/store.js", "live/panels.js", "live/chart.js", "widgets/live_stream.js"),
 )
 STYLES = ("live/live.css",)
 
@@ -60,7 +60,7 @@ def _speed_from_json(speed: float | None, _: object) -> float:
     return math.inf if speed is None else float(speed)
 
 
-class LiveStream(AnsweredAnywhere, anywidget.AnyWidget):
+class LiveStream(AnsweredAnywhere, WithSnapshot):
     """Plays a stream through a model: predict, compare, learn, event by event.
 
     Above, what the model predicts for each event and what then comes: numbers with an interval
@@ -283,6 +283,15 @@ class LiveStream(AnsweredAnywhere, anywidget.AnyWidget):
             self.layout.close()  # ipywidgets made it for this widget only
         super().close()
 
+    def _still_state(self) -> tuple[dict[str, Any], Mapping[str, Mapping[str, Any]]]:
+        frame = self.player.call(self._send_whole)
+        state, given = super()._still_state()
+        return {**state, "playing": False, "_whole": frame.to_bytes()}, given
+
+    def _what(self) -> str:
+        events = "texts" if self.run.words else "events"
+        return f"{type(self).__name__} after {self.run.events:,} {events}"
+
     def _settings(self) -> dict[str, Any]:
         lstm = getattr(self.run, "lstm", None)
         return {name: getattr(lstm, name) for name in SETTINGS if hasattr(lstm, name)}
@@ -350,13 +359,22 @@ class LiveStream(AnsweredAnywhere, anywidget.AnyWidget):
         if isinstance(self.run, Prequential):
             self.run.look_ahead()
         wants_whole, self._wants_whole = self._wants_whole, False
-        frame = self._feed.whole() if wants_whole else self._feed.news()
-        if frame is not None:
-            self.send({"type": "frame", **frame.header}, frame.buffers)
+        if wants_whole:
+            self._send_whole()
+        elif (frame := self._feed.news()) is not None:
+            self._send_frame(frame)
         now = time.monotonic()
         if now > self._read_at + READING:
             self._read_at = now
             self.position = self.run.events
+
+    def _send_whole(self) -> Frame:
+        frame = self._feed.whole()
+        self._send_frame(frame)
+        return frame
+
+    def _send_frame(self, frame: Frame) -> None:
+        self.send({"type": "frame", **frame.header}, frame.buffers)
 
     def _changed(self) -> None:
         """Let the traits say what the player is doing."""

@@ -7,6 +7,7 @@ import threading
 import time
 import traceback
 from collections.abc import Callable
+from typing import TypeVar
 
 FRAMES = 60
 """Most frames a second."""
@@ -16,6 +17,8 @@ DRAWING = 0.1
 
 PATIENCE = 5.0
 """Seconds that a call from Python waits for the event in progress."""
+
+Result = TypeVar("Result")
 
 READY, PLAYING, PAUSED, FINISHED, STOPPED, FAILED = (
     "ready",
@@ -75,6 +78,8 @@ class Player:
         self._model = model
         self._wanted = threading.Condition(threading.RLock())
         self._thread: threading.Thread | None = None
+        self._asking = 0  # calls that wait until no step is in progress
+        self._between = False
         self._playing = False
         self._steps = 0  # to be taken before resting
         self._ending = False
@@ -139,6 +144,24 @@ class Player:
                 self._show()
             else:
                 self._drawn, self._next_frame = False, 0.0
+                self._wanted.notify_all()
+
+    def call(self, function: Callable[[], Result]) -> Result:
+        """Return what a function returns that is called while no step is in progress.
+
+        Where the step in progress takes longer than a call is ready to wait, it waits for something
+        itself: the function is called all the same.
+        """
+        with self._wanted:
+            self._asking += 1
+            self._wanted.notify_all()
+            own = threading.current_thread() is self._thread
+            if self._thread is not None and not own:
+                self._wanted.wait_for(lambda: self._between or self._thread is None, PATIENCE)
+            try:
+                return function()
+            finally:
+                self._asking -= 1
                 self._wanted.notify_all()
 
     def _end(self, state: str) -> None:
@@ -209,6 +232,11 @@ class Player:
         """Wait until the next step is due; return False when the thread shall end."""
         while True:
             with self._wanted:
+                while self._asking:
+                    self._between = True
+                    self._wanted.notify_all()
+                    self._wanted.wait()
+                self._between = False
                 if self._ending:
                     return False
                 if self._steps:

@@ -1,0 +1,79 @@
+"""Pictures of widgets that stay in a notebook's output when the kernel is gone."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from html import escape
+from typing import Any
+
+import anywidget
+
+from ..live import still_page
+
+SYSTEM = frozenset(anywidget.AnyWidget.class_trait_names(sync=True)) | {"_esm", "_css"}
+"""Traits that every widget has."""
+
+# The frame may run its own script and reach nothing else: neither the notebook nor the net. It is told
+# whether the notebook is dark and tells how tall it is; where scripts of outputs do not run, it
+# scrolls, and follows the system's colours.
+FRAME = """<iframe sandbox="allow-scripts" title="{title}" srcdoc="{page}"
+ style="width: 100%; height: 640px; border: 0" onload="
+  window.addEventListener('message', ({{ data, source }}) => {{
+    if (source === this.contentWindow && data.height > 0) this.style.height = data.height + 'px';
+  }});
+  const light = document.body.dataset.jpThemeLight;
+  const dark = light ? light === 'false' : document.querySelector('html.dark, body.dark') !== null;
+  this.contentWindow.postMessage({{ dark: dark || (light ? false : null) }}, '*');
+"></iframe>"""
+
+
+class Snapshot:
+    """A picture that needs neither kernel nor network: the last line of a cell shows it.
+
+    Parameters
+    ----------
+    page : str
+        HTML, whole.
+    title : str
+        What it is a picture of.
+
+    Attributes
+    ----------
+    page, title : str
+        As above.
+    """
+
+    def __init__(self, page: str, title: str) -> None:
+        self.page = page
+        self.title = title
+
+    def __repr__(self) -> str:
+        return f"<Snapshot: {self.title}>"
+
+    def _repr_html_(self) -> str:
+        return FRAME.format(title=escape(self.title), page=escape(self.page))
+
+
+class WithSnapshot(anywidget.AnyWidget):
+    """A widget that can be kept as a picture."""
+
+    def snapshot(self) -> Snapshot:
+        """Return the picture as it is now, for the output of a cell.
+
+        It stays there without a kernel and without a network, after ``jupyter nbconvert --to html``
+        as well. One can point at it and zoom, but not play.
+        """
+        title = self._what()
+        return Snapshot(self._page(title), title)
+
+    def _page(self, title: str) -> str:
+        state, given = self._still_state()
+        return still_page(str(self._esm), str(self._css), state, given=given, title=title)
+
+    def _still_state(self) -> tuple[dict[str, Any], Mapping[str, Mapping[str, Any]]]:
+        """Return the traits, and those that change along with others, as `still_page` takes them."""
+        return {k: v for k, v in self.get_state().items() if k not in SYSTEM}, {}
+
+    def _what(self) -> str:
+        """Say what is shown."""
+        return type(self).__name__
