@@ -262,7 +262,7 @@ class View {
 
   showSettings() {
     for (const [name, value] of Object.entries(this.session.model.get("settings")))
-      if (this.fields[name] !== document.activeElement) this.fields[name].value = value ?? "";
+      if (this.fields[name] !== this.root.getRootNode().activeElement) this.fields[name].value = value ?? "";
   }
 
   showMessage(model) {
