@@ -4,6 +4,8 @@ import { DIVERGING_PIXELS, gradient, diverging, sequential, SEQUENTIAL_PIXELS } 
 import { CLASS_COLOURS, classColour, OTHER_CLASSES } from "./palette.js";
 import { numberTicks, written } from "./ticks.js";
 
+const FEW = 4; // classes whose names stand beside the title
+
 export function element(parent, tag, { text, ...attributes } = {}, listeners = {}) {
   const node = document.createElement(tag);
   for (const [name, value] of Object.entries(attributes)) node.setAttribute(name, value);
@@ -295,12 +297,17 @@ export class ClassesPanel extends Panel {
   makeLegend() {
     this.image = document.createElement("canvas");
     this.named = 0;
+    this.legend.setAttribute("role", "group");
+    this.legend.setAttribute("aria-label", "Classes");
   }
 
   name(store, palette) {
     const { classes } = store;
     if (this.named === classes.length) return;
     this.named = classes.length;
+    const many = classes.length > FEW;
+    this.element.classList.toggle("lw-many", many);
+    if (many) this.legend.tabIndex = 0; // it may scroll
     this.legend.replaceChildren();
     classes.slice(0, CLASS_COLOURS.length).forEach((name, n) => this.entry(name, classColour(n), "box"));
     if (classes.length > CLASS_COLOURS.length) this.entry("others", OTHER_CLASSES, "box");
