@@ -11,7 +11,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-import nbformat
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, FrameLocator, Locator, Page, Route, expect
@@ -41,9 +40,6 @@ class Notebook:
     server: Server
     name: str
     tab: Tab
-
-    def saved(self) -> nbformat.NotebookNode:
-        return nbformat.read(self.server.folder / self.name, 4)
 
 
 @pytest.fixture(scope="module")
@@ -133,6 +129,15 @@ def test_without_a_kernel_jupyterlab_shows_the_saved_pictures(
 
 
 @pytest.fixture(scope="module")
+def html(notebook: Notebook, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """Return the address of the notebook as nbconvert's HTML."""
+    path = tmp_path_factory.mktemp("html") / "page.html"
+    command = [sys.executable, "-m", "nbconvert", "--to", "html", "--output", str(path)]
+    subprocess.run([*command, notebook.server.folder / notebook.name], check=True)
+    return path.as_uri()
+
+
+@pytest.fixture(scope="module")
 def packages(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a folder with what pages of nbconvert fetch from the net."""
     folder = tmp_path_factory.mktemp("npm")
@@ -150,9 +155,8 @@ def packages(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_without_a_kernel_an_html_page_shows_the_saved_pictures(
-    notebook: Notebook, browser: Browser, packages: Path, tmp_path: Path
+    html: str, browser: Browser, packages: Path
 ) -> None:
-    page = to_html(notebook, tmp_path)
     files = {
         "require": packages / "requirejs/package/require.js",
         "html-manager": packages / "jupyter/package/dist/embed-amd.js",
@@ -168,16 +172,13 @@ def test_without_a_kernel_an_html_page_shows_the_saved_pictures(
 
     with browser_tab(browser, **SIZE) as tab:
         tab.page.route(re.compile("^https:"), answer)
-        tab.page.goto(page.as_uri())
+        tab.page.goto(html)
         check_saved(tab.page)
 
 
-def test_snapshots_need_neither_kernel_nor_network(
-    notebook: Notebook, browser: Browser, tmp_path: Path
-) -> None:
-    page = to_html(notebook, tmp_path)
+def test_snapshots_need_neither_kernel_nor_network(html: str, browser: Browser) -> None:
     with browser_tab(browser, **SIZE) as tab:
-        tab.page.goto(page.as_uri(), wait_until="commit")
+        tab.page.goto(html, wait_until="commit")
         live, cell = (tab.page.frame_locator("iframe").nth(n) for n in range(2))
         check_picture(live)
         live.locator("[data-panel=prediction] canvas").hover()
@@ -187,13 +188,6 @@ def test_snapshots_need_neither_kernel_nor_network(
         cell.locator(".lw-layer").select_option("1")
         expect(cell.locator(".lw-inspector")).to_contain_text("11 of 12")
         assert tab.page.locator("iframe").first.bounding_box()["height"] != 640  # as tall as it is
-
-
-def to_html(notebook: Notebook, folder: Path) -> Path:
-    path = folder / "page.html"
-    command = [sys.executable, "-m", "nbconvert", "--to", "html", "--output", str(path)]
-    subprocess.run([*command, notebook.server.folder / notebook.name], check=True)
-    return path
 
 
 @pytest.mark.slow
