@@ -42,6 +42,7 @@ HARMLESS = (
     "could not set initial ranges",  # Bokeh, of a picture without data
     "reading 'schema'",  # Notebook 7, of every notebook
     "Command 'filebrowser:open-path' not registered",  # Notebook 7
+    "labextensions/@jupyter-notebook/lab-extension",  # Voilà, where Notebook 7 is installed too
 )
 """What pages may complain of."""
 
