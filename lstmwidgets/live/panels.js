@@ -412,7 +412,9 @@ export class HeatmapPanel extends Panel {
     pen.fillStyle = scene.palette.muted;
     pen.textAlign = "right";
     pen.textBaseline = "middle";
-    pen.fillText(`${to - from} units`, scene.left - 8, height / 2, scene.left - 10);
+    const units = to - from;
+    if (units)
+      pen.fillText(`${units} unit${units > 1 ? "s" : ""}`, scene.left - 8, height / 2, scene.left - 10);
     if (last >= first && store.units) {
       const { pick, count } = thinned(first, last, scene.room * this.ratio);
       if (this.spec.signed && !this.reach) this.findReach(store);
@@ -521,7 +523,7 @@ export class CurvePanel extends Panel {
     const y = this.scale(scene, low - margin, high + margin, { bottom: 20 });
     const last = Math.max(1, steps.at(-1) ?? 1);
     const x = (step) => scene.left + (scene.room * step) / last;
-    this.axis(scene, x, last);
+    if (steps.length) this.axis(scene, x, last);
     this.frameOf(scene);
     for (const [name, width, line] of [["naive", 1.5, lines[1]], ["model", 1.8, lines[0]]]) {
       pen.strokeStyle = scene.palette[name];

@@ -300,7 +300,8 @@ class View {
       Object.assign(counted, { at: now, done });
     }
     const of = total === null ? "" : ` of ${total.toLocaleString("en")}`;
-    const told = [`${position.toLocaleString("en")}${of} ${words ? "texts" : "events"}`];
+    const noun = (words ? "text" : "event") + (position === 1 && total === null ? "" : "s");
+    const told = [`${position.toLocaleString("en")}${of} ${noun}`];
     if (words) told.unshift(`${done.toLocaleString("en")} words`);
     if (this.session.playing) told.push(this.rate());
     const text = told.filter(Boolean).join(" · ");
