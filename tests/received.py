@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from lstmwidgets.widgets import LiveStream
+from lstmwidgets.widgets import LiveStream, StateHeatmap
 
 
 class Received:
@@ -23,12 +23,15 @@ class Received:
         self.units: dict[int, NDArray[np.float32]] = {}
         self.curve: list[list[float]] = []
         self.shown: list[int] = []
+        self.rows: list[int] = []  # those of them that are drawn
+        self.borders: list[int] = []
+        self.header: dict[str, Any] = {}  # of the last frame
         self.classes: list[str] = []
         self.drifts: list[int] = []
         self.next = 0
 
     @classmethod
-    def of(cls, live: LiveStream) -> Received:
+    def of(cls, live: LiveStream | StateHeatmap) -> Received:
         """Return what a page gets from now on, without a page."""
         page = cls()
 
@@ -39,10 +42,26 @@ class Received:
         live.send = send  # type: ignore[method-assign]
         return page
 
+    @classmethod
+    def of_whole(cls, block: bytes) -> Received:
+        """Return what a page gets that is loaded later, or that has no kernel."""
+        page = cls()
+        page.take_whole(block)
+        return page
+
+    def take_whole(self, block: bytes) -> None:
+        """Take in the trait that has all there is."""
+        length = int(np.frombuffer(block, "<f8", 1)[0])
+        header = json.loads(block[8 : 8 + length])
+        ends = np.cumsum([8 + length, *header["sizes"]]).tolist()
+        parts = [block[start:end] for start, end in zip(ends, ends[1:], strict=False)]
+        self.take(header, parts)
+
     def take(self, header: dict[str, Any], buffers: Sequence[bytes]) -> None:
         """Take in a frame."""
         assert header["whole"] or header["seq"] == self.seq + 1, "a frame is missing"
         self.seq, self.frames, self.next = header["seq"], self.frames + 1, header["next"]
+        self.header = header
         if header["whole"]:
             self.columns, self.labels, self.units, self.curve = {}, {}, {}, []
             self.drifts = []
@@ -68,6 +87,7 @@ class Received:
     def _take_units(self, units: dict[str, Any], block: bytes) -> None:
         if "shown" in units:
             self.shown, self.units = units["shown"], {}
+            self.rows, self.borders = self.shown[: units["rows"]], units["borders"]
         shape = (units["count"], len(units["maps"]), len(self.shown))
         values = np.frombuffer(block, np.float32).reshape(shape)
         self.units.update(enumerate(values, self.next - units["count"]))

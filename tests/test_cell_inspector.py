@@ -127,12 +127,12 @@ def test_refuses_what_is_out_of_range(
 
 def test_choices_can_be_observed_and_start_at_the_last_step(recording: Recording) -> None:
     inspector = CellInspector(recording)
-    assert (inspector.position, inspector.unit, inspector.layer) == (STEPS - 1, None, 0)
+    assert (inspector.position, inspector.unit, inspector.layer) == (STEPS - 1, None, 1)
     seen: list[tuple[str, Any]] = []
     inspector.observe(lambda c: seen.append((c["name"], c["new"])), ["position", "unit", "layer"])
-    inspector.position, inspector.unit, inspector.layer = 3, 2, 1
+    inspector.position, inspector.unit, inspector.layer = 3, 2, 0
     inspector.set_state({"position": 4, "unit": None})  # from a page
-    assert seen == [("position", 3), ("unit", 2), ("layer", 1), ("position", 4), ("unit", None)]
+    assert seen == [("position", 3), ("unit", 2), ("layer", 0), ("position", 4), ("unit", None)]
 
 
 def test_a_page_that_is_behind_gets_the_nearest_there_is(recording: Recording) -> None:
@@ -164,7 +164,7 @@ def test_of_a_growing_recording_only_new_steps_are_sent(
     assert message["labels"] == ("step 10", "step 11", "step 12")
     assert message["steps"] == [10, 11, 12]
     new = sent_values({"values": values}, 5)
-    np.testing.assert_array_equal(new[:, 4], recording.layers["cell"][10:13, 0])
+    np.testing.assert_array_equal(new[:, 4], recording.layers["cell"][10:13, 1])
     # A page that comes later gets all of it.
     state = inspector.get_state("_frames")["_frames"]
     assert (state["seq"], state["steps"]) == (1, list(range(2, 13)))
@@ -251,7 +251,7 @@ def test_saved_page_is_whole_escaped_and_asks_nobody(recording: Recording, tmp_p
         assert address not in page.replace("http://www.w3.org/2000/svg", "")
     start = page.index('id="data">') + len('id="data">')
     data = json.loads(page[start : page.index("</script>")])
-    assert data["frames"][1]["labels"][0] == nasty
+    assert data["given"]["layer"]["_frames"][1]["labels"][0] == nasty
     with pytest.raises(IsADirectoryError):
         inspector.save_html(tmp_path)
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
+from .ordering import order_units
 from .recording import Recording
 
 MOST_STEPS = 2_000
@@ -81,8 +82,32 @@ class Excerpt:
         layer %= layers
         every = -(-len(recording) // most_steps)
         if units is None:
-            units = _liveliest(recording.layers["cell"][::every, layer], most_units)
+            units = liveliest(recording.layers["cell"][::every, layer], most_units)
         return cls(recording, layer, units, every)
+
+    def ordered(self, by: str) -> Self:
+        """Return the same with the units in an order of `order_units`."""
+        return replace(self, units=self.units[order_units(self.values("cell"), by)])
+
+    def moved_to(self, recording: Recording, by: str, *, layer: int | None = None) -> Self:
+        """Return the same part of another recording, or of another layer.
+
+        Units stay where they are; where the layer or its size differ they are chosen and ordered
+        anew.
+
+        Parameters
+        ----------
+        recording : Recording
+        by : str
+            Order of `order_units`.
+        layer : int, optional
+            By default the present one, or the top one where there are fewer.
+        """
+        if layer is None:
+            layer = min(self.layer, recording.num_layers - 1)
+        if (recording.hidden_size, layer) == (self.recording.hidden_size, self.layer):
+            return self.of(recording, layer, units=self.units)
+        return self.of(recording, layer).ordered(by)
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -153,8 +178,16 @@ def box_means(
     return {name: (float(mean), float(spread)) for name, (mean, spread) in means.items()}
 
 
-def _liveliest(cell: NDArray[np.float32], most: int) -> NDArray[np.int64]:
-    """Return the units whose cell state moves the most, in the order of their numbers."""
+def liveliest(cell: NDArray[np.float32], most: int) -> NDArray[np.int64]:
+    """Return the units whose cell state moves the most, in the order of their numbers.
+
+    Parameters
+    ----------
+    cell : ndarray
+        Cell state, (T, H); NaN counts for nothing.
+    most : int
+        How many units at most.
+    """
     if cell.shape[1] <= most:
         return np.arange(cell.shape[1])
     known = np.isfinite(cell)

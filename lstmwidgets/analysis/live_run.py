@@ -122,6 +122,8 @@ class Run:
         Steps at which ADWIN saw the model's error change.
     hidden_size : int or None
         Units of a layer, if the model shows its LSTM.
+    num_layers : int
+        Layers of that LSTM.
     cell : str
         Their kind.
     ahead : LookAhead or None
@@ -135,6 +137,7 @@ class Run:
     """
 
     hidden_size: int | None = None
+    num_layers = 1
     cell = "standard"
     horizon = 0
 

@@ -13,6 +13,9 @@ from ..checks import check_choice
 Values = NDArray[np.float64]
 Order = NDArray[np.int64]
 
+STILL = 1e-12
+"""Units whose standard deviation is at most this never change."""
+
 
 def order_units(activity: NDArray[Any], by: str = "similarity") -> NDArray[np.int64]:
     """Put the units of a layer into an order in which a picture of them can be read.
@@ -66,9 +69,32 @@ def order_units(activity: NDArray[Any], by: str = "similarity") -> NDArray[np.in
         return np.arange(activity.shape[1])
     values = activity[np.isfinite(activity).all(axis=1)].astype(np.float64)
     spread = values.std(axis=0) if len(values) else np.zeros(activity.shape[1])
-    moving = np.flatnonzero(spread > 1e-12)
-    still = np.flatnonzero(spread <= 1e-12)
+    moving = np.flatnonzero(spread > STILL)
+    still = np.flatnonzero(spread <= STILL)
     return np.concatenate([moving[ORDERS[by](values[:, moving])], still])
+
+
+def cluster_borders(activity: NDArray[Any], order: NDArray[np.int64]) -> list[int]:
+    """Return where clusters end in an order by ``"cluster"``: rows before which another begins.
+
+    Units belong together as far as the average correlation of their groups is above 0.5.
+
+    Parameters
+    ----------
+    activity : ndarray
+        (T, H), as of `order_units`.
+    order : ndarray of int
+        What that returned, (H,).
+    """
+    values = activity[np.isfinite(activity).all(axis=1)].astype(np.float64)[:, order]
+    moving = int((values.std(axis=0) > STILL).sum()) if len(values) else 0
+    if moving < 2:
+        return []
+    hierarchy = _hierarchy()
+    tree = hierarchy.linkage(values[:, :moving].T, "average", metric="correlation")
+    groups = hierarchy.fcluster(tree, 0.5, "distance")
+    borders = (np.flatnonzero(np.diff(groups)) + 1).tolist()
+    return borders + [moving] * (moving < len(order))
 
 
 def _by_similarity(values: Values) -> Order:
@@ -85,11 +111,16 @@ def _by_similarity(values: Values) -> Order:
 def _by_cluster(values: Values) -> Order:
     if values.shape[1] < 2:
         return np.arange(values.shape[1])
-    # SciPy's clustering takes a moment to import, and only this order needs it.
-    from scipy.cluster.hierarchy import leaves_list, linkage  # type: ignore[import-untyped]
+    hierarchy = _hierarchy()
+    tree = hierarchy.linkage(values.T, "average", metric="correlation", optimal_ordering=True)
+    return np.asarray(hierarchy.leaves_list(tree), dtype=np.int64)
 
-    tree = linkage(values.T, "average", metric="correlation", optimal_ordering=True)
-    return np.asarray(leaves_list(tree), dtype=np.int64)
+
+def _hierarchy() -> Any:
+    """Import SciPy's clustering, which takes a moment and which only one order needs."""
+    from scipy.cluster import hierarchy  # type: ignore[import-untyped]
+
+    return hierarchy
 
 
 def _by_peak(values: Values) -> Order:

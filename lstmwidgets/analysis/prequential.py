@@ -85,6 +85,7 @@ class Prequential(Run):
         self.lstm = _lstm_of(model)
         if self.lstm is not None:
             self.hidden_size = self.lstm.hidden_size
+            self.num_layers = self.lstm.num_layers
             self.cell = getattr(self.lstm, "cell", "standard")
 
     def begin(self, source: Iterable[Any]) -> None:

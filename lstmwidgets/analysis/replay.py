@@ -40,7 +40,7 @@ class Replay(Run):
         compared = {"target", "prediction"} <= set(recording.columns)
         kind, naive = (NUMBERS, "repeating the last value") if compared else ("nothing", "")
         super().__init__(kind, naive, metrics.MAE(), window=window, coverage=coverage)
-        self.hidden_size = recording.hidden_size
+        self.hidden_size, self.num_layers = recording.hidden_size, recording.num_layers
         self.cell = recording.cell
         numbered = all(label.startswith(("event ", "step ")) for label in recording.labels)
         self.words = not compared and not numbered

@@ -5,8 +5,18 @@ draw it. Widgets carry them into notebooks.
 """
 
 from .bundle import joined_modules, joined_styles
-from .feed import Feed, Frame
+from .feed import Choice, Feed, Frame
 from .page import still_page
 from .panels import live_panels
+from .still import still_frame
 
-__all__ = ["Feed", "Frame", "joined_modules", "joined_styles", "live_panels", "still_page"]
+__all__ = [
+    "Choice",
+    "Feed",
+    "Frame",
+    "joined_modules",
+    "joined_styles",
+    "live_panels",
+    "still_frame",
+    "still_page",
+]

@@ -2,6 +2,7 @@
 
 import { element, PANELS } from "./panels.js";
 import { DARK, LIGHT } from "./palette.js";
+import { pointer, tellPointer } from "./pointer.js";
 import { isDark, onThemeChange } from "./theme.js";
 import { eventTicks, timeTicks } from "./ticks.js";
 
@@ -11,14 +12,9 @@ const LEAST = 8; // events in view when one has zoomed in
 const TELLING = 250; // ms between two updates of what is written around the pictures
 const CALM = 1000; // ms between two drawings where somebody prefers less motion
 
-// What is under the pointer, told to all charts of a page: {run, step}; step null: nothing.
-export const pointer = (globalThis[Symbol.for("lstmwidgets.pointer")] ??= new EventTarget());
-
-const tell = (run, step, from) =>
-  pointer.dispatchEvent(new CustomEvent("move", { detail: { run, step, from } }));
-
 export class Chart {
-  // options: {store, panels, run, total, theme: () => "auto", folded: [], onFold(folded)}
+  // options: {store, panels, run, total, theme: () => "auto", folded: [], onFold(folded), resting}
+  // resting: there is nothing to follow, and all of it is in view
   constructor(parent, options) {
     Object.assign(this, options);
     this.view = null; // {start, end} where somebody has moved it; null: the last events
@@ -51,7 +47,7 @@ export class Chart {
     this.tip = element(this.root, "div", { class: "lw-tip", role: "tooltip", hidden: "" });
     this.badge = element(this.root, "div", { class: "lw-badge-row", hidden: "" });
     this.where = element(this.badge, "span");
-    element(this.badge, "button", { type: "button", text: "Follow again" }, {
+    element(this.badge, "button", { type: "button", text: this.resting ? "Show all" : "Follow again" }, {
       click: () => this.follow(),
     });
   }
@@ -147,6 +143,7 @@ export class Chart {
   get range() {
     if (this.view) return this.view;
     const { store } = this;
+    if (this.resting && store.size) return { start: store.first - 0.5, end: store.next - 0.5 };
     const most = this.words ? Math.min(WORDS, store.window) : store.window;
     const span = this.span ?? Math.min(most, this.total() ?? Infinity, ahead(store.next));
     const to = Math.max(span, store.next) - 0.5;
@@ -206,7 +203,8 @@ export class Chart {
       pen.textAlign = "center";
       pen.textBaseline = "top";
       let free = 0;
-      for (const [step, text] of times || eventTicks(start, end, most)) {
+      const ticks = times || (store.ticks?.(start, end, most) ?? eventTicks(start, end, most));
+      for (const [step, text] of ticks) {
         if (step < start || step > end) continue;
         pen.moveTo(x(step), 0);
         pen.lineTo(x(step), 4);
@@ -242,7 +240,8 @@ export class Chart {
     this.badge.hidden = this.view === null;
     if (this.view) {
       const last = Math.min(step, Math.floor(this.view.end));
-      this.where.textContent = `Paused at ${store.label(Math.max(last, 0))}`;
+      const label = store.label(Math.max(last, 0));
+      this.where.textContent = this.resting ? `Up to ${label}` : `Paused at ${label}`;
     }
     this.onTell?.();
   }
@@ -272,7 +271,7 @@ export class Chart {
   point(step, panel = null, event = null) {
     this.step = step;
     this.placeCross();
-    tell(this.run, step, this);
+    tellPointer(this.run, step, this);
     if (step === null) {
       this.tip.hidden = true;
       return;
@@ -368,7 +367,7 @@ export class Chart {
     const { store } = this;
     const { start, end } = this.range;
     const span = Math.min(Math.max(LEAST, (end - start) * by), Math.max(LEAST, store.size));
-    if (this.view === null) this.span = span; // the last event stays in view
+    if (this.view === null && !this.resting) this.span = span; // the last event stays in view
     else {
       const at = around ?? (start + end) / 2;
       const low = at - ((at - start) * span) / (end - start);
@@ -380,6 +379,7 @@ export class Chart {
   look(start, end) {
     this.view = { start, end };
     this.clampView();
+    if (this.resting && end - start >= this.store.size) this.view = null;
     this.refresh();
   }
 

@@ -11,9 +11,10 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from ..analysis.excerpt import liveliest
 from ..analysis.live_run import CLASSES, ORDER, Row, Run, as_floats
 from ..analysis.look_ahead import LookAhead
-from ..analysis.ordering import order_units
+from ..analysis.ordering import cluster_borders, order_units
 from ..times import in_utc
 from .panels import MAPS
 
@@ -26,7 +27,27 @@ FIRST_ORDER = 64
 NUMBERS = ("target", "prediction", "lower", "upper", "time")
 """Columns of events whose predictions are numbers."""
 
-PLACES = [ORDER.index(name) for name in MAPS]
+
+class Choice(NamedTuple):
+    """What is sent of the units.
+
+    Attributes
+    ----------
+    layer : int
+        0 is the lowest, -1 the top one.
+    order : str
+        One of those of `order_units`.
+    extra : tuple of int
+        Units that are sent even if they are not among those that are drawn.
+    """
+
+    layer: int = -1
+    order: str = "similarity"
+    extra: tuple[int, ...] = ()
+
+
+USUAL = Choice()
+"""The top layer, alike units beside each other."""
 
 
 class Frame(NamedTuple):
@@ -60,17 +81,28 @@ class Feed:
     run : Run
         What is watched. Whoever advances it calls this as well, in the same thread or under one
         lock.
+    maps : sequence of str
+        Quantities that are sent.
+    choice : Choice
+        Which units, and in which order.
 
     Attributes
     ----------
+    choice : Choice
+        As above; may be set from any thread, and counts from the next frame on.
     seq : int
         Number of the last frame, by which a page notices that it has missed one.
     units : ndarray of int
-        Units that are sent, as they stand above each other, from below, (U,).
+        Units that are drawn, as they stand above each other, from below, (U,).
     """
 
-    def __init__(self, run: Run) -> None:
+    def __init__(
+        self, run: Run, *, maps: Sequence[str] = tuple(MAPS), choice: Choice = USUAL
+    ) -> None:
         self._run = run
+        self._maps = tuple(maps)
+        self._places = [ORDER.index(name) for name in maps]
+        self.choice = self._chosen = choice
         self.seq = 0
         self._begin()
 
@@ -79,18 +111,23 @@ class Feed:
         self._beginnings = run.beginnings
         self._sent = self._drifts = self._points = 0
         self._ordered = 0
-        self._shown = False
         self._last_point = -1.0
         self._classes: dict[Any, int] = {}
         self._named = 0
+        self._told: NDArray[np.int64] | None = None  # units of which a page knows that they come
+        self._borders: list[int] = []
+        self.reorder()
         self.units: NDArray[np.int64] = np.arange(min(run.hidden_size or 0, MOST_UNITS))
+
+    def reorder(self) -> None:
+        """Choose and order the units by what there is, with the next frame that is whole."""
+        self._anew = True
 
     def news(self) -> Frame | None:
         """Return what is new since the last frame; None if nothing is."""
         run = self._run
-        if run.beginnings != self._beginnings:
-            self._begin()
-            return self._next(whole=True)
+        if run.beginnings != self._beginnings or self.choice != self._chosen:
+            return self.whole()
         if run.steps == self._sent:
             return None
         return self._next(whole=False)
@@ -99,6 +136,8 @@ class Feed:
         """Return all there is, for pages that have missed something."""
         if self._run.beginnings != self._beginnings:
             self._begin()
+        chosen, self._chosen = self._chosen, self.choice
+        self._anew = self._anew or chosen[:2] != self._chosen[:2]
         return self._next(whole=True)
 
     def _next(self, *, whole: bool) -> Frame:
@@ -177,20 +216,49 @@ class Feed:
         run = self._run
         if not run.kept:
             return b""
-        count = min(new, run.kept)
-        header["units"] = {"maps": list(MAPS)}
         due = run.steps >= max(FIRST_ORDER, 2 * self._ordered)
-        if due:
-            self._ordered = run.steps
-            cells = run.block(run.kept, -1)[:, ORDER.index("cell")]
-            self.units = _in_order(cells)
-        if due or whole or not self._shown:
-            self._shown = True
-            count = run.kept
-            header["units"]["shown"] = self.units.tolist()
-        header["units"]["count"] = count
-        block = run.block(count, -1)[:, PLACES][:, :, self.units]
+        if due or (whole and self._anew):
+            self._order()
+        whole = whole or due or self._told is None
+        count = run.kept if whole else min(new, run.kept)
+        header["units"] = {"count": count, "maps": list(self._maps)}
+        if whole:
+            there = [unit for unit in self._chosen.extra if unit < (run.hidden_size or 0)]
+            self._told = with_extra(self.units, there)
+            header["units"] |= {"shown": self._told.tolist(), "rows": len(self.units)}
+            header["units"]["borders"] = self._borders
+        block = run.block(count, self._chosen.layer)[:, self._places][:, :, self._told]
         return block.astype("<f4", copy=False).tobytes()
+
+    def _order(self) -> None:
+        """Choose the units that move the most, and put them in order."""
+        run = self._run
+        self._anew, self._ordered = False, run.steps
+        cells = run.block(run.kept, self._chosen.layer)[:, ORDER.index("cell")]
+        self.units, self._borders = in_order(cells, self._chosen.order, MOST_UNITS)
+
+
+def in_order(cells: NDArray[Any], order: str, most: int) -> tuple[NDArray[np.int64], list[int]]:
+    """Return units to draw, from below, and the rows before which another cluster begins.
+
+    Parameters
+    ----------
+    cells : ndarray
+        Cell state, (T, H).
+    order : str
+        One of those of `order_units`; by clusters they have borders.
+    most : int
+        How many units at most: those that move the most.
+    """
+    units = liveliest(cells, most)
+    rows = order_units(cells[:, units], order)
+    borders = cluster_borders(cells[:, units], rows) if order == "cluster" else []
+    return units[rows], borders
+
+
+def with_extra(units: NDArray[np.int64], extra: Sequence[int]) -> NDArray[np.int64]:
+    """Return units, and behind them those of further ones that are not among them."""
+    return np.array([*units, *(unit for unit in extra if unit not in units)], np.int64)
 
 
 def wall_clock(mark: Any) -> float:
@@ -219,12 +287,3 @@ def _plain(values: NDArray[np.float64]) -> list[float | None]:
 
 def _number(value: Any) -> float | None:
     return float(value) if isinstance(value, int | float) else None
-
-
-def _in_order(cells: NDArray[Any]) -> NDArray[np.int64]:
-    """Return the units to draw: those that move the most, the alike beside each other."""
-    units = order_units(cells)
-    if len(units) > MOST_UNITS:
-        liveliest = np.argsort(np.nan_to_num(cells.std(axis=0)))[-MOST_UNITS:]
-        units = units[np.isin(units, liveliest)]
-    return units

@@ -24,7 +24,7 @@ const middle = (name, most = 26) =>
   name.length > most ? `${name.slice(0, most / 2)}…${name.slice(1 - most / 2)}` : name;
 
 // Lines of numbers at (step, value), at most two points a pixel: its lowest and its highest.
-function path(pen, points, x, y, room) {
+export function path(pen, points, x, y, room) {
   pen.beginPath();
   const { from, to, at } = points;
   const dense = to - from > 2 * room;

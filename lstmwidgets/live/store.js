@@ -1,7 +1,7 @@
 // What a page knows of a run: the last events in rings, the curve over all of them.
 //
 // kernel -> page: {type: "frame", seq, whole, next, count, position, words, columns, labels?, classes?,
-//                  drifts?, ahead?, curve: {from, count}, units?: {count, maps, shown?}}
+//                  drifts?, ahead?, curve: {from, count}, units?: {count, maps, shown?, rows, borders}}
 //                 + [events (columns, count), curve (1 + 2 x metrics, count), units (count, maps, rows)]
 // page -> kernel: {type: "whole", seq}   something is missing
 //                 {type: "pace", ms}     how long the page needs between two frames
@@ -32,7 +32,9 @@ export class RunStore {
     this.drifts = [];
     this.ahead = null; // of a forecaster: {step, values, lower, upper, model, naive}
     this.curve = []; // steps, and of each metric the model's and the naive forecast's
-    this.shown = []; // units, from below
+    this.shown = []; // units that are drawn, from below
+    this.sent = []; // the same, and others behind them
+    this.borders = []; // rows before which another cluster begins
     this.maps = [];
     this.units = null;
     this.unitsFrom = 0; // the first step whose units are known
@@ -86,9 +88,11 @@ export class RunStore {
     }
   }
 
-  takeUnits({ count, maps, shown }, values) {
+  takeUnits({ count, maps, shown, rows, borders }, values) {
     if (shown) {
-      this.shown = shown;
+      this.sent = shown;
+      this.shown = shown.slice(0, rows);
+      this.borders = borders;
       this.maps = maps;
       const room = Math.floor(MOST_NUMBERS / (maps.length * shown.length));
       this.columnsKept = Math.max(1, Math.min(this.capacity, Math.max(room, this.window)));
@@ -96,7 +100,7 @@ export class RunStore {
       this.unitsFrom = this.next - count;
     }
     if (!this.units) return; // a page that waits for all of it
-    const width = this.maps.length * this.shown.length;
+    const width = this.maps.length * this.sent.length;
     const begin = this.next - count;
     for (let k = Math.max(0, count - this.columnsKept); k < count; k++)
       this.units.set(
@@ -112,7 +116,7 @@ export class RunStore {
 
   // Where the values of a map at a step begin.
   place(map, step) {
-    const rows = this.shown.length;
+    const rows = this.sent.length;
     return ((step % this.columnsKept) * this.maps.length + this.maps.indexOf(map)) * rows;
   }
 

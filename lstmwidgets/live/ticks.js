@@ -9,7 +9,11 @@ export function step125(span, most) {
 
 export function numberTicks(low, high, most) {
   if (!(high > low)) return [];
-  const step = step125(high - low, most);
+  const few = stepTicks(low, high, step125(high - low, most));
+  return few.length > 1 ? few : stepTicks(low, high, step125(high - low, 2 * most));
+}
+
+function stepTicks(low, high, step) {
   const ticks = [];
   for (let n = Math.ceil(low / step - 1e-9); n * step <= high + step * 1e-9; n++)
     ticks.push(n * step);

@@ -130,6 +130,11 @@ class TrainedEstimator(base.Estimator):
         return self.model.lstm.hidden_size
 
     @property
+    def num_layers(self) -> int:
+        """L: layers on top of each other."""
+        return self.model.lstm.num_layers
+
+    @property
     def cell(self) -> str:
         """Name of the cell kind."""
         return self.model.lstm.cell

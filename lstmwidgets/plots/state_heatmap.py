@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -12,7 +11,7 @@ from bokeh.models.dom import Text
 from bokeh.plotting import figure
 from numpy.typing import NDArray
 
-from ..analysis import QUANTITIES, Recording, order_units
+from ..analysis import QUANTITIES, Recording
 from ..analysis.excerpt import Excerpt
 from ..analysis.ordering import ORDERS
 from ..checks import check_choice
@@ -45,6 +44,8 @@ class StateFigures:
         One of those of `order_units`.
     quantities : collection of str
         Which of `QUANTITIES` to show.
+    units : ndarray of int, optional
+        Units to draw, from below; by default those that move the most, in that order.
 
     Attributes
     ----------
@@ -74,10 +75,12 @@ class StateFigures:
         layer: int = -1,
         order: str = "similarity",
         quantities: Collection[str] = QUANTITIES,
+        units: NDArray[np.int64] | None = None,
     ) -> None:
         self.order = order
-        self._quantities = _chosen(quantities)
-        self.excerpt = self._ordered(Excerpt.of(recording, layer))
+        self._quantities = chosen_quantities(quantities)
+        excerpt = Excerpt.of(recording, layer, units=units)
+        self.excerpt = excerpt.ordered(order) if units is None else excerpt
         self.axis = StepAxis()
         self.rows = ColumnDataSource({"unit": []}, name="rows")
         self._gaps = ColumnDataSource({"x0": [], "x1": []}, name="gaps")
@@ -125,7 +128,7 @@ class StateFigures:
 
     @quantities.setter
     def quantities(self, names: Collection[str]) -> None:
-        self._quantities = _chosen(names)
+        self._quantities = chosen_quantities(names)
         self._draw()
 
     @property
@@ -164,11 +167,8 @@ class StateFigures:
             By default the one that is shown, or the top one where there are fewer.
         """
         old = self.excerpt
-        if layer is None:
-            layer = min(old.layer, recording.num_layers - 1)
-        self.excerpt = Excerpt.of(recording, layer, units=old.units)
-        if (recording.hidden_size, self.excerpt.layer) != (old.recording.hidden_size, old.layer):
-            self.excerpt = self._ordered(Excerpt.of(recording, layer))
+        self.excerpt = old.moved_to(recording, self.order, layer=layer)
+        if self.excerpt.units is not old.units:
             self.brushes.set(self.excerpt, None)
             self._limits.clear()
         self._draw()
@@ -177,7 +177,7 @@ class StateFigures:
         """Choose and order the rows anew; the box goes."""
         check_choice("order", order, ORDERS)
         self.order = order
-        self.excerpt = self._ordered(Excerpt.of(self.excerpt.recording, self.excerpt.layer))
+        self.excerpt = Excerpt.of(self.excerpt.recording, self.excerpt.layer).ordered(order)
         self.brushes.set(self.excerpt, None)
         self._draw()
 
@@ -186,10 +186,6 @@ class StateFigures:
         hidden = self.excerpt.recording.hidden_size
         self.pins.pin(self.excerpt, [unit for unit in self.pinned if unit < hidden])
         self.brushes.draw(self.excerpt, self._quantities)
-
-    def _ordered(self, excerpt: Excerpt) -> Excerpt:
-        rows = order_units(excerpt.values("cell"), self.order)
-        return replace(excerpt, units=excerpt.units[rows])
 
     def _draw(self) -> None:
         excerpt = self.excerpt
@@ -233,7 +229,8 @@ class StateFigures:
         return np.asarray(np.isfinite(values).all(axis=1))
 
 
-def _chosen(names: Collection[str]) -> tuple[str, ...]:
+def chosen_quantities(names: Collection[str]) -> tuple[str, ...]:
+    """Return some of `QUANTITIES` in their order; raise if there are none, or others."""
     if isinstance(names, str) or not names:
         raise ValueError(f"choose one or more of {', '.join(QUANTITIES)}, got {names!r}")
     for name in names:

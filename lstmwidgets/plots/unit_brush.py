@@ -16,6 +16,7 @@ from bokeh.models import (
 )
 from bokeh.models.annotations import BoxAnnotation, Span
 from bokeh.plotting import figure
+from numpy.typing import NDArray
 
 from ..analysis.excerpt import Excerpt, box_means
 from .state_parts import NEUTRAL, SHORT
@@ -148,29 +149,11 @@ class UnitBrush:
         if brush is None:
             self.source.data = dict(NO_BOX)
             return
-        units, (first, last) = self.checked(excerpt, brush)
+        units, (first, last) = checked_brush(excerpt.units, excerpt.steps, brush)
         rows = np.flatnonzero(np.isin(excerpt.units, units))
         half = excerpt.stride / 2
         edges = (first - half, last + half, float(rows[0]), float(rows[-1] + 1))
         self.source.data = dict(zip(NO_BOX, ([edge] for edge in edges), strict=True))
-
-    def checked(self, excerpt: Excerpt, brush: Brush) -> Brush:
-        """Return what a box would be over, its units in the order of the rows; raise if it cannot.
-
-        Steps between those that are drawn fall to the ones inside.
-        """
-        units, (first, last) = brush
-        rows = np.flatnonzero(np.isin(excerpt.units, units))
-        if not rows.size or not rows.size == len(set(units)) == np.ptp(rows) + 1:
-            raise ValueError(f"brushed units must be rows next to each other, got {units}")
-        steps = excerpt.steps
-        inside = steps[(steps >= first) & (steps <= last)]
-        if not inside.size:
-            raise ValueError(
-                f"brushed steps must be from {steps[0]} to {steps[-1]}, got {brush.steps}"
-            )
-        ends = int(inside[0]), int(inside[-1])
-        return Brush(tuple(excerpt.units[rows].tolist()), ends)
 
     def draw(self, excerpt: Excerpt, quantities: Sequence[str]) -> None:
         """Bring the means in the box up to date; a box that is over no step goes."""
@@ -193,6 +176,31 @@ class UnitBrush:
         left, right, bottom, top = (float(self.source.data[edge][0]) for edge in NO_BOX)
         first, last = np.searchsorted(excerpt.steps, [left, right]).tolist()
         return slice(first, last), slice(round(bottom), round(top))
+
+
+def checked_brush(units: NDArray[np.int64], steps: NDArray[np.int64], brush: Brush) -> Brush:
+    """Return what a box would be over, its units in the order of the rows; raise if it cannot.
+
+    Steps between those that are drawn fall to the ones inside.
+
+    Parameters
+    ----------
+    units : ndarray of int
+        Those in the rows, from below.
+    steps : ndarray of int
+        Those drawn, ascending.
+    brush : Brush
+        Where somebody wants it.
+    """
+    first, last = brush.steps
+    rows = np.flatnonzero(np.isin(units, brush.units))
+    if not rows.size or not rows.size == len(set(brush.units)) == np.ptp(rows) + 1:
+        raise ValueError(f"brushed units must be rows next to each other, got {brush.units}")
+    inside = steps[(steps >= first) & (steps <= last)]
+    if not inside.size:
+        there = f"from {steps[0]} to {steps[-1]}" if len(steps) else "of events, and there are none"
+        raise ValueError(f"brushed steps must be {there}, got {brush.steps}")
+    return Brush(tuple(units[rows].tolist()), (int(inside[0]), int(inside[-1])))
 
 
 def _bars(means: ColumnDataSource) -> figure:

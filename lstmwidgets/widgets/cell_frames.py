@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from itertools import islice
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..analysis import QUANTITIES, Recording
+from ..analysis.live_run import ORDER, Run
+
+PLACES = [ORDER.index(name) for name in QUANTITIES]
 
 MOST_UNITS = 512
 """Most units of a layer that are sent; more could not be told apart."""
@@ -29,6 +33,8 @@ class Frames:
         Unit that must be there, whichever others are left out.
     seq : int
         Number of this state of affairs, by which pages notice that they have missed one.
+    steps : int
+        How many steps there are, or will be: of many, fewer units are sent.
 
     Attributes
     ----------
@@ -40,16 +46,18 @@ class Frames:
     >>> import torch
     >>> from lstmwidgets import LSTM
     >>> recording = Recording.from_trace(LSTM(2, 1000).trace(torch.randn(1, 3, 2)))
-    >>> frames = Frames(recording, layer=0, unit=7, seq=0)
+    >>> frames = Frames(recording, layer=0, unit=7, seq=0, steps=3)
     >>> len(frames.units), 7 in frames.units
     (512, True)
     """
 
-    def __init__(self, recording: Recording, layer: int, unit: int | None, seq: int) -> None:
+    def __init__(
+        self, recording: Recording, layer: int, unit: int | None, seq: int, *, steps: int
+    ) -> None:
         self.recording = recording
         self.layer = layer
         self.seq = seq
-        self.units = _evenly(recording.hidden_size, len(recording), unit)
+        self.units = _evenly(recording.hidden_size, steps, unit)
 
     def advance(self, recording: Recording) -> None:
         """Go on to a recording that continues this one."""
@@ -78,6 +86,84 @@ class Frames:
 
     def _of(self, name: str) -> NDArray[np.float32]:
         return self.recording.layers[name][:, self.layer, self.units]
+
+
+class Growing:
+    """What a run has kept, as pages get it while it goes on.
+
+    Whoever advances the run calls the methods as well, between two steps.
+
+    Parameters
+    ----------
+    run : Run
+
+    Attributes
+    ----------
+    recording : Recording
+        What was kept when all of it was sent last.
+    first, length : int
+        The first step that pages have, and how many.
+    seq : int
+        Number of what was sent last.
+    """
+
+    def __init__(self, run: Run) -> None:
+        self._run = run
+        self.seq = 0
+        self._look()
+
+    def _look(self) -> None:
+        run = self._run
+        self._beginnings, self._seen, self.length = run.beginnings, run.steps, run.kept
+        self.first = run.steps - run.kept
+        self.recording = run.recording() if run.kept else _nothing(run)
+
+    @property
+    def outdated(self) -> bool:
+        """Whether the run has begun again, or shows more than what pages have and what is new."""
+        run = self._run
+        more = run.kept > self.length + run.steps - self._seen
+        return run.beginnings != self._beginnings or more
+
+    def whole(self, layer: int, unit: int | None) -> Frames:
+        """Return all that is kept."""
+        self._look()
+        self.seq += 1
+        return Frames(self.recording, layer, unit, self.seq, steps=self._run.window)
+
+    def news(self, frames: Frames) -> tuple[dict[str, Any], bytes] | None:
+        """Return the steps that are new as a message and its numbers; None if there are none.
+
+        Parameters
+        ----------
+        frames : Frames
+            What pages got as a whole: its layer, and its units.
+        """
+        run = self._run
+        new = min(run.steps - self._seen, run.kept)
+        self._seen = run.steps
+        if not new:
+            return None
+        first = run.steps - run.kept
+        dropped = min(self.length, first - self.first)
+        self.first, self.length = first, run.kept
+        self.seq += 1
+        rows = list(islice(run.rows, len(run.rows) - new, None))
+        message = {
+            "seq": self.seq,
+            "dropped": dropped,
+            "labels": [row.label for row in rows],
+            "steps": [row.step for row in rows],
+        }
+        block = run.block(new, frames.layer)[:, PLACES][:, :, frames.units]
+        return message, block.astype("<f4", copy=False).tobytes()
+
+
+def _nothing(run: Run) -> Recording:
+    """Return a recording of no steps, of a run that shows none yet."""
+    shape = (0, run.num_layers, run.hidden_size or 0)
+    layers = {name: np.zeros(shape, np.float32) for name in QUANTITIES}
+    return Recording(layers, (), np.zeros(0, np.int64), cell=run.cell)
 
 
 def continuation(old: Recording, new: Recording, layer: int) -> int | None:
@@ -113,7 +199,7 @@ def continuation(old: Recording, new: Recording, layer: int) -> int | None:
 
 def _evenly(units: int, steps: int, chosen: int | None) -> NDArray[np.int64]:
     """Return as many units as are sent, evenly spaced, the chosen one among them."""
-    most = max(1, min(MOST_UNITS, MOST_NUMBERS // (len(QUANTITIES) * steps)))
+    most = max(1, min(MOST_UNITS, MOST_NUMBERS // (len(QUANTITIES) * max(1, steps))))
     if units <= most:
         return np.arange(units)
     some = np.linspace(0, units - 1, most).round().astype(np.int64)

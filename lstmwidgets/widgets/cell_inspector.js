@@ -53,6 +53,9 @@ class View {
     this.part = null; // under the pointer, or focused
     this.unit = null; // under the pointer
     this.choices();
+    this.empty = add(this.root, "p", {
+      class: "lw-caption", hidden: "", text: "No events yet: the cell appears here as soon as the live stream plays.",
+    });
     this.main = add(this.root, "div", { class: "lw-main" });
     this.canvas = add(this.main, "div", { class: "lw-canvas" });
     this.picture = new Picture(this.canvas, {
@@ -63,7 +66,7 @@ class View {
     this.caption = add(this.main, "p", { class: "lw-caption" });
     const time = add(this.main, "div", { class: "lw-time" });
     this.transport(time);
-    this.timeline = new Timeline(time, (position) => store.seek(position));
+    this.timeline = new Timeline(time, (position) => store.seek(position), store);
     this.side();
     this.spoken = add(this.root, "p", { class: "lw-spoken", "aria-live": "polite" });
     this.root.addEventListener("keydown", (event) => this.press(event));
@@ -101,8 +104,12 @@ class View {
     const number = { type: "number", min: 0, step: 1, class: "lw-unit" };
     this.number = add(this.unitField, "input", number, {
       input: () => {
-        if (this.number.value !== "") store.pick(Number(this.number.value));
+        const { value } = this.number;
+        const there = value === "" || store.pick(Number(value));
+        this.wrong = there ? "" : `there is no unit ${value}`;
+        this.refresh();
       },
+      change: () => (this.number.value = store.unit ?? ""), // the one that is shown
     });
     this.note = add(bar, "span", { class: "lw-note" });
     this.still = add(bar, "span", { class: "lw-note", text: SAVED });
@@ -193,7 +200,7 @@ class View {
 
   draw() {
     const { store, root } = this;
-    const { frames, look, unit, step } = store;
+    const { frames, unit } = store;
     const layer = unit === null;
     root.dataset.theme = isDark() ? "dark" : "light";
     root.dataset.size = root.clientWidth >= WIDE ? "wide" : "narrow";
@@ -204,6 +211,10 @@ class View {
     root.classList.toggle("lw-playing", store.playing !== null);
     if (!layer) this.last = unit;
     this.drawChoices(frames, unit);
+    root.classList.toggle("lw-empty", !frames.length);
+    this.empty.hidden = frames.length > 0;
+    if (!frames.length) return;
+    const { look, step } = store;
     // Hidden for a moment, as while Lab changes its theme, it is drawn as it was.
     this.width = Math.floor(this.canvas.clientWidth) || this.width;
     const { width } = this;
@@ -223,7 +234,7 @@ class View {
     this.drawEquations(frames, look, layer);
     this.drawCaption(frames, look, layer);
     this.drawTransport(frames);
-    this.timeline.update(store.remembered, frames, store.time, layer);
+    this.timeline.update(store.remembered, frames, store.time, layer, store.hovered);
   }
 
   drawChoices(frames, unit) {
@@ -248,7 +259,8 @@ class View {
     const some = frames.shown.length < frames.hiddenSize;
     const units = frames.hiddenSize > 1 ? "units" : "unit";
     const known = some ? `${frames.shown.length} of ${all}` : all;
-    const notes = [layer ? `averages over ${known} ${units}` : `of ${all}`];
+    const notes = this.wrong && !layer ? [this.wrong] : [];
+    notes.push(layer ? `averages over ${known} ${units}` : `of ${all}`);
     if (drawn.length < frames.hiddenSize) notes.push(`${drawn.length} of ${all} drawn`);
     this.note.textContent = notes.join(", ");
     this.still.hidden = !this.store.saved;

@@ -12,14 +12,16 @@ import traitlets
 from ..analysis import Recording, as_recording
 from ..files import atomic_write
 from ..live import joined_modules, joined_styles
-from .cell_frames import Frames, continuation
+from .cell_frames import Frames, Growing, continuation
+from .following import followed, run_name
 from .snapshots import WithSnapshot
 from .threads import AnsweredAnywhere
 
 MODULES = (
-    *("live/theme.js", "live/kernel.js", "live/colors.js", "widgets/cell_numbers.js"),
-    *("widgets/cell_words.js", "widgets/cell_drawing.js", "widgets/cell_picture.js"),
-    *("widgets/cell_timeline.js", "widgets/cell_store.js", "widgets/cell_inspector.js"),
+    *("live/theme.js", "live/kernel.js", "live/colors.js", "live/pointer.js"),
+    *("widgets/cell_numbers.js", "widgets/cell_words.js", "widgets/cell_drawing.js"),
+    *("widgets/cell_picture.js", "widgets/cell_timeline.js", "widgets/cell_store.js"),
+    "widgets/cell_inspector.js",
 )
 STYLES = ("widgets/cell_inspector.css", "widgets/cell_picture.css")
 
@@ -35,15 +37,16 @@ class CellInspector(AnsweredAnywhere, WithSnapshot):
 
     Parameters
     ----------
-    source : Recording, Trace, Inspectable or path
-        What to show: a recording, the trace of an `LSTM`, the file of a recording, or
-        the last step of a model that runs, as those of `lstmwidgets.online`.
+    source : LiveStream, Recording, Trace, Inspectable, path or widget
+        What to show: a recording, the trace of an `LSTM`, the file of a recording, or the last step
+        of a model that runs, as those of `lstmwidgets.online`. A `LiveStream`, or a widget that
+        follows one, is followed, also before its first event.
     labels : sequence of str, optional
         What stood at each step, in place of the labels that it has.
     sequence : int
         Which sequence of a trace's batch.
     layer : int
-        Layer to show, 0 the lowest.
+        Layer to show, 0 the lowest; by default, -1, the top one.
     unit : int, optional
         Unit to show; None for the whole layer.
     position : int, optional
@@ -54,7 +57,9 @@ class CellInspector(AnsweredAnywhere, WithSnapshot):
     position, unit, layer : int
         As above. To be set and observed from Python; the page sets them as well.
     recording : Recording
-        What is shown.
+        What is shown; of a `LiveStream` what it has kept.
+    live : LiveStream or None
+        What is followed.
 
     Raises
     ------
@@ -79,9 +84,11 @@ class CellInspector(AnsweredAnywhere, WithSnapshot):
     position = traitlets.Int(0, help="index of the step shown").tag(sync=True)
     unit = traitlets.Int(None, allow_none=True, help="unit; None: the layer").tag(sync=True)
     layer = traitlets.Int(0, help="layer, 0 the lowest").tag(sync=True)
+    _run = traitlets.Unicode("", help="name of what is shown").tag(sync=True)
     _frames = traitlets.Instance(Frames).tag(
         sync=True, to_json=lambda frames, _: frames.to_json(), from_json=lambda *_: None
     )
+    live: Any = None
 
     def __init__(
         self,
@@ -89,27 +96,41 @@ class CellInspector(AnsweredAnywhere, WithSnapshot):
         *,
         labels: Sequence[str] | None = None,
         sequence: int = 0,
-        layer: int = 0,
+        layer: int = -1,
         unit: int | None = None,
         position: int | None = None,
         **traits: Any,
     ) -> None:
         self._lock = threading.RLock()  # a player's thread shows, a front end's thread chooses
-        self._recording = _something(as_recording(source, labels, sequence))
-        last = len(self._recording) - 1
+        self._wants_whole = self._choosing = False
+        self.live = followed(source, labels)
+        if self.live is None:
+            self._recording = _something(as_recording(source, labels, sequence))
+        else:
+            self._growing = self.live.player.call(lambda: Growing(self.live.run))
+            self._recording = self._growing.recording
+        steps, layers = len(self._recording), self._recording.num_layers
+        if isinstance(layer, int) and -layers <= layer < 0:
+            layer += layers
         super().__init__(
             layer=layer,
             unit=unit,
-            position=last if position is None else position,
-            _frames=self._packed(layer, unit, 0),
+            position=max(0, steps - 1) if position is None else position,
+            _run=run_name(self._recording if self.live is None else self.live.run),
+            _frames=self._packed(layer if layer in range(layers) else 0, unit, 0),
             **traits,
         )
         self.on_msg(self._receive)
+        if self.live is not None:
+            self.live.followers.add(self)
 
     @property
     def recording(self) -> Recording:
         """What is shown."""
-        return self._recording
+        if self.live is None:
+            return self._recording
+        recording: Recording = self.live.recording()
+        return recording
 
     def show(self, source: object) -> None:
         """Show another recording, or the same one some steps later.
@@ -124,10 +145,13 @@ class CellInspector(AnsweredAnywhere, WithSnapshot):
             What to show, as in the constructor.
         """
         recording = _something(as_recording(source))
+        followed, self.live = self.live, None
+        if followed is not None:
+            followed.followers.remove(self)
         with self._lock:
             old, self._recording = self._recording, recording
-            newest = self.position == len(old) - 1
-            dropped = continuation(old, recording, self.layer)
+            newest = self.position >= len(old) - 1
+            dropped = None if followed else continuation(old, recording, self.layer)
             position = len(recording) - 1
             if not newest:
                 position = min(position, max(0, self.position - (dropped or 0)))
@@ -140,7 +164,47 @@ class CellInspector(AnsweredAnywhere, WithSnapshot):
                 if self.unit is not None and self.unit >= recording.hidden_size:
                     self.unit = None
                 self.position = position
+                self._run = run_name(recording)
                 self._renew()
+
+    def catch_up(self) -> None:
+        """Send what is new of the run that is followed; its player calls this."""
+        if self.live is None:
+            return
+        with self._lock:
+            growing = self._growing
+            newest, first = self.position >= growing.length - 1, growing.first
+            whole = self._wants_whole or growing.outdated
+            self._wants_whole = False
+            news = None if whole else growing.news(self._frames)
+            if not whole and news is None:
+                return
+            frames = growing.whole(self.layer, self.unit) if whole else self._frames
+            position = growing.length - 1
+            if not newest:
+                position = min(position, self.position - (growing.first - first))
+            position = max(0, position)
+            with self.hold_sync():
+                if news is not None:
+                    message, values = news
+                    self.send({"type": "append", **message, "position": position}, [values])
+                self._recording = growing.recording
+                self._frames = frames
+                if self.unit is not None and self.unit >= self._recording.hidden_size:
+                    self.unit = None
+                self.position = position
+
+    def rest(self) -> None:
+        """Put all that is shown into the widget's state; the player that is followed calls this."""
+        if self.live is not None and self._frames.seq != self._growing.seq:
+            self._wants_whole = True
+            self.catch_up()
+
+    def close(self) -> None:
+        """Take the widget out of all pages."""
+        if self.live is not None:
+            self.live.followers.remove(self)
+        super().close()
 
     def save_html(self, path: str | Path, title: str = "LSTM cell") -> None:
         """Write the inspector as one page that does all this offline, without a kernel.
@@ -156,16 +220,26 @@ class CellInspector(AnsweredAnywhere, WithSnapshot):
             beside.write_text(self._page(title), encoding="utf-8")
 
     def _still_state(self) -> tuple[dict[str, Any], Mapping[str, Mapping[str, Any]]]:
+        recording = self.recording
         with self._lock:
             frames = [
-                {**self._packed(layer, self.unit, 0).to_json(), "whole": True}
-                for layer in range(self._recording.num_layers)
+                {
+                    **Frames(recording, layer, self.unit, 0, steps=len(recording)).to_json(),
+                    "whole": True,
+                }
+                for layer in range(recording.num_layers)
             ]
-            state = {"position": self.position, "unit": self.unit, "layer": self.layer}
+            position = min(self.position, len(recording) - 1)
+            state = {
+                "position": position,
+                "unit": self.unit,
+                "layer": self.layer,
+                "_run": self._run,
+            }
         return state, {"layer": {"_frames": frames}}
 
     def _what(self) -> str:
-        return f"{type(self).__name__} of {len(self._recording):,} steps"
+        return f"{type(self).__name__} of {self._sizes['position']:,} steps"
 
     def set_state(self, sync_data: dict[str, Any]) -> None:
         """Take in what a page chose.
@@ -173,30 +247,24 @@ class CellInspector(AnsweredAnywhere, WithSnapshot):
         It may be some steps behind and ask for what is gone: it gets the nearest there is.
         """
         with self._lock:
-            ends = {
-                "position": len(self._recording) - 1,
-                "unit": self._recording.hidden_size - 1,
-                "layer": self._recording.num_layers - 1,
-            }
+            sizes = self._sizes
             chosen = {
-                name: value if name not in ends or value is None else _within(value, ends[name])
+                name: value if name not in sizes or value is None else _within(value, sizes[name])
                 for name, value in sync_data.items()
                 if name != "_frames"
             }
+            self._choosing = True
             super().set_state(chosen)
+            self._choosing = False
+        self._ask()
 
     @traitlets.validate("position", "layer", "unit")
     def _check(self, proposal: dict[str, Any]) -> Any:
         name, value = proposal["trait"].name, proposal["value"]
-        recording = self._recording
-        sizes = {
-            "position": len(recording),
-            "layer": recording.num_layers,
-            "unit": recording.hidden_size,
-        }
-        if value is not None and not 0 <= value < sizes[name]:
+        last = self._sizes[name] - 1
+        if value is not None and not 0 <= value <= last:
             none = "None, for the whole layer, or " if name == "unit" else ""
-            raise ValueError(f"{name} must be {none}from 0 to {sizes[name] - 1}, got {value}")
+            raise ValueError(f"{name} must be {none}from 0 to {last}, got {value}")
         return value
 
     @traitlets.observe("layer", "unit")
@@ -205,12 +273,34 @@ class CellInspector(AnsweredAnywhere, WithSnapshot):
             other = self._frames.layer != self.layer
             if other or not (self.unit is None or self.unit in self._frames.units):
                 self._renew()
+        if not self._choosing:
+            self._ask()
+
+    @property
+    def _sizes(self) -> dict[str, int]:
+        recording = self._recording
+        steps = len(recording) if self.live is None else self._growing.length
+        return {
+            "position": max(1, steps),
+            "layer": recording.num_layers,
+            "unit": recording.hidden_size,
+        }
 
     def _packed(self, layer: int, unit: int | None, seq: int) -> Frames:
-        return Frames(self._recording, layer, unit, seq)
+        window = self.live.run.window if self.live is not None else len(self._recording)
+        return Frames(self._recording, layer, unit, seq, steps=window)
 
     def _renew(self) -> None:
+        """Send all there is: at once, or by the player that is followed."""
+        if self.live is not None:
+            self._wants_whole = True
+            return
         self._frames = self._packed(self.layer, self.unit, self._frames.seq + 1)
+
+    def _ask(self) -> None:
+        """Let the player send all there is, if it shall; never under the lock, which it takes."""
+        if self._wants_whole and self.live is not None:
+            self.live.player.redraw()
 
     def _append(self, known: int, dropped: int, position: int) -> None:
         """Send the steps after those known; what a late page gets is brought up to date as well."""
@@ -229,9 +319,19 @@ class CellInspector(AnsweredAnywhere, WithSnapshot):
         self.send(message, [self._frames.values(known)])
 
     def _receive(self, _: Any, message: dict[str, Any], __: list[memoryview]) -> None:
+        if message.get("type") != "current":
+            return
         with self._lock:
-            if message.get("type") == "current" and message.get("seq") != self._frames.seq:
+            if self.live is None and message.get("seq") != self._frames.seq:
                 self.send_state("_frames")
+            elif self.live is not None:
+                self._wants_whole = message.get("seq") != self._growing.seq
+        self._ask()
+
+    def _repr_mimebundle_(self, **options: Any) -> Any:
+        if self.live is not None:
+            self.live.player.call(self.rest)
+        return super()._repr_mimebundle_(**options)
 
 
 def _something(recording: Recording) -> Recording:
@@ -240,5 +340,5 @@ def _something(recording: Recording) -> Recording:
     return recording
 
 
-def _within(value: Any, last: int) -> Any:
-    return min(max(0, value), last) if isinstance(value, int) else value
+def _within(value: Any, size: int) -> Any:
+    return min(max(0, value), size - 1) if isinstance(value, int) else value

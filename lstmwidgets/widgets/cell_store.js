@@ -5,6 +5,7 @@
 
 import { watchKernel } from "../live/kernel.js";
 import { Frames, Step } from "./cell_numbers.js";
+import { pointer } from "../live/pointer.js";
 import { STAGES } from "./cell_words.js";
 
 const STAGE_MS = 3600; // enough to read a sentence
@@ -18,10 +19,13 @@ export class Store {
     this.pace = 5; // steps a second
     this.stage = 0; // 1 to 5 while a step is looked at gate by gate
     this.asked = false;
+    this.run = model.get("_run");
+    this.hovered = null; // step under the pointer in this or another picture
     this.read();
     for (const name of ["position", "unit", "layer"]) this[name] = model.get(name);
     const listeners = {
       "change:_frames": () => this.read(),
+      "change:_run": () => (this.run = model.get("_run")),
       "msg:custom": (message, buffers) => this.receive(message, buffers),
     };
     for (const name of ["position", "unit", "layer"])
@@ -30,19 +34,24 @@ export class Store {
         this.changed();
       };
     for (const [name, call] of Object.entries(listeners)) model.on(name, call);
+    const moved = ({ detail }) => detail.run === this.run && this.hover(detail.step);
+    pointer.addEventListener("move", moved);
     const forgetKernel = watchKernel(model, (answers) => {
       this.answers = answers;
       this.changed();
     });
     this.close = () => {
       this.pause();
+      pointer.removeEventListener("move", moved);
       forgetKernel();
       for (const [name, call] of Object.entries(listeners)) model.off(name, call);
     };
   }
 
   read() {
-    this.frames = new Frames(this.model.get("_frames"));
+    const { reach } = (this.run === this.model.get("_run") && this.frames) || {};
+    this.run = this.model.get("_run");
+    this.frames = new Frames({ reach, ...this.model.get("_frames") });
     this.asked = false;
     this.changed();
   }
@@ -62,6 +71,13 @@ export class Store {
   // A page that was loaded anew, or a message that was lost: the kernel sends what is missing.
   check() {
     this.model.send({ type: "current", seq: this.frames.seq });
+  }
+
+  // step: its number in the run; null: the pointer is elsewhere.
+  hover(step) {
+    if (this.hovered === step) return;
+    this.hovered = step;
+    for (const view of this.views) view.refresh();
   }
 
   changed() {
@@ -124,6 +140,7 @@ export class Store {
   }
 
   seek(position) {
+    if (!this.frames.length) return;
     this.choose("position", Math.min(Math.max(0, position), this.frames.length - 1));
   }
 
@@ -135,9 +152,10 @@ export class Store {
   // Of a wide layer a saved page has only some units: the nearest of them.
   pick(unit) {
     const { shown, hiddenSize } = this.frames;
-    if (!Number.isInteger(unit) || unit < 0 || unit >= hiddenSize) return;
+    if (!Number.isInteger(unit) || unit < 0 || unit >= hiddenSize) return false;
     const far = shown.map((each) => Math.abs(each - unit));
     this.choose("unit", this.answers ? unit : shown[far.indexOf(Math.min(...far))]);
+    return true;
   }
 
   show(stage) {
@@ -147,6 +165,7 @@ export class Store {
   }
 
   toggle(what) {
+    if (!this.frames.length) return;
     const pausing = this.playing === what;
     this.pause();
     if (pausing) return;

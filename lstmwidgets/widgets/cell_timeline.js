@@ -1,6 +1,7 @@
 // What the cell remembered over time, and the hand that moves through it.
 
 import { diverging } from "../live/colors.js";
+import { tellPointer } from "../live/pointer.js";
 
 const HEIGHT = 84;
 const CURVE = 52; // of it, for the values; labels stand below
@@ -8,7 +9,8 @@ const MOST = 160; // pixels of a label: a date with its time
 const EDGE = 20; // half of the slider's thumb and its margin: thumb and bar stand above each other
 
 export class Timeline {
-  constructor(parent, onSeek) {
+  // store: whose run other pictures of the page are told of
+  constructor(parent, onSeek, store) {
     this.element = document.createElement("div");
     this.element.className = "lw-timeline";
     this.canvas = document.createElement("canvas");
@@ -19,20 +21,26 @@ export class Timeline {
     this.slider.addEventListener("input", () => onSeek(Number(this.slider.value)));
     this.element.append(this.canvas, this.slider);
     parent.append(this.element);
-    const seek = (event) => {
-      if (event.type === "pointermove" && !event.buttons) return;
-      if (event.type === "pointerdown") this.canvas.setPointerCapture(event.pointerId);
+    const placeOf = (event) => {
       const { left, width } = this.canvas.getBoundingClientRect();
       const share = (event.clientX - left - EDGE) / (width - 2 * EDGE);
       const last = Number(this.slider.max);
-      onSeek(Math.min(last, Math.max(0, Math.round(share * last))));
+      return Math.min(last, Math.max(0, Math.round(share * last)));
+    };
+    const point = (event) => tellPointer(store.run, store.frames.steps[placeOf(event)] ?? null, this);
+    const seek = (event) => {
+      if (event.type === "pointermove" && !event.buttons) return;
+      if (event.type === "pointerdown") this.canvas.setPointerCapture(event.pointerId);
+      onSeek(placeOf(event));
     };
     this.canvas.addEventListener("pointerdown", seek);
     this.canvas.addEventListener("pointermove", seek);
+    this.canvas.addEventListener("pointermove", point);
+    this.canvas.addEventListener("pointerleave", () => tellPointer(store.run, null, this));
   }
 
-  // values: c of the unit, or the layer's mean |c|.
-  update(values, frames, position, layer) {
+  // values: c of the unit, or the layer's mean |c|; hovered: a step's number, or null.
+  update(values, frames, position, layer, hovered) {
     this.slider.max = frames.length - 1;
     this.slider.value = position;
     this.slider.style.visibility = frames.length < 2 ? "hidden" : "";
@@ -51,6 +59,8 @@ export class Timeline {
     const last = Math.max(1, frames.length - 1);
     const x = (n) => (frames.length === 1 ? width / 2 : EDGE + ((width - 2 * EDGE) * n) / last);
     this.curve(pen, values, frames.reach.c, x, colour, width, layer);
+    const pointed = frames.steps.indexOf(hovered);
+    if (pointed >= 0) this.mark(pen, x(pointed), colour);
     this.hand(pen, x(position), colour);
     this.words(pen, frames.labels, position, x, colour, look.fontFamily, width);
   }
@@ -81,6 +91,12 @@ export class Timeline {
       pen.fillRect(at - bar / 2, Math.min(zero, zero - far), bar, Math.abs(far));
       if (bar > 4) pen.strokeRect(at - bar / 2, Math.min(zero, zero - far), bar, Math.abs(far));
     }
+  }
+
+  // What the pointer is at, here or in another picture of the same run.
+  mark(pen, at, colour) {
+    pen.fillStyle = colour("--lw-ink");
+    pen.fillRect(at - 0.5, 0, 1, CURVE + 6);
   }
 
   hand(pen, at, colour) {

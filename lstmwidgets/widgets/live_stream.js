@@ -19,7 +19,8 @@ class Session {
   constructor(model) {
     this.model = model;
     this.views = new Set();
-    this.run = model.model_id ?? newName();
+    this.id = newName();
+    this.run = model.get("_about").run; // as those that follow know it
     this.store = new RunStore(model.get("_about").window);
     this.asked = false;
     this.received = 0;
@@ -93,7 +94,7 @@ class Session {
     if (received > 1.2 * painted) this.interval = Math.min(1.3 * old, 1 / painted, SLOWEST);
     else this.interval = Math.max(FASTEST, 0.85 * old);
     if (Math.abs(this.interval / old - 1) > 0.01)
-      this.model.send({ type: "pace", view: this.run, seconds: this.interval });
+      this.model.send({ type: "pace", view: this.id, seconds: this.interval });
   }
 
   set(name, value) {

@@ -21,13 +21,15 @@ from ..live import Feed, Frame, joined_modules, joined_styles, live_panels
 from ..plots.live_run import run_layout
 from ..plots.pages import save_page
 from ..trace import Trace
+from .following import Followers, run_name
 from .player import FAILED, FINISHED, FRAMES, PLAYING, READY, STOPPED, Player
 from .snapshots import WithSnapshot
 from .threads import AnsweredAnywhere
 
 MODULES = (
     *("live/theme.js", "live/kernel.js", "live/colors.js", "live/palette.js", "live/ticks.js"),
-    *("live/store.js", "live/panels.js", "live/chart.js", "widgets/live_stream.js"),
+    *("live/store.js", "live/panels.js", "live/pointer.js", "live/chart.js"),
+    "widgets/live_stream.js",
 )
 STYLES = ("live/live.css",)
 
@@ -118,6 +120,8 @@ class LiveStream(AnsweredAnywhere, WithSnapshot):
         ``window`` and ``seed`` of a model of `lstmwidgets.online`; of others nothing.
     run : Prequential or Replay
         What is played, with its `rows`, `metric` and `drifts`.
+    followers : Followers
+        Widgets that go along, as `CellInspector(live)` and `StateHeatmap(live)` do.
 
     Examples
     --------
@@ -184,6 +188,7 @@ class LiveStream(AnsweredAnywhere, WithSnapshot):
         self._views: set[str] = set()
         self._paces: dict[str, float] = {}
         self._feed = Feed(self.run)
+        self.followers = Followers()
         self.player = Player(self._advance, self._show, self._changed, model=model)
         super().__init__(
             speed=speed,
@@ -194,6 +199,7 @@ class LiveStream(AnsweredAnywhere, WithSnapshot):
                 "panels": live_panels(self.run),
                 "window": window,
                 "learns": model is not None,
+                "run": run_name(self.run),
                 "choices": {"cell": list(CELLS), "gradient": ["tbptt", "eligibility"]},
             },
             settings=self._settings(),
@@ -261,7 +267,7 @@ class LiveStream(AnsweredAnywhere, WithSnapshot):
 
     def recording(self) -> Recording:
         """Return cell state and gates of the last `window` events, to look at or to save."""
-        return self.run.recording()
+        return self.player.call(self.run.recording)
 
     def save_html(self, path: str | Path, title: str = "lstmwidgets") -> None:
         """Write the picture as one page that zooms and hovers offline, without a kernel.
@@ -353,8 +359,9 @@ class LiveStream(AnsweredAnywhere, WithSnapshot):
 
     def _show(self) -> None:
         """Send what is new; in the player's thread, or in another while there is none."""
-        if self._wants_rest:
-            self._wants_rest = self._wants_whole = False
+        resting, self._wants_rest = self._wants_rest, False
+        if resting:
+            self._wants_whole = False
             self._whole = self._feed.whole().to_bytes()
         if isinstance(self.run, Prequential):
             self.run.look_ahead()
@@ -363,6 +370,7 @@ class LiveStream(AnsweredAnywhere, WithSnapshot):
             self._send_whole()
         elif (frame := self._feed.news()) is not None:
             self._send_frame(frame)
+        self.followers.catch_up(resting=resting)
         now = time.monotonic()
         if now > self._read_at + READING:
             self._read_at = now

@@ -19,15 +19,3 @@ class AnsweredAnywhere(ipywidgets.Widget):  # type: ignore[misc]
         super()._send(msg, buffers)
         if self.comm is not None and hasattr(self.comm, "_reply_subshell_id"):
             del self.comm._reply_subshell_id  # noqa: SLF001
-
-
-class Button(AnsweredAnywhere, ipywidgets.Button):  # type: ignore[misc]
-    """A button that a thread may change."""
-
-
-class Checkbox(AnsweredAnywhere, ipywidgets.Checkbox):  # type: ignore[misc]
-    """A checkbox that a thread may change."""
-
-
-class Dropdown(AnsweredAnywhere, ipywidgets.Dropdown):  # type: ignore[misc]
-    """A list to choose from that a thread may change."""

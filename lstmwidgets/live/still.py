@@ -1,0 +1,110 @@
+"""What is over, as one frame: a part of a recording."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..analysis.excerpt import Excerpt
+from ..analysis.ordering import cluster_borders
+from .feed import Choice, Frame, wall_clock, with_extra
+
+WRITTEN = "%a %d %b %Y %H:%M"
+"""How the labels of events say their times."""
+
+
+def still_frame(excerpt: Excerpt, seq: int, choice: Choice, maps: Sequence[str]) -> Frame:
+    """Return a part of a recording in the form in which `Feed` sends a run.
+
+    A page counts what is drawn. The header says what that is in the recording: ``stride``, how many
+    steps apart; ``origin``, the step that would be number 0; ``noun``, what a step is called. The
+    recording's numbers are the columns ``n0``, ``n1``, …
+
+    Parameters
+    ----------
+    excerpt : Excerpt
+        Its units in the order of the rows, from below.
+    seq : int
+        Number of the frame, above that of the last one.
+    choice : Choice
+        The order of the units, and those that are sent besides.
+    maps : sequence of str
+        Quantities that are sent.
+    """
+    steps, stride = excerpt.steps, excerpt.stride
+    count = len(steps)
+    origin = int(steps[0]) % stride
+    units = with_extra(excerpt.units, choice.extra)
+    borders = []
+    if choice.order == "cluster":
+        cells = excerpt.recording.layers["cell"][:: excerpt.every, excerpt.layer]
+        borders = cluster_borders(cells, excerpt.units)
+    columns = list(excerpt.columns.values())
+    header: dict[str, Any] = {
+        "seq": seq,
+        "whole": True,
+        "next": (int(steps[0]) - origin) // stride + count,
+        "count": count,
+        "position": count,
+        "window": count,
+        "stride": stride,
+        "origin": origin,
+        "curve": {"from": 0, "count": 0},
+        "columns": [f"n{n}" for n in range(len(columns))],
+        "units": {
+            "count": count,
+            "maps": list(maps),
+            "shown": units.tolist(),
+            "rows": len(excerpt.units),
+            "borders": borders,
+        },
+    }
+    noun, times = _noun(excerpt.labels, steps), times_of(excerpt.labels)
+    if times is not None:
+        header["columns"].append("time")
+        columns.append(times)
+    elif noun:
+        header["noun"] = noun
+    else:
+        header["labels"] = list(excerpt.labels)
+    events = np.array(columns, "<f8").tobytes()
+    values = np.stack([excerpt.of_units(name, units) for name in maps], axis=1)  # (T, maps, U)
+    return Frame(header, [events, b"", values.astype("<f4", copy=False).tobytes()])
+
+
+def times_of(labels: Sequence[str]) -> NDArray[np.float64] | None:
+    """Return the times that labels say, as `wall_clock` does; None if one of them says none."""
+    times = np.empty(len(labels))
+    for n, label in enumerate(labels):
+        time = _time_of(label)
+        if time is None:
+            return None
+        times[n] = wall_clock(time)
+    return times if len(labels) else None
+
+
+def _time_of(label: str) -> datetime | None:
+    try:
+        return datetime.strptime(label, WRITTEN)
+    except ValueError:
+        pass
+    if len(label) < len("2024-01-01"):  # a number can be read as a date as well
+        return None
+    try:
+        return datetime.fromisoformat(label)
+    except ValueError:
+        return None
+
+
+def _noun(labels: Sequence[str], steps: NDArray[np.int64]) -> str:
+    """Return the word that labels have before their step's number, such as "event"."""
+    word = labels[0].rpartition(" ")[0]
+    same = all(
+        label.replace(",", "") == f"{word} {step}"
+        for label, step in zip(labels, steps.tolist(), strict=True)
+    )
+    return word if same else ""
