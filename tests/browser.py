@@ -38,8 +38,13 @@ FLAGS = (
 NOT_OURS = ("https://cdn.jsdelivr.net/npm/@fortawesome/",)
 """Begins of addresses that Voilà asks for, with or without us. They are refused like all others."""
 
-HARMLESS = ("could not set initial ranges",)
-"""What the console may say: Bokeh, of a picture without data."""
+HARMLESS = (
+    "could not set initial ranges",  # Bokeh, of a picture without data
+    "reading 'schema'",  # Notebook 7, of every notebook
+    "Command 'filebrowser:open-path' not registered",  # Notebook 7
+    "labextensions/@jupyter-notebook/lab-extension",  # Voilà, where Notebook 7 is installed too
+)
+"""What pages may complain of."""
 
 # `models(name)` finds what the kernel named so: one model for each view that shows it.
 HELPERS = """
@@ -193,9 +198,13 @@ class Tab:
         route.abort()
 
     def _hear(self, message: ConsoleMessage) -> None:
-        told = message.type == "error" and not any(one in message.text for one in HARMLESS)
-        if told and not message.location["url"].startswith(NOT_OURS):
-            self.complaints.append(f"{message.text} ({message.location['url']})")
+        url = message.location["url"]
+        if message.type == "error" and not url.startswith(NOT_OURS):
+            self._note(f"{message.text} ({url})")
+
+    def _note(self, complaint: str) -> None:
+        if not any(one in complaint for one in HARMLESS):
+            self.complaints.append(complaint)
 
 
 @contextmanager
@@ -231,6 +240,6 @@ def browser_tab(
         context.add_init_script(HELPERS + (COUNTERS if counting else ""))
         tab = Tab(context.new_page())
         context.route("**/*", tab._route)
-        tab.page.on("pageerror", lambda error: tab.complaints.append(str(error)))
+        tab.page.on("pageerror", lambda error: tab._note(str(error)))
         tab.page.on("console", tab._hear)
         yield tab

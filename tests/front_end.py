@@ -1,4 +1,7 @@
-"""Notebook front ends on this machine: JupyterLab and Voilà, as after a fresh installation."""
+"""Notebook front ends on this machine, as after a fresh installation.
+
+The server of JupyterLab serves Notebook 7 as well.
+"""
 
 from __future__ import annotations
 
@@ -15,6 +18,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from textwrap import indent
 from time import monotonic, sleep
 from typing import Literal
 from urllib.error import URLError
@@ -45,7 +49,9 @@ class Server:
 
 
 @contextmanager
-def front_end(kind: Literal["lab", "voila"], notebooks: Path | None = None) -> Iterator[Server]:
+def front_end(
+    kind: Literal["lab", "voila", "marimo"], notebooks: Path | None = None
+) -> Iterator[Server]:
     """Serve a copy of a folder of notebooks, as a user would who has just installed everything."""
     with TemporaryDirectory(ignore_cleanup_errors=True) as name:
         home = Path(name)
@@ -75,8 +81,12 @@ def front_end(kind: Literal["lab", "voila"], notebooks: Path | None = None) -> I
 
 def _command(kind: str, folder: Path, port: int) -> list[str]:
     options = ["--no-browser", f"--port={port}"]
+    if kind == "marimo":
+        options = ["edit", "--headless", "--host=127.0.0.1", f"--port={port}", "--no-token"]
+        return [sys.executable, "-m", "marimo", *options, "--skip-update-check", str(folder)]
     if kind == "lab":
         options += ["--expose-app-in-browser", "--allow-root", f"--ServerApp.root_dir={folder}"]
+        options += ["--JupyterNotebookApp.expose_app_in_browser=True"]
         options += ["--ServerApp.ip=127.0.0.1", "--IdentityProvider.token="]
         options += ["--ServerApp.disable_check_xsrf=True"]  # so that we can end kernels
         return [sys.executable, "-m", "jupyterlab", *options]
@@ -95,6 +105,9 @@ def _environment(home: Path) -> dict[str, str]:
         path = home / "settings" / f"{name}.jupyterlab-settings"
         path.parent.mkdir(parents=True)
         path.write_text(json.dumps(values))
+    marimo = home / "config" / "marimo" / "marimo.toml"
+    marimo.parent.mkdir(parents=True)
+    marimo.write_text("[runtime]\nauto_instantiate = true\n")
     places = {
         "JUPYTER_CONFIG_DIR": "config",
         "JUPYTER_DATA_DIR": "data",
@@ -102,6 +115,8 @@ def _environment(home: Path) -> dict[str, str]:
         "JUPYTERLAB_SETTINGS_DIR": "settings",
         "JUPYTERLAB_WORKSPACES_DIR": "workspaces",
         "IPYTHONDIR": "ipython",
+        "XDG_CONFIG_HOME": "config",  # of marimo
+        "XDG_STATE_HOME": "runtime",
     }
     threads = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
     return {
@@ -134,6 +149,12 @@ def _end(process: subprocess.Popen[bytes]) -> None:
     except subprocess.TimeoutExpired:
         os.killpg(process.pid, signal.SIGKILL)
         process.wait()
+
+
+def write_marimo(path: Path, cells: Sequence[str]) -> None:
+    """Write a notebook for marimo, which runs it when it is opened."""
+    app = [f"@app.cell\ndef _():\n{indent(cell.strip(), '    ')}\n    return\n" for cell in cells]
+    path.write_text("\n".join(["import marimo\n\napp = marimo.App(width='full')\n", *app]))
 
 
 def write_notebook(path: Path, cells: Sequence[str]) -> None:

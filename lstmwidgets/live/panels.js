@@ -4,6 +4,8 @@ import { DIVERGING_PIXELS, gradient, diverging, sequential, SEQUENTIAL_PIXELS } 
 import { CLASS_COLOURS, classColour, OTHER_CLASSES } from "./palette.js";
 import { numberTicks, written } from "./ticks.js";
 
+const FEW = 4; // classes whose names stand beside the title
+
 export function element(parent, tag, { text, ...attributes } = {}, listeners = {}) {
   const node = document.createElement(tag);
   for (const [name, value] of Object.entries(attributes)) node.setAttribute(name, value);
@@ -295,12 +297,17 @@ export class ClassesPanel extends Panel {
   makeLegend() {
     this.image = document.createElement("canvas");
     this.named = 0;
+    this.legend.setAttribute("role", "group");
+    this.legend.setAttribute("aria-label", "Classes");
   }
 
   name(store, palette) {
     const { classes } = store;
     if (this.named === classes.length) return;
     this.named = classes.length;
+    const many = classes.length > FEW;
+    this.element.classList.toggle("lw-many", many);
+    if (many) this.legend.tabIndex = 0; // it may scroll
     this.legend.replaceChildren();
     classes.slice(0, CLASS_COLOURS.length).forEach((name, n) => this.entry(name, classColour(n), "box"));
     if (classes.length > CLASS_COLOURS.length) this.entry("others", OTHER_CLASSES, "box");
@@ -405,7 +412,9 @@ export class HeatmapPanel extends Panel {
     pen.fillStyle = scene.palette.muted;
     pen.textAlign = "right";
     pen.textBaseline = "middle";
-    pen.fillText(`${to - from} units`, scene.left - 8, height / 2, scene.left - 10);
+    const units = to - from;
+    if (units)
+      pen.fillText(`${units} unit${units > 1 ? "s" : ""}`, scene.left - 8, height / 2, scene.left - 10);
     if (last >= first && store.units) {
       const { pick, count } = thinned(first, last, scene.room * this.ratio);
       if (this.spec.signed && !this.reach) this.findReach(store);
@@ -514,7 +523,7 @@ export class CurvePanel extends Panel {
     const y = this.scale(scene, low - margin, high + margin, { bottom: 20 });
     const last = Math.max(1, steps.at(-1) ?? 1);
     const x = (step) => scene.left + (scene.room * step) / last;
-    this.axis(scene, x, last);
+    if (steps.length) this.axis(scene, x, last);
     this.frameOf(scene);
     for (const [name, width, line] of [["naive", 1.5, lines[1]], ["model", 1.8, lines[0]]]) {
       pen.strokeStyle = scene.palette[name];

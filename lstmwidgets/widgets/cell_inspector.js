@@ -253,7 +253,7 @@ class View {
     this.one.setAttribute("aria-pressed", !layer);
     this.number.max = frames.hiddenSize - 1;
     this.unitField.hidden = layer;
-    if (!layer && this.number !== document.activeElement) this.number.value = unit;
+    if (!layer && this.number !== this.root.getRootNode().activeElement) this.number.value = unit;
     const { drawn } = this.store;
     const all = frames.hiddenSize.toLocaleString("en");
     const some = frames.shown.length < frames.hiddenSize;

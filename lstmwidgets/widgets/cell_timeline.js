@@ -5,6 +5,7 @@ import { tellPointer } from "../live/pointer.js";
 
 const HEIGHT = 84;
 const CURVE = 52; // of it, for the values; labels stand below
+const MOST = 160; // pixels of a label: a date with its time
 const EDGE = 20; // half of the slider's thumb and its margin: thumb and bar stand above each other
 
 export class Timeline {
@@ -126,13 +127,14 @@ export class Timeline {
     const apart = labels.length > 1 ? x(1) - x(0) : width;
     const longest = labels.reduce((long, label) => (label.length > long.length ? label : long), "");
     const widest = pen.measureText(longest).width;
-    const every = Math.ceil((Math.min(widest, 90) + 10) / apart);
-    const room = apart * every - 8;
+    const every = Math.ceil((Math.min(widest, MOST) + 10) / apart);
+    const room = Math.min(MOST, apart * every - 8);
+    let taken = 0; // up to where the last label stands: the first one is moved into the picture
     for (let n = 0; n < labels.length; n += every) {
       const half = Math.min(room, pen.measureText(labels[n]).width) / 2;
       const middle = Math.min(width - half, Math.max(half, x(n)));
       const free = middle + half < from - 8 || middle - half > to + 8;
-      if (n !== position && free) write(labels[n], x(n), room);
+      if (n !== position && free && middle - half >= taken) [, taken] = write(labels[n], x(n), room);
     }
   }
 }

@@ -263,7 +263,7 @@ class View {
 
   showSettings() {
     for (const [name, value] of Object.entries(this.session.model.get("settings")))
-      if (this.fields[name] !== document.activeElement) this.fields[name].value = value ?? "";
+      if (this.fields[name] !== this.root.getRootNode().activeElement) this.fields[name].value = value ?? "";
   }
 
   showMessage(model) {
@@ -301,7 +301,8 @@ class View {
       Object.assign(counted, { at: now, done });
     }
     const of = total === null ? "" : ` of ${total.toLocaleString("en")}`;
-    const told = [`${position.toLocaleString("en")}${of} ${words ? "texts" : "events"}`];
+    const noun = (words ? "text" : "event") + (position === 1 && total === null ? "" : "s");
+    const told = [`${position.toLocaleString("en")}${of} ${noun}`];
     if (words) told.unshift(`${done.toLocaleString("en")} words`);
     if (this.session.playing) told.push(this.rate());
     const text = told.filter(Boolean).join(" · ");

@@ -13,8 +13,8 @@ from ..live import still_page
 SYSTEM = frozenset(anywidget.AnyWidget.class_trait_names(sync=True)) | {"_esm", "_css"}
 """Traits that every widget has."""
 
-# The frame may run its own script and reach nothing else: neither the notebook nor the net. It is told
-# whether the notebook is dark and tells how tall it is; where scripts of outputs do not run, it
+# The frame may run its own script and reach nothing else: neither the notebook nor the net. It is
+# told whether the notebook is dark, and tells how tall it is. Where outputs run no scripts it
 # scrolls, and follows the system's colours.
 FRAME = """<iframe sandbox="allow-scripts" title="{title}" srcdoc="{page}"
  style="width: 100%; height: 640px; border: 0" onload="
@@ -71,7 +71,7 @@ class WithSnapshot(anywidget.AnyWidget):
         return still_page(str(self._esm), str(self._css), state, given=given, title=title)
 
     def _still_state(self) -> tuple[dict[str, Any], Mapping[str, Mapping[str, Any]]]:
-        """Return the traits, and those that change along with others, as `still_page` takes them."""
+        """Return the traits, and those that change with others, as `still_page` takes them."""
         return {k: v for k, v in self.get_state().items() if k not in SYSTEM}, {}
 
     def _what(self) -> str:
