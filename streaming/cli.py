@@ -34,7 +34,7 @@ def main() -> None:
     except StreamError as error:
         status = _fail(str(error))
     except OSError as error:
-        status = _fail(f"{error.filename or 'output'}: {error.strerror or error}")
+        status = _fail(f"{error.filename or 'standard output'}: {error.strerror or error}")
     sys.exit(status)
 
 
@@ -137,8 +137,8 @@ def stream(
     late_targets: Annotated[
         Path | None,
         typer.Option(
-            help="Write targets that come after their events to this file; by default labels.jsonl "
-            "beside the predictions.",
+            help="Write targets that come after their events to this file; by default "
+            "out.labels.jsonl beside predictions in out.jsonl.",
             show_default=False,
         ),
     ] = None,
@@ -271,6 +271,7 @@ def stream(
         import torch
         from rich.console import Console
 
+        from .interrupt import TerminatedError, terminable
         from .job.options import Job
         from .job.results import show_result
         from .job.run import run_job
@@ -307,9 +308,11 @@ def stream(
     torch.set_num_threads(1)  # one event's matrices are too small to share out
     notes = Console(stderr=True)
     try:
-        result = run_job(job, notes)
-    except KeyboardInterrupt:
-        return _fail("interrupted; nothing more was written", status=130)
+        with terminable():
+            result = run_job(job, notes)
+    except KeyboardInterrupt as error:
+        status = 143 if isinstance(error, TerminatedError) else 130
+        return _fail("interrupted; nothing more was written", status)
     if result.comparisons:  # none where the job had been finished before
         show_result(result)
     if result.stopped_by is None:
@@ -360,7 +363,7 @@ def inspect(
         told["events"] = f"{saved.events:,}{', finished' if saved.finished else ''}"
         told |= {name: f"{size:,}" for name, size in sizes.items() if size}
         for name, place in saved.outputs.items():
-            at = (f"{number:,} {what}" for what, number in place.items())
+            at = (f"{n:,} {what}" for what, n in place.items() if isinstance(n, int))
             told[name] = ", ".join(at) or "at least once"
     for name, value in told.items():
         typer.echo(f"{name.replace('_', ' '):18} {value}")
@@ -372,7 +375,7 @@ def _labels_beside(predictions: str | None, id_: str | None) -> Path | None:
     """Return where late targets go if nobody says it."""
     if predictions is None or id_ is None or "://" in predictions:
         return None
-    return Path(predictions).parent / "labels.jsonl"
+    return Path(f"{predictions.removesuffix('.jsonl')}.labels.jsonl")
 
 
 def _names(listed: str) -> tuple[str, ...]:

@@ -13,6 +13,10 @@ from .redis_stream import RedisSink
 from .sqlite import SqliteTable
 
 
+OF_TABLES = (".sqlite", ".db", ".parquet")
+"""Endings of what holds predictions and late targets only, and no other records."""
+
+
 def open_sink(
     name: str,
     at: Mapping[str, Any] | None = None,
