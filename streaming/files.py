@@ -30,8 +30,8 @@ def atomic_write(path: Path) -> Iterator[Path]:
     Raises
     ------
     StreamError
-        If the path is a folder or a device, or its folder cannot be made or written. What goes wrong
-        inside the context is raised as it is.
+        If the path is a folder or a device, or its folder cannot be made or written. An error
+        inside the context stays what it is.
     """
     with ExitStack() as stack:
         with writing(path):

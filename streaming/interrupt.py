@@ -24,7 +24,7 @@ def terminable() -> Iterator[None]:
     Must be run in the main thread.
     """
 
-    def end(number: int, frame: FrameType | None) -> None:
+    def end(*_: object) -> None:
         raise TerminatedError
 
     before = signal.signal(signal.SIGTERM, end)

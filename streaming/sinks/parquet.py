@@ -117,7 +117,7 @@ class ParquetParts(Sink):
             raise cannot_write(self.path, error) from error
 
     def flush(self) -> dict[str, Any]:
-        """Bring all rows to the disk; return the part, the length of its pending rows, and a hash."""
+        """Bring all rows to the disk; return the part, the bytes of its pending rows, a hash."""
         with writing(self.path):
             self._pending.flush()
             os.fsync(self._pending.fileno())

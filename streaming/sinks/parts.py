@@ -52,9 +52,9 @@ class PartFolder:
 
     def tail(self, part: int, length: int) -> str:
         """Return hashes of the ends of the last whole part before a place and of its rows."""
-        ends = [(self.part(part - 1), None)] if part else []
-        ends += [(self.pending(part), length)] if length else []
-        return "".join(tail(p, p.stat().st_size if end is None else end) for p, end in ends)
+        last, pending = self.part(part - 1), self.pending(part)
+        known = tail(last, last.stat().st_size) if part else ""
+        return known + (tail(pending, length) if length else "")
 
     def cut(self, part: int, length: int, known: str | None = None) -> int:
         """Remove all that was written after a place; return how many rows of the part are left.

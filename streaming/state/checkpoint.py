@@ -16,8 +16,8 @@ from filelock import FileLock, Timeout
 
 from ..errors import StreamError
 from ..files import atomic_write, is_at, sync_folder
-from .cold import ColdStore, make_table, schema
-from .database import APPLICATION, Database, damage_told, damaged, has_table
+from .cold import ColdStore, schema
+from .database import APPLICATION, Database, damage_told, damaged
 
 FORMAT = 6
 DATABASE, LOCK, HOLDER = "job.sqlite", "lock", "holder"
@@ -257,7 +257,7 @@ def look_into(
 ) -> Iterator[tuple[dict[str, Any], Database, tuple[Saved, bytes] | None]]:
     """Give a folder's job, its database to read, and its last checkpoint, without the lock.
 
-    The checkpoint is None before the first one, which comes before the first model. All of it is of one moment, whatever a running job
+    The checkpoint is None before the first one. All of it is of one moment, whatever a running job
     writes meanwhile.
 
     Raises
@@ -288,7 +288,7 @@ def _make(path: Path, options: Mapping[str, Any]) -> None:
             database.execute(f"PRAGMA user_version = {FORMAT}")
             database.execute(f"PRAGMA application_id = {APPLICATION}")
             for table in TABLES:
-                make_table(database, table)
+                ColdStore(database, table)
             ColdStore(database, "job").put(OPTIONS, msgspec.json.encode(options))
             database.commit()
         finally:
@@ -321,7 +321,7 @@ def _check_format(database: Database) -> None:
     (version,) = database.execute("PRAGMA user_version").fetchone()
     known = "SELECT sql FROM sqlite_master WHERE sql IS NOT NULL"
     tables = [row[0] for row in database.execute(known).fetchall()]
-    if version == FORMAT and sorted(tables) == sorted(sum(map(schema, TABLES), [])):
+    if version == FORMAT and {*tables} == {text for name in TABLES for text in schema(name)}:
         return
     before = "CREATE TABLE job (format INTEGER NOT NULL, options TEXT NOT NULL)"
     if before in tables:

@@ -14,27 +14,42 @@ PORTION = 1 << 26
 """Bytes that are put in with one statement."""
 
 
+SCHEMA = (
+    "CREATE TABLE @ (name PRIMARY KEY, checksum INTEGER NOT NULL, value BLOB NOT NULL)",
+    "CREATE TABLE @_sum (total INTEGER NOT NULL)",
+    "CREATE TRIGGER @_new AFTER INSERT ON @ "
+    "BEGIN UPDATE @_sum SET total = total + new.checksum; END",
+    "CREATE TRIGGER @_changed AFTER UPDATE ON @ "
+    "BEGIN UPDATE @_sum SET total = total + new.checksum - old.checksum; END",
+    "CREATE TRIGGER @_removed AFTER DELETE ON @ "
+    "BEGIN UPDATE @_sum SET total = total - old.checksum; END",
+)
+"""Makes a table @.
+
+Every row has a checksum of its name and its bytes. Their sum stands in a table beside it, which
+triggers keep up with what is put in and removed: it tells of a row that was lost.
+"""
+
+STATEMENTS = {
+    "make": ";".join(["BEGIN", *SCHEMA, "INSERT INTO @_sum VALUES (0)", "COMMIT;"]),
+    "get": "SELECT checksum, value FROM @ WHERE name = ?",
+    "put": "INSERT INTO @ VALUES (?, ?, ?) "
+    "ON CONFLICT (name) DO UPDATE SET checksum = excluded.checksum, value = excluded.value",
+    "put many": "INSERT INTO @ SELECT json_extract(value, '$[0]'), json_extract(value, '$[1]'), "
+    "substr(?, json_extract(value, '$[2]'), json_extract(value, '$[3]')) FROM json_each(?) "
+    "WHERE true "
+    "ON CONFLICT (name) DO UPDATE SET checksum = excluded.checksum, value = excluded.value",
+    "remove": "DELETE FROM @ WHERE name IN (SELECT value FROM json_each(?))",
+    "all": "SELECT name, checksum, value FROM @ ORDER BY name",
+    "unordered": "SELECT name, checksum, value FROM @",
+    "sum": "SELECT total FROM @_sum",
+    "count": "SELECT count(*) FROM @",
+}
+
+
 def schema(table: str) -> list[str]:
-    """Return the statements that make a table of bytes.
-
-    Every row has a checksum of its name and its bytes. Their sum stands in a table beside it, which
-    triggers keep up with what is put in and removed: it tells of a row that was lost.
-    """
-    change = f"BEGIN UPDATE {table}_sum SET total = total"
-    return [
-        f"CREATE TABLE {table} (name PRIMARY KEY, checksum INTEGER NOT NULL, value BLOB NOT NULL)",
-        f"CREATE TABLE {table}_sum (total INTEGER NOT NULL)",
-        f"CREATE TRIGGER {table}_new AFTER INSERT ON {table} {change} + new.checksum; END",
-        f"CREATE TRIGGER {table}_changed AFTER UPDATE ON {table} "
-        f"{change} + new.checksum - old.checksum; END",
-        f"CREATE TRIGGER {table}_removed AFTER DELETE ON {table} {change} - old.checksum; END",
-    ]
-
-
-def make_table(database: Database, table: str) -> None:
-    """Make a table of bytes, which is empty."""
-    statements = [*schema(table), f"INSERT INTO {table}_sum VALUES (0)"]
-    database.executescript(";".join(["BEGIN", *statements, "COMMIT;"]))
+    """Return the statements that make a table of bytes."""
+    return [text.replace("@", table) for text in SCHEMA]
 
 
 class ColdStore:
@@ -66,36 +81,21 @@ class ColdStore:
 
     def __init__(self, database: Database | None = None, table: str = "cold") -> None:
         self._database = Database("") if database is None else database
-        self._get = f"SELECT checksum, value FROM {table} WHERE name = ?"  # noqa: S608  # a name of ours
-        replace = (
-            "ON CONFLICT (name) DO UPDATE SET checksum = excluded.checksum, value = excluded.value"
-        )
-        self._put = f"INSERT INTO {table} VALUES (?, ?, ?) {replace}"  # noqa: S608
-        self._put_many = (
-            f"INSERT INTO {table} SELECT json_extract(value, '$[0]'), "  # noqa: S608
-            "json_extract(value, '$[1]'), "
-            "substr(?, json_extract(value, '$[2]'), json_extract(value, '$[3]')) "
-            f"FROM json_each(?) WHERE true {replace}"
-        )
-        self._remove = f"DELETE FROM {table} WHERE name IN (SELECT value FROM json_each(?))"  # noqa: S608
-        self._all = f"SELECT name, checksum, value FROM {table} ORDER BY name"  # noqa: S608
-        self._unordered = f"SELECT name, checksum, value FROM {table}"  # noqa: S608
-        self._sum = f"SELECT total FROM {table}_sum"  # noqa: S608
-        self._count = f"SELECT count(*) FROM {table}"  # noqa: S608
+        self._sql = {name: text.replace("@", table) for name, text in STATEMENTS.items()}
         with damage_told(self._database.name):
             if not has_table(self._database, table):
-                make_table(self._database, table)
+                self._database.executescript(self._sql["make"])
 
     def get(self, name: str | int) -> bytes | None:
         """Return what is kept by a name; None if nothing is."""
         with damage_told(self._database.name):
-            row = self._database.execute(self._get, (name,)).fetchone()
+            row = self._database.execute(self._sql["get"], (name,)).fetchone()
         return None if row is None else self._checked(name, *row)
 
     def put(self, name: str | int, value: bytes) -> None:
         """Keep bytes by a name, in the place of what was there."""
         with damage_told(self._database.name):
-            self._database.execute(self._put, (name, _checksum(name, value), value))
+            self._database.execute(self._sql["put"], (name, _checksum(name, value), value))
 
     def put_many(
         self, names: Iterable[str | int], sizes: Iterable[int], values: bytes | memoryview
@@ -128,22 +128,22 @@ class ColdStore:
 
     def remove(self, names: Iterable[int]) -> None:
         """Forget what is kept by these numbers, if anything is, by the time of the next commit."""
-        self._database.later(self._remove, (msgspec.json.encode(list(names)).decode(),))
+        self._database.later(self._sql["remove"], (msgspec.json.encode(list(names)).decode(),))
 
     def values(self) -> Iterator[bytes]:
         """Yield all of it, in the order of the names."""
         with damage_told(self._database.name):
-            for name, checksum, value in self._database.execute(self._all):
+            for name, checksum, value in self._database.execute(self._sql["all"]):
                 yield self._checked(name, checksum, value)
 
     def check(self) -> None:
         """Read all of it, and raise unless all that was put in is there."""
         total = 0
         with damage_told(self._database.name):
-            for name, checksum, value in self._database.execute(self._unordered):
+            for name, checksum, value in self._database.execute(self._sql["unordered"]):
                 self._checked(name, checksum, value)
                 total += checksum
-            sums = self._database.execute(self._sum).fetchall()
+            sums = self._database.execute(self._sql["sum"]).fetchall()
         if sums != [(total,)]:
             raise damaged(self._database.name, "rows are missing")
 
@@ -155,11 +155,13 @@ class ColdStore:
 
     def _put_later(self, places: list[tuple[str | int, int, int, int]], values: memoryview) -> None:
         if places:
-            self._database.later(self._put_many, (values, msgspec.json.encode(places).decode()))
+            self._database.later(
+                self._sql["put many"], (values, msgspec.json.encode(places).decode())
+            )
 
     def __len__(self) -> int:
         with damage_told(self._database.name):
-            (count,) = self._database.execute(self._count).fetchone()
+            (count,) = self._database.execute(self._sql["count"]).fetchone()
         return int(count)
 
 
