@@ -52,6 +52,11 @@ class Lines(ABC):
     def seek(self, position: int, identity: Mapping[str, Any]) -> None:
         """Go on at a byte; to be called before the lines are read."""
 
+    def tail(self, position: int) -> str:
+        """Return a hash of the last bytes before a byte, empty where they cannot be read again."""
+        del position
+        return ""
+
     def sync(self) -> None:  # noqa: B027  # most keep nothing
         """Bring to the disk what is kept for `seek`."""
 

@@ -6,12 +6,14 @@ import hashlib
 import os
 import re
 import stat
+import sys
 import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, BinaryIO
 
 from ..errors import StreamError
+from ..files import TAIL
 from .base import WAIT
 from .byte_lines import BLOCK, CAN_WAIT, Lines, split, waiting_for
 
@@ -128,6 +130,14 @@ class FileLines(Lines):
             + (", and the old one is not beside it, so that its rest is lost" * self._follow)
             + "; put the file back, or begin anew"
         )
+
+    def tail(self, position: int) -> str:
+        """Return a hash of the last bytes before a byte, empty where they cannot be read again."""
+        if self._is_pipe or sys.platform == "win32":
+            return ""
+        begin = max(position - TAIL, 0)
+        data = os.pread(self._file.fileno(), position - begin, begin)
+        return hashlib.sha256(data).hexdigest()
 
     def close(self) -> None:
         """Close the file."""

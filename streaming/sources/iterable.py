@@ -95,7 +95,8 @@ class IterableSource(Source):
     @property
     def offset(self) -> dict[str, Any]:
         """Bytes of the journal, counts, and what the columns' types were found to be."""
-        return {
+        known = {} if self._journal is None else {"tail": self._journal.tail(self._bytes)}
+        return known | {
             "bytes": self._bytes,
             "events": self._number,
             "skipped": self.skipped,
@@ -116,6 +117,8 @@ class IterableSource(Source):
         """Go on at a byte of the journal, or go on counting."""
         self._bytes, self._number = offset["bytes"], offset["events"]
         self.skipped, self._schema.types = offset["skipped"], offset["types"]
+        if self._journal is not None and self._journal.tail(self._bytes) != offset.get("tail", ""):
+            raise StreamError(f"the journal of {self.name} has changed; put it back, or begin anew")
 
     def _taken(self) -> Iterator[tuple[bytes, Any] | None]:
         """Yield the lines of the journal, and then those of what comes, with the item itself."""

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from ..errors import StreamError
-from ..files import write_all
+from ..files import tail, write_all
 from .byte_lines import BLOCK, CAN_WAIT, Lines, waiting_for
 
 
@@ -67,6 +67,10 @@ class Journal(Lines):
         if position > self._size():
             raise StreamError(f"{self._path} is shorter than it was; begin anew")
         self._kept.seek(position)
+
+    def tail(self, position: int) -> str:
+        """Return a hash of the last bytes of the journal before a byte."""
+        return tail(self._path, position)
 
     def sync(self) -> None:
         """Bring the journal to the disk; closed, it is there."""

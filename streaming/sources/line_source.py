@@ -73,6 +73,7 @@ class LineSource(Source):
             self.replayable = False
         self.tells_waiting = self._lines.tells_waiting
         self._bytes = self._line = self._number = 0
+        self._tail: str | None = None  # once it is closed
 
     def __iter__(self) -> Iterator[Event | None]:
         """Yield the events of the lines."""
@@ -128,7 +129,9 @@ class LineSource(Source):
         ahead.clear()
 
     def close(self) -> None:
-        """Close the file."""
+        """Close the file, and keep what `offset` needs of it."""
+        if self._tail is None:
+            self._tail = self._lines.tail(self._bytes)
         self._lines.close()
 
     @property
@@ -146,6 +149,7 @@ class LineSource(Source):
             "skipped": self.skipped,
             "types": self._schema.types,
             **self._lines.identity,
+            "tail": self._lines.tail(self._bytes) if self._tail is None else self._tail,
         }
 
     def has_more(self, offset: dict[str, Any]) -> bool:
@@ -159,8 +163,13 @@ class LineSource(Source):
         self._lines.sync()
 
     def resume(self, offset: dict[str, Any]) -> None:
-        """Go on at a byte."""
+        """Go on at a byte, if what is before it is what had been read."""
         self._lines.seek(int(offset["bytes"]), offset)
+        if self._lines.tail(int(offset["bytes"])) != offset.get("tail", ""):
+            raise StreamError(
+                f"{self.name} has changed before line {int(offset['line']) + 1:,}, up to which it "
+                "had been read; put it back as it was, or begin anew"
+            )
         self._bytes, self._line = offset["bytes"], offset["line"]
         self._number, self.skipped = offset["events"], offset["skipped"]
         self._schema.types = offset["types"]

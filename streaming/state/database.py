@@ -136,7 +136,7 @@ def damage_told(place: Path | str) -> Iterator[None]:
     """Turn a database's errors into what they mean."""
     try:
         yield
-    except (sqlite3.DatabaseError, msgspec.MsgspecError) as error:
+    except (sqlite3.DatabaseError, msgspec.MsgspecError, UnicodeDecodeError) as error:
         if getattr(error, "sqlite_errorcode", 0) & 0xFF in OF_THE_SYSTEM:
             raise StreamError(f"cannot write to {place}: {error}") from error
         raise damaged(place, str(error)) from error
