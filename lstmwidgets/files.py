@@ -171,7 +171,8 @@ def from_bytes(
     try:
         return inner(json.loads(text))
     except Exception as error:  # whatever can go wrong with what a file describes
-        raise ValueError(f"{name} cannot be read: {type(error).__name__}: {error}") from error
+        problem = " ".join(f"{type(error).__name__}: {error}".split())
+        raise ValueError(f"{name} cannot be read: {problem}") from error
 
 
 def sealed(kind: str, text: str, tensors: Mapping[str, torch.Tensor]) -> bytes:
