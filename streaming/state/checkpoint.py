@@ -14,6 +14,8 @@ from typing import Any, Self
 import msgspec
 from filelock import FileLock, Timeout
 
+from lstmwidgets.codec import decode, encode
+
 from ..errors import StreamError
 from ..files import atomic_write, is_at, sync_folder
 from .cold import ColdStore, schema
@@ -154,7 +156,10 @@ class JobFolder:
                 f"{self.path / DATABASE} was moved or removed while the job ran; put it back, or "
                 "begin anew with another folder"
             )
-        data = msgspec.json.encode(saved)
+        try:
+            data = msgspec.json.encode(saved)
+        except UnicodeEncodeError as error:
+            raise StreamError(f"a name is no text in UTF-8: {error.object!r}; rename it") from error
         self._job.put_many([SAVED], [len(data)], data)
         if model is not None:
             self._job.put_many([MODEL], [len(model)], model)
@@ -289,7 +294,7 @@ def _make(path: Path, options: Mapping[str, Any]) -> None:
             database.execute(f"PRAGMA application_id = {APPLICATION}")
             for table in TABLES:
                 ColdStore(database, table)
-            ColdStore(database, "job").put(OPTIONS, msgspec.json.encode(options))
+            ColdStore(database, "job").put(OPTIONS, msgspec.json.encode(encode(options)))
             database.commit()
         finally:
             database.close()
@@ -336,7 +341,7 @@ def _check_format(database: Database) -> None:
 
 def _options(job: ColdStore) -> dict[str, Any]:
     data = job.get(OPTIONS)
-    options: dict[str, Any] = {} if data is None else msgspec.json.decode(data)
+    options: dict[str, Any] = {} if data is None else decode(msgspec.json.decode(data))
     return options
 
 
