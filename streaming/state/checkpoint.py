@@ -270,7 +270,11 @@ def look_into(
     StreamError
         If it is no job's folder, or damaged.
     """
-    if not (path / DATABASE).is_file():
+    try:
+        there = (path / DATABASE).is_file()
+    except OSError:  # of a path that cannot be
+        there = False
+    if not there:
         raise StreamError(f"{path} holds no job: there is no {DATABASE} in it")
     with damage_told(path / DATABASE):
         database = Database(f"{(path / DATABASE).absolute().as_uri()}?mode=ro", uri=True)
