@@ -193,12 +193,10 @@ def _check_fields(kind: Any, state: Any) -> None:
     if not isinstance(state, dict):
         raise ValueError(f"{kind.__name__} has no fields")
     like = _like(kind, state).__getstate__()
-    odd = [
-        *(state.keys() ^ like.keys()),
-        *(name for name in state.keys() & like.keys() if not _is_like(state[name], like[name])),
-    ]
+    odd = {str(name) for name in state.keys() ^ like.keys()}
+    odd |= {name for name in like.keys() - odd if not _is_like(state[name], like[name])}
     if odd:
-        raise ValueError(f"{kind.__name__} has no such fields: {', '.join(map(repr, odd))}")
+        raise ValueError(f"{kind.__name__} has no fields {sorted(odd)} as they are here")
 
 
 def _is_like(value: Any, like: Any) -> bool:

@@ -292,8 +292,9 @@ def test_a_header_cannot_name_what_is_not_on_the_list(saved: Path, forged: Any) 
     with pytest.raises(ValueError, match=r"no optimizer of PyTorch|cannot be read|unknown entry"):
         load(forge(saved, with_another_optimizer))
     assert set(sys.modules) == modules
-    with pytest.raises(ValueError, match="holds a NaiveBayes, which has no file"):
-        load(forge(saved, lambda _: {"class": "NaiveBayes", "state": {"dict": []}}))
+    labels = {"class": "Labels", "state": {"dict": [["places", {"dict": []}], ["seen", 0]]}}
+    with pytest.raises(ValueError, match="holds a Labels, which has no file"):
+        load(forge(saved, lambda _: labels))
 
 
 class SGD(torch.optim.SGD):
