@@ -7,6 +7,7 @@ import random
 from collections.abc import Mapping
 from contextlib import ExitStack, closing
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -30,6 +31,7 @@ from ..state.frozen import BATCH as SERVED
 from ..state.frozen import Serving
 from ..state.keyed import KeyedStreams
 from ..state.waiting import WaitingEvents
+from ..terminal import note
 from .options import Job
 from .progress_bar import Pace, shown
 from .results import JobResult, job_result
@@ -112,7 +114,7 @@ class Run:
         if before is not None and before.finished and not self.source.has_more(before.offset):
             with ExitStack() as opened:  # which looks whether all of it is there
                 self._open_sinks(opened)
-            self.notes.print(f"finished after {counted(before.events, 'event')}: nothing to do")
+            note(self.notes, f"finished after {counted(before.events, 'event')}: nothing to do")
             return JobResult(self.source.name, self.seed, before.events)
         finals = {
             name: self.opened.enter_context(atomic_write(path))
@@ -128,7 +130,7 @@ class Run:
             if before is not None:
                 runner.progress = before.progress
                 self.source.resume(before.offset)
-                self.notes.print(f"going on after {counted(runner.events, 'event')}")
+                note(self.notes, f"going on after {counted(runner.events, 'event')}")
             record, live = self._recorded(runner, opened)
             if live is None and not {"report", "recording"} & finals.keys():
                 runner.batch = self._at_once(BATCH)  # nobody looks at the model in between
@@ -158,7 +160,7 @@ class Run:
         title = f"Predicting {self.source.name}"
         live = Live(title, record, lambda: self._facts(runner, record), job.live_port or 0)
         opened.enter_context(live)
-        self.notes.print(f"live at {live.address}", highlight=False, soft_wrap=True)
+        note(self.notes, f"live at {live.address}")
         return record, live
 
     def _play(self, runner: StreamRunner, record: RunRecord | None, pace: Pace) -> None:
@@ -212,7 +214,11 @@ class Run:
                 follow=job.follow,
                 format=job.format,
                 journal=None if folder is None else folder.path / "input.journal",
-                notes=self.notes.print,
+                delimiter=job.delimiter,
+                decimal=job.decimal,
+                record_bytes=job.record_bytes,
+                sender=job.stdin,
+                notes=partial(note, self.notes),
             )
         self.opened.enter_context(closing(source))
         if job.skip_bad_rows or job.dead_letters is not None:
@@ -245,7 +251,7 @@ class Run:
                 at,
                 text_ids=job.columns.id is not None,
                 keys=job.columns.key is not None,
-                notes=self.notes.print,
+                notes=partial(note, self.notes),
             )
             self.sinks[name] = opened.enter_context(sink)
 

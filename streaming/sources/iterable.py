@@ -61,7 +61,7 @@ class IterableSource(Source):
         self.name = name
         columns.check_roles()
         self._columns = columns
-        self._schema = Schema(columns, VALUES)
+        self._schema = Schema(columns, VALUES, name)
         self._items: AsyncItems[Any] | Iterator[Any] = (
             AsyncItems(iterable) if isinstance(iterable, AsyncIterable) else iter(iterable)
         )
@@ -79,6 +79,7 @@ class IterableSource(Source):
                     yield event
         finally:
             self.close()
+        self._schema.check_texts()
 
     def close(self) -> None:
         """Close the journal, and the iterable if it can be."""
@@ -99,7 +100,7 @@ class IterableSource(Source):
             "bytes": self._bytes,
             "events": self._number,
             "skipped": self.skipped,
-            "types": self._schema.types,
+            **self._schema.offset(self._number),
         }
 
     def has_more(self, offset: dict[str, Any]) -> bool:
@@ -115,7 +116,8 @@ class IterableSource(Source):
     def resume(self, offset: dict[str, Any]) -> None:
         """Go on at a byte of the journal, or go on counting."""
         self._bytes, self._number = offset["bytes"], offset["events"]
-        self.skipped, self._schema.types = offset["skipped"], offset["types"]
+        self.skipped = offset["skipped"]
+        self._schema.resume(offset)
 
     def _taken(self) -> Iterator[tuple[bytes, Any] | None]:
         """Yield the lines of the journal, and then those of what comes, with the item itself."""

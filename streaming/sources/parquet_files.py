@@ -45,7 +45,7 @@ class ParquetFiles(Source):
         self._path = Path(path)
         self._follow = follow
         self._columns = columns
-        self._schema = Schema(columns, VALUES)
+        self._schema = Schema(columns, VALUES, self.name)
         self._file = ""  # name of the one that is being read
         self._row = self._rows = self._number = 0
         self._open: Any = None
@@ -73,6 +73,7 @@ class ParquetFiles(Source):
             self.close()
         if self._number == 0 and not self.skipped:
             raise StreamError(f"{self.name} has no rows")
+        self._schema.check_texts()
 
     def close(self) -> None:
         """Close the file that is open."""
@@ -100,7 +101,7 @@ class ParquetFiles(Source):
             "rows": self._rows,
             "events": self._number,
             "skipped": self.skipped,
-            "types": self._schema.types,
+            **self._schema.offset(self._number),
         }
 
     def has_more(self, offset: dict[str, Any]) -> bool:
@@ -111,7 +112,7 @@ class ParquetFiles(Source):
         """Go on at a row of a file; one that was read to its end may be gone."""
         self._file, self._row, self._rows = offset["file"], offset["row"], offset["rows"]
         self._number, self.skipped = offset["events"], offset["skipped"]
-        self._schema.types = offset["types"]
+        self._schema.resume(offset)
         if self._file and self._file not in self._names() and self._row < self._rows:
             raise StreamError(
                 f"{self._place(self._file)} is not there any more and had been read up to row "

@@ -14,7 +14,8 @@ from lstmwidgets.codec import decode, encode
 from ..errors import StreamError
 from ..events import Event
 from ..files import write_all
-from .schema import RecordError, shown
+from .schema import RecordError
+from .shown import shown
 
 
 class FormlessError(RecordError):

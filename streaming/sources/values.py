@@ -56,6 +56,19 @@ def moment(value: Any) -> datetime | None:
     return None
 
 
+def compact(value: Any) -> datetime | None:
+    """Return the date and time of a text or a whole number of digits, as those in `COMPACT`."""
+    value = plain(value)
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    if isinstance(value, int) and not isinstance(value, bool) and value < 10**14:
+        value = str(value)
+    if isinstance(value, str):
+        return cells.compact(value)
+    check_missing(value)
+    return None
+
+
 def words(value: Any) -> str | None:
     """Return a text, None if it is a word for a missing value."""
     if isinstance(value, str):
@@ -90,8 +103,9 @@ def check_missing(value: Any) -> None:
 VALUES: Mapping[str, Callable[[Any], Any]] = {
     "number": number,
     "boolean": boolean,
+    "compact": compact,
     "datetime": moment,
     "text": words,
     "verbatim": verbatim,
 }
-"""By the kind of a column; the strictest come first."""
+"""By the kind of a column, what returns the value of a typed value of it."""
