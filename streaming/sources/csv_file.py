@@ -141,7 +141,7 @@ class CsvFile(LineSource):
                     yield _refused(error, text)
                     continue
                 self._take_header(row)
-                event = None
+                header, types, event = self._header, None, None
             lines = len(text.taken)
             yield event, lines, text.done()
             number += event is not None
@@ -256,7 +256,8 @@ def _refused(error: RecordError | csv.Error, text: CsvText) -> Refused:
     if isinstance(error, UnclosedError):
         text.keep_first()
     lines = text.taken.copy()
-    return Refused(in_our_words(error), lines, text.done())
+    text.done()
+    return Refused(in_our_words(error), lines)
 
 
 def in_our_words(error: RecordError | csv.Error) -> RecordError:

@@ -77,13 +77,13 @@ class JsonLinesFile(LineSource):
                 yield None
                 continue
             if type(line) is LongLine:
-                yield Refused(RecordError(too_long(self._lines.longest)), [line], line.size)
+                yield Refused(RecordError(too_long(self._lines.longest)), [line])
                 continue
             try:
                 event = event_of(number, json_object(line))
             except RecordError as error:
                 blank = line.isspace()
-                yield (None, 1, len(line)) if blank else Refused(error, [line], len(line))
+                yield (None, 1, len(line)) if blank else Refused(error, [line])
                 continue
             number += 1
             yield event, 1, len(line)

@@ -11,7 +11,7 @@ from typing import Any
 from ..errors import StreamError
 from ..events import Event
 from .base import Columns, Source
-from .byte_lines import Lines, PipeLines, standard_input
+from .byte_lines import Lines, PipeLines, size_of, standard_input
 from .file_lines import FileLines
 from .journal import Journal
 from .schema import RecordError, Schema
@@ -25,11 +25,10 @@ Record = tuple[Event | None, int, int]
 
 @dataclass
 class Refused:
-    """A record that could not be read, why, and the lines and bytes that it took."""
+    """A record that could not be read, why, and the lines that it took."""
 
     error: RecordError
     lines: list[bytes]
-    size: int
 
 
 class LineSource(Source):
@@ -181,4 +180,4 @@ class LineSource(Source):
         text = b"".join(refused.lines).decode(errors="replace").rstrip("\r\n")
         self.refuse(refused.error.record(self.name, f"line {self._line + 1}", text))
         self._line += len(refused.lines)
-        self._bytes += refused.size
+        self._bytes += sum(map(size_of, refused.lines))

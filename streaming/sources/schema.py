@@ -24,6 +24,8 @@ EXPECTED = {
     "text": "text",
     "verbatim": "text",
 }
+A_TIME = "an ISO 8601 date and time, seconds since 1970, or digits as 202403291230"
+
 WIDER = {"whole": ("number", "comma")}
 """Kinds that a column can turn out to be of, by the kind that its first values were of."""
 
@@ -252,7 +254,8 @@ class Schema:
         kinds = [kind] if kind else self._possible(name)
         if "whole" in kinds:
             kinds = [each for each in kinds if each not in WIDER["whole"]]
-        expected = " or ".join(EXPECTED[each] for each in kinds)
+        is_time = name == self._columns.time and not kind
+        expected = A_TIME if is_time else " or ".join(EXPECTED[each] for each in kinds)
         if kind == "number" and isinstance(raw, str) and "," in raw and len(self.numbers) > 1:
             expected += " with a decimal point"
         return RecordError(f"expected {expected}, got {shown(raw)}{self._hint(name, raw)}", name)
