@@ -5,7 +5,6 @@ from __future__ import annotations
 import atexit
 import gc
 import sys
-import warnings
 from inspect import signature
 from pathlib import Path
 from typing import Annotated, Any, get_type_hints
@@ -95,9 +94,7 @@ def stream(**given: Any) -> int:
     torch.set_num_threads(1)  # one event's matrices are too small to share out
     notes = Console(stderr=True)
     try:
-        with warnings.catch_warnings():
-            warnings.showwarning = lambda message, *_, **__: note(notes, str(message))
-            result = run_job(job, notes)
+        result = run_job(job, notes)
     except KeyboardInterrupt:
         return _fail("interrupted; nothing more was written", status=130)
     if result.comparisons:  # none where the job had been finished before

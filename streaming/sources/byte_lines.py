@@ -83,17 +83,18 @@ class Lines(ABC):
                 yield None
                 continue
             lines = io.BytesIO(block).readlines()
+            rest = b"" if lines[-1].endswith(b"\n") else lines.pop()
             if begun:
-                begun.append(lines[0])
-                size += len(lines[0])
-                if lines[0].endswith(b"\n"):
+                more = lines[0] if lines else rest
+                begun.append(more)
+                size += len(more)
+                if lines:
                     lines[0], begun = self._joined(begun, size), []
                 else:
-                    lines.clear()
-            if lines and not lines[-1].endswith(b"\n"):
-                begun = [lines.pop()]
-                size = len(begun[0])
+                    rest = b""
             yield from lines
+            if rest:
+                begun, size = [rest], len(rest)
             if size > self.longest and begun:
                 begun = [self._joined(begun, size)]
                 if not self.passes_long:

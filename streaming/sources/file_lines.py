@@ -191,7 +191,7 @@ class FileLines(Lines):
         known = os.fstat(file.fileno())
         self._inode = known.st_ino
         self._is_pipe = stat.S_ISFIFO(known.st_mode)
-        self._head, self._at = b"", 0
+        self._head, self._at, self._cut = b"", 0, False
 
     def _has_news(self, seconds: float) -> bool:
         """Wait for the file to grow or to be over; return whether it did."""

@@ -35,19 +35,16 @@ TIME_OF_DAY = r"\d{1,2}:\d{2}(:\d{2}([.,]\d+)?)?(\s*[ap]\.?m\.?)?"
 DATE = re.compile(
     rf"""
     (
-        (
-            \d{{4}}([-./])\d{{1,2}}\3\d{{1,2}}
-            | \d{{1,2}}([-./])\d{{1,2}}\4(\d{{4}}|\d\d)
-            | \d{{1,2}}([-.\s/]|\.\s){MONTH}([-.\s/,]|,\s)\d{{2,4}}
-            | {MONTH}\s\d{{1,2}}(,\s|,|\s)\d{{2,4}}
-        )
-        ( ([Tt\s]|,\s) {TIME_OF_DAY} (\s*([zZ]|[A-Z]{{3,4}}|[+-]\d\d:?\d\d))? )?
-        | {TIME_OF_DAY}
+        \d{{4}}([-./])\d{{1,2}}\2\d{{1,2}}
+        | \d{{1,2}}([-./])\d{{1,2}}\3(\d{{4}}|\d\d)
+        | \d{{1,2}}([-.\s/]|\.\s){MONTH}([-.\s/,]|,\s)\d{{2,4}}
+        | {MONTH}\s\d{{1,2}}(,\s|,|\s)\d{{2,4}}
     )
+    ( ([Tt\s]|,\s) {TIME_OF_DAY} (\s*([zZ]|[A-Z]{{3,4}}|[+-]\d\d:?\d\d))? )?
     """,
     re.VERBOSE | re.IGNORECASE,
 )
-"""A date, a time or both, as people write them."""
+"""A date, with or without a time of day, as people write them."""
 
 
 class TextColumns:
