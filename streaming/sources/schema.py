@@ -171,7 +171,7 @@ class Schema:
             for name, kind in found.items():
                 if kind == "text" and self._is_used(name):
                     self._texts.begin(name)
-        if self._texts:
+        if self._texts.open:
             self._texts.look(number, x)
         if self._moments and columns.time is None:
             time = self._first_moment(x, record)

@@ -55,6 +55,12 @@ class TextColumns:
     at the first value by which more than half of a column's values read as numbers or dates, and at
     the `LOOKED_AT`-th, or the stream's end, if nearly all of them are different.
 
+    Attributes
+    ----------
+    open : dict
+        By name of the columns that are still looked at, for each value the position of its event,
+        its hash, and whether it reads as a number or a date.
+
     Examples
     --------
     >>> columns = TextColumns("readings.csv")
@@ -66,16 +72,12 @@ class TextColumns:
 
     def __init__(self, source: str) -> None:
         self._source = source
-        self._open: dict[str, list[tuple[int, int, bool]]] = {}
+        self.open: dict[str, list[tuple[int, int, bool]]] = {}
         self._others: dict[str, str] = {}  # the first text of a column that does not read so
-
-    def __bool__(self) -> bool:
-        """Say whether there are columns to look at."""
-        return bool(self._open)
 
     def begin(self, name: str) -> None:
         """Look at a column from here on."""
-        self._open[name] = []
+        self.open[name] = []
 
     def look(self, number: int, x: Mapping[str, Any]) -> None:
         """Look at the features of an event, whose position in the stream is this one.
@@ -85,7 +87,7 @@ class TextColumns:
         StreamError
             If a column is none of categories.
         """
-        for name, values in list(self._open.items()):
+        for name, values in list(self.open.items()):
             value = x.get(name)
             if value is None:
                 continue
@@ -97,7 +99,7 @@ class TextColumns:
                 raise StreamError(self._refusal(name, value, reads))
             if len(values) == LOOKED_AT:
                 self._check_repeats(name)
-                del self._open[name]
+                del self.open[name]
 
     def end(self) -> None:
         """Look at what there is, at the end of a stream.
@@ -107,7 +109,7 @@ class TextColumns:
         StreamError
             If a column is none of categories.
         """
-        for name, values in self._open.items():
+        for name, values in self.open.items():
             if len(values) >= FEWEST:
                 self._check_repeats(name)
 
@@ -123,7 +125,7 @@ class TextColumns:
         )
 
     def _check_repeats(self, name: str) -> None:
-        values = self._open[name]
+        values = self.open[name]
         different = len({value for _, value, _ in values})
         if different >= NEARLY_ALL * len(values):
             raise StreamError(
@@ -136,12 +138,12 @@ class TextColumns:
         """Return what was seen in the first so many events of the stream, in plain values."""
         return {
             name: [[value, reads] for number, value, reads in values if number < events]
-            for name, values in self._open.items()
+            for name, values in self.open.items()
         }
 
     def resume(self, state: Mapping[str, Sequence[Sequence[Any]]]) -> None:
         """Go on with what `state` returned."""
-        self._open = {
+        self.open = {
             name: [(-1, value, reads) for value, reads in values] for name, values in state.items()
         }
 
