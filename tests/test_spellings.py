@@ -94,11 +94,15 @@ def test_the_mark_can_be_given(tmp_path: Path) -> None:
     for options, message in (
         ({"decimal": ";"}, r"--decimal must be \. or , got ';'"),
         ({"delimiter": "::"}, "--delimiter must be one character, or tab, got '::'"),
-        ({"record_bytes": 10}, "--record-bytes must be 65,536 or more, got 10"),
+        ({"record_bytes": 10}, "--record-bytes must be between 65,536 and 2,147,483,647, got 10"),
+        ({"record_bytes": 10**30}, "--record-bytes must be between"),
         ({"sender": "off"}, "--stdin must be again or on, got 'off'"),
+        ({"sender": "on"}, "--stdin is for standard input"),
     ):
         with pytest.raises(StreamError, match=message):
             table(tmp_path, "a,y\n1,2\n", **options)
+    with pytest.raises(StreamError, match="river:WaterFlow is no CSV file; leave out"):
+        open_source("river:WaterFlow", Columns(), delimiter=",")
     with pytest.raises(StreamError, match="leave out --delimiter and --decimal"):
         table(tmp_path, "{}", "a.jsonl", decimal=",")
 

@@ -96,8 +96,8 @@ class Columns:
             )
 
     def is_feature(self, name: str) -> bool:
-        """Say whether a column is to be read as a feature; one without a name is none."""
-        others = (self.target, self.key, self.id, "")
+        """Say whether a column is to be read as a feature."""
+        others = (self.target, self.key, self.id)
         chosen = name in self.features if self.features else name not in others
         return chosen and name not in self.drop
 

@@ -221,7 +221,9 @@ class CsvFile(LineSource):
         names = self._header
         if number == 0 and names[0] == "" and not row[0].strip().isdigit():
             names = ["column 1", *names[1:]]
-        event = self._schema.event(number, dict(zip(names, row, strict=True)))
+        record = dict(zip(names, row, strict=True))
+        record.pop("", None)
+        event = self._schema.event(number, record)
         if number == 0 and names[0] in ("", "column 1"):
             what = "counts rows: it is left out" if names[0] == "" else "is read as 'column 1'"
             self._notes(f"{self.name}: the first column has no name and {what}")

@@ -12,6 +12,7 @@ from .async_items import AsyncItems
 from .base import Columns, Source
 from .record_journal import FormlessError, RecordJournal, from_line, pair, to_line
 from .schema import RecordError, Schema
+from .shown import in_full
 from .values import VALUES
 
 
@@ -140,7 +141,7 @@ class IterableSource(Source):
             item = from_line(line) if line else item
             event = self._event(item)
         except RecordError as error:
-            raw = error.raw if isinstance(error, FormlessError) else repr(item)
+            raw = error.raw if isinstance(error, FormlessError) else in_full(item)
             place = f"record {self._number + self.skipped + 1}"
             self.refuse(error.record(self.name, place, raw))
         self._bytes += len(line)

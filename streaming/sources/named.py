@@ -16,6 +16,9 @@ from .parquet_files import ParquetFiles
 from .redis_stream import RedisSource
 from .river_dataset import RiverDataset
 
+MOST = 2**31 - 1
+"""Bytes that a record may have at most: more than that, Python's reader of CSV cannot take."""
+
 
 def open_source(
     name: str,
@@ -64,20 +67,18 @@ def open_source(
     """
     if format not in (None, "csv", "jsonl", "parquet"):
         raise StreamError(f"--format must be csv, jsonl or parquet, got {format!r}")
-    if name.startswith(("redis://", "rediss://")):
-        return RedisSource(name, columns, follow=follow, notes=notes)
-    _check_csv(delimiter, decimal, record_bytes)
-    if sender not in (None, "again", "on"):
-        raise StreamError(f"--stdin must be again or on, got {sender!r}")
-    kind, separator, rest = name.partition(":")
-    if separator and kind == "river":
-        if follow:
-            raise StreamError(f"{name} ends; leave out --follow")
-        return RiverDataset(rest, columns)
-    if format is None:
-        format = format_of(name)  # noqa: A001
+    _check(delimiter, decimal, record_bytes, sender)
+    if sender is not None and (name != "-" or journal is None):
+        raise StreamError("--stdin is for standard input (-) with --checkpoint; leave it out")
+    format = _format(name, format)  # noqa: A001
     if format != "csv" and (delimiter is not None or decimal is not None):
         raise StreamError(f"{name} is no CSV file; leave out --delimiter and --decimal")
+    if format == "redis":
+        return RedisSource(name, columns, follow=follow, notes=notes)
+    if format == "river":
+        if follow:
+            raise StreamError(f"{name} ends; leave out --follow")
+        return RiverDataset(name.removeprefix("river:"), columns)
     if format == "parquet":
         if name == "-":
             raise StreamError("Parquet cannot be read from standard input; name the file")
@@ -94,12 +95,26 @@ def open_source(
     return CsvFile(name, columns, delimiter=delimiter, decimal=decimal, **common)
 
 
-def _check_csv(delimiter: str | None, decimal: str | None, record_bytes: int) -> None:
-    if delimiter is not None and (len(delimiter) != 1 or delimiter in '"\r\n'):
+def _format(name: str, given: str | None) -> str:
+    """Return the format that a name stands for."""
+    if name.startswith(("redis://", "rediss://")):
+        return "redis"
+    if name.startswith("river:"):
+        return "river"
+    return format_of(name) if given is None else given
+
+
+def _check(
+    delimiter: str | None, decimal: str | None, record_bytes: int, sender: str | None
+) -> None:
+    """Raise if an option has no meaning."""
+    if delimiter is not None and (len(delimiter) != 1 or delimiter in '"\r\n\0'):
         raise StreamError(f"--delimiter must be one character, or tab, got {delimiter!r}")
     if decimal not in (None, ".", ","):
         raise StreamError(f"--decimal must be . or , got {decimal!r}")
-    if decimal is not None and delimiter == decimal == ".":
-        raise StreamError("--delimiter and --decimal are the same")
-    if record_bytes < BLOCK:
-        raise StreamError(f"--record-bytes must be {BLOCK:,} or more, got {record_bytes:,}")
+    if not BLOCK <= record_bytes <= MOST:
+        raise StreamError(
+            f"--record-bytes must be between {BLOCK:,} and {MOST:,}, got {record_bytes:,}"
+        )
+    if sender not in (None, "again", "on"):
+        raise StreamError(f"--stdin must be again or on, got {sender!r}")

@@ -25,7 +25,7 @@ def number_rows(header: Sequence[str], columns: Columns, types: Mapping[str, str
     Parameters
     ----------
     header : sequence of str
-        Name of each cell.
+        Name of each cell, empty for one that is not read.
     columns : Columns
         Which columns are what.
     types : mapping
@@ -47,9 +47,9 @@ def number_rows(header: Sequence[str], columns: Columns, types: Mapping[str, str
     >>> read(8, ["north", "1.5", "", "3e2"]) is None
     True
     """
-    features = [name for name in header if columns.is_feature(name)]
+    features = [name for name in header if name and columns.is_feature(name)]
     used = [name for name in (columns.target, *features) if name is not None]
-    kinds = [types.get(name, "") for name in header]
+    kinds = [types.get(name, "") for name in header if name]
     if not features or columns.id is not None or columns.time is not None:
         return None
     if {types.get(name, "") for name in used} - NUMBERS or {"", "datetime"} & {*kinds}:

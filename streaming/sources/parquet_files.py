@@ -12,6 +12,7 @@ from ..errors import StreamError
 from ..events import Event
 from .base import WAIT, Columns, Source
 from .schema import RecordError, Schema
+from .shown import in_full
 from .values import VALUES
 
 BATCH = 1024
@@ -159,7 +160,7 @@ class ParquetFiles(Source):
                 event = self._schema.event(self._number, record)
             except RecordError as error:
                 name = str(self._place(self._file))
-                self.refuse(error.record(name, f"row {self._row + 1}", repr(record)))
+                self.refuse(error.record(name, f"row {self._row + 1}", in_full(record)))
             self._row += 1
             if event is not None:
                 self._number += 1

@@ -15,7 +15,7 @@ from ..errors import StreamError
 from ..events import Event
 from ..files import write_all
 from .schema import RecordError
-from .shown import shown
+from .shown import in_full, shown
 
 
 class FormlessError(RecordError):
@@ -86,7 +86,7 @@ def to_line(item: Any) -> bytes:
     try:
         form = _form(item)
     except RecordError as error:
-        form = {"bad": [str(error), encode(error.column), repr(item)]}
+        form = {"bad": [str(error), encode(error.column), in_full(item)]}
     return msgspec.json.encode(form) + b"\n"
 
 

@@ -27,3 +27,11 @@ def shown(raw: Any) -> str:
         return "a number of too many digits"
     long = len(text) > SHOWN or (isinstance(raw, str | bytes) and len(raw) > SHOWN)
     return f"{text[: SHOWN - 3]}..." if long else text
+
+
+def in_full(record: Any) -> str:
+    """Return all of a record as Python shows it, or what can be shown of it."""
+    try:
+        return repr(record)
+    except (ArithmeticError, AttributeError, LookupError, RuntimeError, TypeError, ValueError):
+        return shown(record)  # what is in it can raise whatever it likes
