@@ -86,6 +86,7 @@ def stream(**given: Any) -> int:
         import torch
         from rich.console import Console
 
+        from .interrupt import TerminatedError, terminable
         from .job.results import show_result
         from .job.run import run_job
     gc.freeze()  # what they made is passed over by every later search
@@ -94,9 +95,11 @@ def stream(**given: Any) -> int:
     torch.set_num_threads(1)  # one event's matrices are too small to share out
     notes = Console(stderr=True)
     try:
-        result = run_job(job, notes)
-    except KeyboardInterrupt:
-        return _fail("interrupted; nothing more was written", status=130)
+        with terminable():
+            result = run_job(job, notes)
+    except KeyboardInterrupt as error:
+        status = 143 if isinstance(error, TerminatedError) else 130
+        return _fail("interrupted; nothing more was written", status)
     if result.comparisons:  # none where the job had been finished before
         show_result(result)
     if result.stopped_by is None:
@@ -157,7 +160,7 @@ def inspect(
         told["events"] = f"{saved.events:,}{', finished' if saved.finished else ''}"
         told |= {name: f"{size:,}" for name, size in sizes.items() if size}
         for name, place in saved.outputs.items():
-            at = (f"{number:,} {what}" for what, number in place.items())
+            at = (f"{n:,} {what}" for what, n in place.items() if isinstance(n, int))
             told[name] = ", ".join(at) or "at least once"
     for name, value in told.items():
         typer.echo(f"{name.replace('_', ' '):18} {one_line(str(value))}")

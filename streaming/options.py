@@ -162,8 +162,8 @@ class StreamOptions:
     late_targets: Annotated[
         Path | None,
         file(
-            "Write targets that come after their events to this file; by default labels.jsonl "
-            "beside the predictions."
+            "Write targets that come after their events to this file; by default "
+            "out.labels.jsonl beside predictions in out.jsonl."
         ),
     ] = None
     wait_events: Annotated[
@@ -290,7 +290,7 @@ class StreamOptions:
         """Return where late targets go if nobody says it."""
         if self.predictions is None or self.id_ is None or "://" in self.predictions:
             return None
-        return Path(self.predictions).parent / "labels.jsonl"
+        return Path(f"{self.predictions.removesuffix('.jsonl')}.labels.jsonl")
 
 
 def listed(name: str, value: str) -> tuple[str, ...]:

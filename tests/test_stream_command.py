@@ -314,7 +314,7 @@ def test_options_are_those_of_a_job_with_the_same_defaults() -> None:
     assert (made.format, made.delimiter) == ("csv", "\t")
     assert {name for name in vars(job) if vars(made)[name] != vars(job)[name]} == taken
     late = StreamOptions("-", id_="i", predictions="out/p.jsonl").job().late_targets
-    assert late == Path("out/labels.jsonl")
+    assert late == Path("out/p.labels.jsonl")
 
 
 @pytest.mark.parametrize("name", ["[/b].csv", "[red]a[b] :smile:.csv", "a\x1b[31m\n.csv"])

@@ -11,6 +11,7 @@ from river.time_series.base import Forecaster
 
 from ..checks import check_probability, check_size
 from ..kernels import numbers as kernels
+from .arrays import need, need_array
 from .estimator import Features, shared
 from .numeric import NumericEstimator, target_in
 from .optimizers import OptimizerFactory
@@ -226,6 +227,11 @@ class LSTMForecaster(NumericEstimator, Forecaster):
     def _remembering(self) -> int:
         """Whether forecasts are remembered: what stands for one before any value is no value."""
         return kernels.REMEMBER if self.has_learned else 0
+
+    def _verify(self) -> None:
+        super()._verify()
+        need_array(self._errors, (ERRORS,), np.float64)
+        need(self._known_errors >= 0, "errors")
 
     def _futures(
         self, events: Sequence[Features], errors: NDArray[np.float64]

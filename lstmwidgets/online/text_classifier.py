@@ -221,6 +221,7 @@ class LSTMTextClassifier(LSTMEstimator, base.Classifier):
         learner, words = self._learner, self._words
         need(isinstance(self._labels, Labels) and isinstance(self._counts, NaiveBayes), "labels")
         self._labels.verify(learner)
+        need(self._counts.classes <= len(self._labels.places), "labels")
         if learner is not None:
             need(isinstance(words, WordVectors) and words.size == learner.input_size, "words")
             need(learner.sizes[layout.LOSS] == CROSS_ENTROPY, "loss")

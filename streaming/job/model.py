@@ -10,7 +10,6 @@ from lstmwidgets.saving import from_bytes
 from ..errors import StreamError
 from ..state.checkpoint import look_into
 from ..state.cold import ColdStore
-from ..state.database import has_table
 from ..state.keyed import KeyedStreams
 
 
@@ -38,7 +37,7 @@ def job_model(folder: str | Path, key: str | None = None) -> LSTMRegressor:
         If there is no such job, no checkpoint yet, or no such key.
     """
     with look_into(Path(folder)) as (options, database, last):
-        if last is None:
+        if last is None or not last[1]:
             raise StreamError(f"there is no checkpoint in {folder} yet")
         model = from_bytes(last[1], f"the model in {folder}")
         if not isinstance(model, LSTMRegressor):
@@ -48,8 +47,8 @@ def job_model(folder: str | Path, key: str | None = None) -> LSTMRegressor:
         if key is not None and not options["learn"]:
             raise StreamError(f"the job in {folder} only predicts: its keys have no state to learn")
         if key is not None:
-            cold = ColdStore(database, "streams") if has_table(database, "streams") else None
-            if cold is None or cold.get(key) is None:
+            cold = ColdStore(database, "streams")
+            if cold.get(key) is None:
                 raise StreamError(f"there is no key {key!r} in {folder}")
             KeyedStreams(model, cold).enter(key)
     return model

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -11,13 +12,21 @@ from lstmwidgets.cells import CELLS
 from ..errors import StreamError
 from ..files import check_distinct
 from ..sinks import Sink
+from ..sinks.named import OF_TABLES
 from ..sources import Columns, Source
 from ..sources.byte_lines import LONGEST
+from ..state.checkpoint import DATABASE, HOLDER, LOCK
 from ..state.keyed import HOT
 from ..state.waiting import MOST_EVENTS
 
 WINDOW, KEYED_WINDOW = 16, 4
 """Events that the gradient looks back; fewer with keys, each of which has a window of its own."""
+
+JOURNAL = "input.journal"
+"""Name of the file that keeps standard input, in the folder of checkpoints."""
+
+OWN = {DATABASE, f"{DATABASE}-wal", f"{DATABASE}-shm", LOCK, HOLDER, JOURNAL}
+"""Names of the files that a job keeps in that folder."""
 
 
 @dataclass(frozen=True)
@@ -109,15 +118,46 @@ class Job:
             raise StreamError(f"--cell must be one of {', '.join(CELLS)}, got {self.cell!r}")
         if not self.learn and self.model is None:
             raise StreamError("--no-learn predicts with what --model FILE has learned; name one")
-        outputs = (self.report, self.recording, self.summary, self.dead_letters, self.late_targets)
-        predictions = Path(self.predictions) if isinstance(self.predictions, str) else None
-        source = self.source if isinstance(self.source, str) else self.source.name
-        check_distinct(source, predictions, *outputs)
+        self._check_files()
         if isinstance(self.predictions, Sink) and self.predictions.exact and self.checkpoint:
             raise StreamError(
                 f"{self.predictions.name} can be gone on with after a crash: name it, so that "
                 "the job can open it where it was"
             )
+
+    def _check_files(self) -> None:
+        """Raise if a path is none, or an output would replace what is needed."""
+        source = self.source if isinstance(self.source, str) else self.source.name
+        predictions = Path(self.predictions) if isinstance(self.predictions, str) else None
+        outputs = {
+            "predictions": predictions,
+            "report": self.report,
+            "recording": self.recording,
+            "summary": self.summary,
+            "dead-letters": self.dead_letters,
+            "late-targets": self.late_targets,
+        }
+        files = {"model": self.model, "checkpoint": self.checkpoint, **outputs}
+        for option, path in {"source": Path(source), **files}.items():
+            if path is not None and "\0" in str(path):
+                raise StreamError(f"--{option} must be a path without a NUL, got {str(path)!r}")
+        for option in ("late-targets", "dead-letters"):
+            if str(outputs[option]).startswith(("redis:", "rediss:")):
+                raise StreamError(f"--{option} must be a file, got {outputs[option]}")
+        if self.dead_letters is not None and self.dead_letters.suffix in OF_TABLES:
+            raise StreamError(
+                f"--dead-letters are written as JSON Lines, got {self.dead_letters}; name a file "
+                "such as dead.jsonl"
+            )
+        check_distinct(source, self.model, *outputs.values())
+        for path in outputs.values():
+            if path is not None and path.name in OWN and self._is_jobs(path.parent):
+                raise StreamError(f"{path} is a job's own file; name another one")
+
+    def _is_jobs(self, folder: Path) -> bool:
+        """Say whether a folder is one of checkpoints."""
+        own = self.checkpoint is not None and os.path.realpath(self.checkpoint)
+        return os.path.realpath(folder) == own or (folder / DATABASE).exists()
 
     @property
     def identity(self) -> dict[str, Any]:

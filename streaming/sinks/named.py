@@ -12,6 +12,9 @@ from .parquet import ParquetParts
 from .redis_stream import RedisSink
 from .sqlite import SqliteTable
 
+OF_TABLES = (".sqlite", ".db", ".parquet")
+"""Endings of what holds predictions and late targets only, and no other records."""
+
 
 def open_sink(
     name: str,

@@ -139,6 +139,11 @@ class Lines(ABC):
         """Say whether there is something behind a byte, or may come."""
         return self.size is None or self.size > position
 
+    def tail(self, position: int) -> str:
+        """Return a hash of the last bytes before a byte, empty where they cannot be read again."""
+        del position
+        return ""
+
     def sync(self) -> None:  # noqa: B027  # most keep nothing
         """Bring to the disk what is kept for `seek`."""
 

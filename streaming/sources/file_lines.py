@@ -7,6 +7,7 @@ import hashlib
 import os
 import re
 import stat
+import sys
 import time
 import zlib
 from collections.abc import Iterator, Mapping
@@ -15,11 +16,15 @@ from pathlib import Path
 from typing import Any, BinaryIO, cast
 
 from ..errors import StreamError
+from ..files import TAIL
 from .base import WAIT
 from .byte_lines import BLOCK, CAN_WAIT, Lines, waiting_for
 
 HEAD = 1024
 """Bytes at a file's beginning that it is known by."""
+
+LAST = 2**20
+"""Bytes of a packed file that are kept, to know it by those before a record that was read ahead."""
 
 POLL = 0.02
 """Seconds between two looks at a file that is waited for."""
@@ -82,6 +87,8 @@ class FileLines(Lines):
                 if len(self._head) < HEAD and self._at == len(self._head):
                     self._head += block[: HEAD - len(self._head)]
                 self._at += len(block)
+                if self._packed:
+                    self._last = (self._last + block)[-LAST:]
                 yield block
             elif over or not self._follow:
                 return
@@ -144,6 +151,9 @@ class FileLines(Lines):
                 self._start(self._open(path))
                 self._head = self._file.read(int(identity["head_bytes"]))
                 self._at = position
+                if self._packed:
+                    self._file.seek(max(position - TAIL, 0))
+                    self._last = self._file.read(min(position, TAIL))
                 return self._has_ended_since(position)
         size = self._path.stat().st_size if self._path.exists() else 0
         raise StreamError(
@@ -175,6 +185,20 @@ class FileLines(Lines):
             )
         return True
 
+    def tail(self, position: int) -> str:
+        """Return a hash of the last bytes before a byte, empty where they cannot be read again."""
+        if self._is_pipe or sys.platform == "win32":
+            return ""
+        begin = max(position - TAIL, 0)
+        if not self._packed:
+            data = os.pread(self._file.fileno(), position - begin, begin)
+        elif begin < self._at - len(self._last):
+            return ""  # so much was read ahead
+        else:
+            end = len(self._last) - self._at
+            data = self._last[begin + end : position + end]
+        return hashlib.sha256(data).hexdigest()
+
     def close(self) -> None:
         """Close the file."""
         self._file.close()
@@ -192,6 +216,7 @@ class FileLines(Lines):
         self._inode = known.st_ino
         self._is_pipe = stat.S_ISFIFO(known.st_mode)
         self._head, self._at, self._cut = b"", 0, False
+        self._last = b""  # that was read of a packed file
 
     def _has_news(self, seconds: float) -> bool:
         """Wait for the file to grow or to be over; return whether it did."""

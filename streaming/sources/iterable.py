@@ -97,7 +97,8 @@ class IterableSource(Source):
     @property
     def offset(self) -> dict[str, Any]:
         """Bytes of the journal, counts, and what the columns' types were found to be."""
-        return {
+        known = {} if self._journal is None else {"tail": self._journal.tail(self._bytes)}
+        return known | {
             "bytes": self._bytes,
             "events": self._number,
             "skipped": self.skipped,
@@ -119,6 +120,8 @@ class IterableSource(Source):
         self._bytes, self._number = offset["bytes"], offset["events"]
         self.skipped = offset["skipped"]
         self._schema.resume(offset)
+        if self._journal is not None and self._journal.tail(self._bytes) != offset.get("tail", ""):
+            raise StreamError(f"the journal of {self.name} has changed; put it back, or begin anew")
 
     def _taken(self) -> Iterator[tuple[bytes, Any] | None]:
         """Yield the lines of the journal, and then those of what comes, with the item itself."""

@@ -12,7 +12,7 @@ from typing import Any, BinaryIO
 
 from ..counting import counted
 from ..errors import StreamError
-from ..files import cannot_write, write_all
+from ..files import cannot_write, tail, write_all
 from .byte_lines import BLOCK, CAN_WAIT, Lines, waiting_for
 
 
@@ -87,6 +87,10 @@ class Journal(Lines):
             raise StreamError(f"{self._path} is shorter than it was; begin anew")
         self._kept.seek(position)
         return False
+
+    def tail(self, position: int) -> str:
+        """Return a hash of the last bytes of the journal before a byte."""
+        return tail(self._path, position)
 
     def sync(self) -> None:
         """Bring the journal to the disk; closed, it is there."""

@@ -84,6 +84,7 @@ class LineSource(Source):
         self._lines.longest = record_bytes
         self.tells_waiting = self._lines.tells_waiting
         self._bytes = self._line = self._number = 0
+        self._tail: str | None = None  # once it is closed
 
     def __iter__(self) -> Iterator[Event | None]:
         """Yield the events of the lines."""
@@ -141,7 +142,9 @@ class LineSource(Source):
         ahead.clear()
 
     def close(self) -> None:
-        """Close the file."""
+        """Close the file, and keep what `offset` needs of it."""
+        if self._tail is None:
+            self._tail = self._lines.tail(self._bytes)
         self._lines.close()
 
     @property
@@ -159,6 +162,7 @@ class LineSource(Source):
             "skipped": self.skipped,
             **self._schema.offset(self._number),
             **self._lines.identity,
+            "tail": self._lines.tail(self._bytes) if self._tail is None else self._tail,
         }
 
     def has_more(self, offset: dict[str, Any]) -> bool:
@@ -170,8 +174,14 @@ class LineSource(Source):
         self._lines.sync()
 
     def resume(self, offset: dict[str, Any]) -> None:
-        """Go on at a byte."""
+        """Go on at a byte, if what is before it is what had been read."""
         ended = self._lines.seek(int(offset["bytes"]), offset)
+        tail = self._lines.tail(int(offset["bytes"]))
+        if tail and offset["tail"] and tail != offset["tail"]:
+            raise StreamError(
+                f"{self.name} has changed before line {int(offset['line']) + 1:,}, up to which it "
+                "had been read; put it back as it was, or begin anew"
+            )
         self._bytes, self._line = offset["bytes"], offset["line"] - ended
         self._number, self.skipped = offset["events"], offset["skipped"]
         self._schema.resume(offset)

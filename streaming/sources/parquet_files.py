@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 import time
+from collections import deque
 from collections.abc import Iterator
 from importlib import import_module
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +17,9 @@ from .base import WAIT, Columns, Source
 from .schema import RecordError, Schema
 from .shown import in_full
 from .values import VALUES
+
+LAST_ROWS = 32
+"""Rows before a place by which a file is known again."""
 
 BATCH = 1024
 """Rows that are in memory as Python's values; PyArrow holds a few batches more."""
@@ -49,6 +55,8 @@ class ParquetFiles(Source):
         self._schema = Schema(columns, VALUES, self.name)
         self._file = ""  # name of the one that is being read
         self._row = self._rows = self._number = 0
+        self._last: deque[dict[str, Any]] = deque(maxlen=LAST_ROWS)  # before the one that is next
+        self._known = ""
         self._open: Any = None
         self._arrow = _arrow()
         columns.check_target(path)
@@ -100,18 +108,23 @@ class ParquetFiles(Source):
             "file": self._file,
             "row": self._row,
             "rows": self._rows,
+            "tail": self._tail(),
             "events": self._number,
             "skipped": self.skipped,
             **self._schema.offset(self._number),
         }
 
     def has_more(self, offset: dict[str, Any]) -> bool:
-        """Say whether there are files with later names, or may come."""
-        return self._follow or any(name > offset["file"] for name in self._names())
+        """Say whether there are files with later names or may come, or more rows in the last."""
+        if self._follow or any(name > offset["file"] for name in self._names()):
+            return True
+        last = offset["file"]
+        return last in self._names() and self._rows_of(last) > int(offset["row"])
 
     def resume(self, offset: dict[str, Any]) -> None:
         """Go on at a row of a file; one that was read to its end may be gone."""
         self._file, self._row, self._rows = offset["file"], offset["row"], offset["rows"]
+        self._known = offset["tail"]
         self._number, self.skipped = offset["events"], offset["skipped"]
         self._schema.resume(offset)
         if self._file and self._file not in self._names() and self._row < self._rows:
@@ -119,6 +132,8 @@ class ParquetFiles(Source):
                 f"{self._place(self._file)} is not there any more and had been read up to row "
                 f"{self._row:,} of {self._rows:,}; put it back, or begin anew"
             )
+        if self._file in self._names():
+            self._begin(self._file)  # which looks whether it is the same
 
     def _names(self) -> list[str]:
         if not self._path.is_dir():
@@ -135,6 +150,7 @@ class ParquetFiles(Source):
     def _begin(self, name: str) -> bool:
         """Open a file, where it was read up to; return False if it is still being written."""
         place = self._place(name)
+        self.close()
         try:
             self._open = self._arrow.parquet.ParquetFile(place)
         except (ValueError, OSError) as error:  # PyArrow's ArrowInvalid is a ValueError
@@ -145,16 +161,31 @@ class ParquetFiles(Source):
         rows = self._open.metadata.num_rows
         if name != self._file:
             self._file, self._row = name, 0
+            self._last.clear()
+            self._known = ""
         elif rows < self._row:
             raise StreamError(
                 f"{place} has {rows:,} rows and had been read up to {self._row:,}; "
                 "put the file back, or begin anew"
             )
+        elif self._known:
+            begin = max(self._row - LAST_ROWS, 0)
+            self._last.extend(islice(self._records(begin), self._row - begin))
+            if self._tail() != self._known:
+                raise StreamError(
+                    f"{place} has changed before row {self._row + 1:,}, up to which it had been "
+                    "read; put the file back, or begin anew"
+                )
+            self._known = ""
         self._rows = rows
         return True
 
+    def _rows_of(self, name: str) -> int:
+        rows: int = self._arrow.parquet.read_metadata(self._place(name)).num_rows
+        return rows
+
     def _events(self) -> Iterator[Event]:
-        for record in self._records():
+        for record in self._records(self._row):
             event = None
             try:
                 event = self._schema.event(self._number, record)
@@ -162,17 +193,22 @@ class ParquetFiles(Source):
                 name = str(self._place(self._file))
                 self.refuse(error.record(name, f"row {self._row + 1}", in_full(record)))
             self._row += 1
+            self._last.append(record)
             if event is not None:
                 self._number += 1
                 yield event
         self.close()
 
-    def _records(self) -> Iterator[dict[str, Any]]:
-        """Yield the open file's rows from `_row` on; whole groups before it are not read."""
+    def _tail(self) -> str:
+        """Return a hash of the last rows before the place."""
+        return self._known or hashlib.sha256(repr([*self._last]).encode()).hexdigest()
+
+    def _records(self, place: int) -> Iterator[dict[str, Any]]:
+        """Yield the open file's rows from a place on; whole groups before it are not read."""
         sizes = [
             self._open.metadata.row_group(n).num_rows for n in range(self._open.num_row_groups)
         ]
-        first, skip = 0, self._row
+        first, skip = 0, place
         while first < len(sizes) and sizes[first] <= skip:
             skip -= sizes[first]
             first += 1

@@ -13,7 +13,7 @@ from lstmwidgets.codec import decode, encode
 
 from ..errors import StreamError
 from ..events import Event
-from ..files import write_all
+from ..files import tail, write_all
 from .schema import RecordError
 from .shown import in_full, shown
 
@@ -61,6 +61,10 @@ class RecordJournal:
             raise StreamError(f"{self._path} is shorter than it was; begin anew")
         self._reader.seek(position)
         yield from self._reader
+
+    def tail(self, position: int) -> str:
+        """Return a hash of the last bytes before a byte."""
+        return tail(self._path, position)
 
     def write(self, line: bytes) -> None:
         """Keep a line."""
