@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import random
 import tempfile
 from contextlib import closing
 from datetime import date, datetime, time, timedelta
@@ -169,3 +170,28 @@ def test_values_of_every_type_are_events_or_one_line(
             for message in (error, *map(str, bad)):
                 assert "\n" not in message
                 assert len(message) < 600
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_parquet_with_flipped_bits_is_events_or_one_line(tmp_path: Path, seed: int) -> None:
+    path = tmp_path / "a.parquet"
+    records = [{"a": n / 7, "k": "day", "y": float(n)} for n in range(60)]
+    pq.write_table(pa.Table.from_pylist(records), path, row_group_size=20)
+    data = path.read_bytes()
+    draw = random.Random(seed)
+    ended = set()
+    for _ in range(40):
+        place = draw.randrange(len(data))
+        changed = bytearray(data)
+        changed[place] ^= 1 << draw.randrange(8)
+        path.write_bytes(changed)
+        with closing(open_source(str(path), Columns("y"))) as source:
+            try:
+                ended.add(len(list(source)))
+            except StreamError as error:
+                message = str(error)
+                ended.add(message)
+    messages = [each for each in ended if isinstance(each, str)]
+    assert messages
+    assert all(str(path) in each and "\n" not in each for each in messages)
+    assert len(ended) - len(messages) <= 1  # all of its rows or none

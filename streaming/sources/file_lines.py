@@ -60,6 +60,7 @@ class FileLines(Lines):
 
     def __init__(self, path: Path, *, follow: bool = False) -> None:
         self._path = path
+        self._last = b""  # that was read of a packed file
         self._follow = self.live = follow
         self._next: BinaryIO | None = None
         self._packed = path.suffix.lower() == ".gz"
@@ -216,7 +217,7 @@ class FileLines(Lines):
         self._inode = known.st_ino
         self._is_pipe = stat.S_ISFIFO(known.st_mode)
         self._head, self._at, self._cut = b"", 0, False
-        self._last = b""  # that was read of a packed file
+        self._last = b""
 
     def _has_news(self, seconds: float) -> bool:
         """Wait for the file to grow or to be over; return whether it did."""

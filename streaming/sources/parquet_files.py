@@ -6,6 +6,7 @@ import hashlib
 import time
 from collections import deque
 from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib import import_module
 from itertools import islice
 from pathlib import Path
@@ -20,6 +21,9 @@ from .values import VALUES
 
 LAST_ROWS = 32
 """Rows before a place by which a file is known again."""
+
+UNREADABLE = (ArithmeticError, LookupError, MemoryError, NotImplementedError, OSError, ValueError)
+"""What PyArrow raises where a file is damaged, or has what it cannot read."""
 
 BATCH = 1024
 """Rows that are in memory as Python's values; PyArrow holds a few batches more."""
@@ -152,11 +156,12 @@ class ParquetFiles(Source):
         place = self._place(name)
         self.close()
         try:
-            self._open = self._arrow.parquet.ParquetFile(place)
-        except (ValueError, OSError) as error:  # PyArrow's ArrowInvalid is a ValueError
+            with _reading(place):
+                self._open = self._arrow.parquet.ParquetFile(place)
+        except StreamError:
             if self._follow and name == self._names()[-1]:
                 return False
-            raise StreamError(f"cannot read {place}: {error}") from error
+            raise
         self._columns.check(str(place), self._open.schema_arrow.names)
         rows = self._open.metadata.num_rows
         if name != self._file:
@@ -181,7 +186,9 @@ class ParquetFiles(Source):
         return True
 
     def _rows_of(self, name: str) -> int:
-        rows: int = self._arrow.parquet.read_metadata(self._place(name)).num_rows
+        place = self._place(name)
+        with _reading(place):
+            rows: int = self._arrow.parquet.read_metadata(place).num_rows
         return rows
 
     def _events(self) -> Iterator[Event]:
@@ -197,6 +204,11 @@ class ParquetFiles(Source):
             if event is not None:
                 self._number += 1
                 yield event
+        if self._row != self._rows:
+            raise StreamError(
+                f"cannot read {self._place(self._file)}: it says it has {self._rows:,} rows and "
+                f"has {self._row:,}"
+            )
         self.close()
 
     def _tail(self) -> str:
@@ -216,12 +228,13 @@ class ParquetFiles(Source):
             return
         names = self._needed()
         groups = list(range(first, len(sizes)))
-        for batch in self._open.iter_batches(BATCH, row_groups=groups, columns=names):
-            begin = min(skip, batch.num_rows)
-            skip -= begin
-            columns = [self._values(batch.column(name).slice(begin)) for name in names]
-            for row in zip(*columns, strict=True):
-                yield dict(zip(names, row, strict=True))
+        with _reading(self._place(self._file)):
+            for batch in self._open.iter_batches(BATCH, row_groups=groups, columns=names):
+                begin = min(skip, batch.num_rows)
+                skip -= begin
+                columns = [self._values(batch.column(name).slice(begin)) for name in names]
+                for row in zip(*columns, strict=True):
+                    yield dict(zip(names, row, strict=True))
 
     def _needed(self) -> list[str]:
         """Return the columns that an event is made of."""
@@ -242,6 +255,16 @@ class ParquetFiles(Source):
             column = column.cast(arrow.timestamp("us", column.type.tz), safe=False)
         values: list[Any] = column.to_pylist()
         return values
+
+
+@contextmanager
+def _reading(place: Path) -> Iterator[None]:
+    """Say which file it was if PyArrow cannot read it."""
+    try:
+        yield
+    except UNREADABLE as error:
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        raise StreamError(f"cannot read {place}: {reason}") from error
 
 
 def _arrow() -> Any:
