@@ -89,20 +89,16 @@ def sync_folder(path: Path) -> None:
         os.close(folder)
 
 
-def is_at(known: os.stat_result, path: Path) -> bool:
-    """Say whether a file that was opened is still the one that its path names."""
-    try:
-        return os.path.samestat(known, path.stat())
-    except OSError:
-        return False
-
-
 def check_at(known: os.stat_result, path: Path) -> None:
     """Raise a StreamError if a file that was opened is not the one any more that its path names."""
-    if not is_at(known, path):
-        raise StreamError(
-            f"{path} was moved or removed while it was written; put it back, or begin anew"
-        )
+    try:
+        if os.path.samestat(known, path.stat()):
+            return
+    except OSError:
+        pass
+    raise StreamError(
+        f"{path} was moved or removed while it was written; put it back, or begin anew"
+    )
 
 
 def tail(path: Path, end: int) -> str:

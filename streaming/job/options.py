@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -118,6 +119,10 @@ class Job:
             raise StreamError(f"--cell must be one of {', '.join(CELLS)}, got {self.cell!r}")
         if not self.learn and self.model is None:
             raise StreamError("--no-learn predicts with what --model FILE has learned; name one")
+        if not self.checkpoint_seconds >= 0:
+            raise StreamError(
+                f"--checkpoint-seconds must be a number from 0 on, got {self.checkpoint_seconds}"
+            )
         self._check_files()
         if isinstance(self.predictions, Sink) and self.predictions.exact and self.checkpoint:
             raise StreamError(
@@ -138,9 +143,10 @@ class Job:
             "late-targets": self.late_targets,
         }
         files = {"model": self.model, "checkpoint": self.checkpoint, **outputs}
-        for option, path in {"source": Path(source), **files}.items():
-            if path is not None and "\0" in str(path):
-                raise StreamError(f"--{option} must be a path without a NUL, got {str(path)!r}")
+        files = {f"--{option}": path for option, path in files.items()}
+        for name, path in {"the source": Path(source), **files}.items():
+            if path is not None:
+                _check_path(name, path)
         for option in ("late-targets", "dead-letters"):
             if str(outputs[option]).startswith(("redis:", "rediss:")):
                 raise StreamError(f"--{option} must be a file, got {outputs[option]}")
@@ -189,6 +195,20 @@ class Job:
         if self.window is not None:
             return self.window
         return WINDOW if self.columns.key is None else KEYED_WINDOW
+
+
+def _check_path(name: str, path: Path) -> None:
+    """Raise if the system cannot have such a path."""
+    problem = ""
+    try:
+        path.stat()
+    except ValueError:
+        problem = "there is a NUL in it"
+    except OSError as error:
+        if error.errno in (errno.ELOOP, errno.ENAMETOOLONG):
+            problem = str(error.strerror)
+    if problem:
+        raise StreamError(f"{name} must be a path, got {str(path)!r}: {problem}")
 
 
 def _named(end: str | Source | Sink | None) -> str | None:

@@ -176,12 +176,12 @@ class ParquetFiles(Source):
         elif self._known:
             begin = max(self._row - LAST_ROWS, 0)
             self._last.extend(islice(self._records(begin), self._row - begin))
-            if self._tail() != self._known:
+            known, self._known = self._known, ""
+            if self._tail() != known:
                 raise StreamError(
                     f"{place} has changed before row {self._row + 1:,}, up to which it had been "
                     "read; put the file back, or begin anew"
                 )
-            self._known = ""
         self._rows = rows
         return True
 

@@ -6,7 +6,7 @@ import os
 import sqlite3
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -14,8 +14,10 @@ from typing import Any, Self
 import msgspec
 from filelock import FileLock, Timeout
 
+from lstmwidgets.codec import decode, encode
+
 from ..errors import StreamError
-from ..files import atomic_write, is_at, sync_folder
+from ..files import atomic_write, check_at, sync_folder, writing
 from .cold import ColdStore, schema
 from .database import APPLICATION, Database, damage_told, damaged
 
@@ -86,23 +88,21 @@ class JobFolder:
         self, path: Path, options: Mapping[str, Any], drawn: Mapping[str, Any] | None = None
     ) -> None:
         self.path = path
-        try:
+        with ExitStack() as opening, writing(path):
             path.mkdir(parents=True, exist_ok=True)
             self._lock = FileLock(path / LOCK)
-            self._lock.acquire(timeout=0)
-        except Timeout:
-            raise StreamError(f"{path} is held by {_holder(path)}; stop it first") from None
-        except OSError as error:
-            raise StreamError(f"cannot write to {path}: {error.strerror or error}") from error
-        try:
+            try:
+                self._lock.acquire(timeout=0)
+            except Timeout:
+                raise StreamError(f"{path} is held by {_holder(path)}; stop it first") from None
+            opening.callback(self._lock.release)
             (path / HOLDER).write_text(str(os.getpid()))
-            self.options = self._begun(dict(options), dict(drawn or {}))
-        except OSError as error:
-            self._lock.release()
-            raise StreamError(f"cannot write to {path}: {error.strerror or error}") from error
-        except BaseException:
-            self._lock.release()
-            raise
+            self._database = self._opened(options, drawn or {})
+            opening.callback(self._database.close)
+            self._job = ColdStore(self._database, "job")
+            self._known = (path / DATABASE).stat()
+            self.options = self._agreed(options, drawn or {})
+            opening.pop_all()
 
     def __enter__(self) -> Self:
         return self
@@ -149,12 +149,11 @@ class JobFolder:
         StreamError
             If the one before failed, see `settle`, or the database is not there any more.
         """
-        if not is_at(self._known, self.path / DATABASE):
-            raise StreamError(
-                f"{self.path / DATABASE} was moved or removed while the job ran; put it back, or "
-                "begin anew with another folder"
-            )
-        data = msgspec.json.encode(saved)
+        check_at(self._known, self.path / DATABASE)
+        try:
+            data = msgspec.json.encode(saved)
+        except UnicodeEncodeError as error:
+            raise StreamError(f"a name is no text in UTF-8: {error.object!r}; rename it") from error
         self._job.put_many([SAVED], [len(data)], data)
         if model is not None:
             self._job.put_many([MODEL], [len(model)], model)
@@ -172,33 +171,29 @@ class JobFolder:
         with damage_told(self.path / DATABASE):
             self._database.settle()
 
-    def _begun(self, options: dict[str, Any], drawn: dict[str, Any]) -> dict[str, Any]:
-        """Open the database, or make a new one; return the job's options as first given."""
+    def _opened(self, options: Mapping[str, Any], drawn: Mapping[str, Any]) -> Database:
+        """Open the database, after making it for a new job."""
         path = self.path / DATABASE
         for litter in self.path.glob(f".{DATABASE}.*.part*"):  # of a process that was killed here
             litter.unlink()
         if not path.exists():
-            new = {k: drawn.get(k) if v is None else v for k, v in options.items()}
-            _make(path, new)
-        self._database = _opened(path)
-        try:
-            self._job = ColdStore(self._database, "job")
-            self._known = path.stat()
-            before = _options(self._job)
-            differences = [
-                f"{name} was {before.get(name)!r} and is now {options.get(name)!r}"
-                for name in {**before, **options}
-                if before.get(name) != options.get(name)
-                and not (name in drawn and options.get(name) is None)
-            ]
-            if differences:
-                raise StreamError(
-                    f"{self.path} belongs to another job: {'; '.join(differences)}. "
-                    "Give the same options again, or another folder"
-                )
-        except BaseException:
-            self._database.close()
-            raise
+            _make(path, {k: drawn.get(k) if v is None else v for k, v in options.items()})
+        return _opened(path)
+
+    def _agreed(self, options: Mapping[str, Any], drawn: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the job's options as they were first given, if they are still the same."""
+        before = _options(self._job)
+        differences = [
+            f"{name} was {before.get(name)!r} and is now {options.get(name)!r}"
+            for name in {**before, **options}
+            if before.get(name) != options.get(name)
+            and not (name in drawn and options.get(name) is None)
+        ]
+        if differences:
+            raise StreamError(
+                f"{self.path} belongs to another job: {'; '.join(differences)}. "
+                "Give the same options again, or another folder"
+            )
         return before
 
 
@@ -265,7 +260,11 @@ def look_into(
     StreamError
         If it is no job's folder, or damaged.
     """
-    if not (path / DATABASE).is_file():
+    try:
+        there = (path / DATABASE).is_file()
+    except OSError:  # of a path that cannot be
+        there = False
+    if not there:
         raise StreamError(f"{path} holds no job: there is no {DATABASE} in it")
     with damage_told(path / DATABASE):
         database = Database(f"{(path / DATABASE).absolute().as_uri()}?mode=ro", uri=True)
@@ -289,7 +288,7 @@ def _make(path: Path, options: Mapping[str, Any]) -> None:
             database.execute(f"PRAGMA application_id = {APPLICATION}")
             for table in TABLES:
                 ColdStore(database, table)
-            ColdStore(database, "job").put(OPTIONS, msgspec.json.encode(options))
+            ColdStore(database, "job").put(OPTIONS, msgspec.json.encode(encode(options)))
             database.commit()
         finally:
             database.close()
@@ -336,7 +335,7 @@ def _check_format(database: Database) -> None:
 
 def _options(job: ColdStore) -> dict[str, Any]:
     data = job.get(OPTIONS)
-    options: dict[str, Any] = {} if data is None else msgspec.json.decode(data)
+    options: dict[str, Any] = {} if data is None else decode(msgspec.json.decode(data))
     return options
 
 
