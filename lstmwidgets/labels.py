@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .codec import plain
+from .values import label_in, shown
 
 
 def listed(labels: Any) -> list[Any]:
@@ -81,14 +82,15 @@ def as_array(classes: Sequence[Any], chosen: NDArray[np.int64]) -> NDArray[Any]:
 
 
 def _hashable(labels: Iterable[Any]) -> list[Any]:
-    checked = list(labels)
-    for n, label in enumerate(checked):
-        if label is None or label != label:  # NaN is not equal to itself
-            raise ValueError(f"the label at place {n} is missing ({label!r})")
+    checked = []
+    for n, given in enumerate(labels):
         try:
-            hash(label)
+            label = label_in(given)
         except TypeError as error:
-            raise TypeError(
-                f"the label at place {n} must be hashable, got {type(label).__name__} {label!r}"
-            ) from error
+            raise TypeError(f"the label at place {n} must be hashable: {error}") from None
+        if label is None:
+            raise ValueError(
+                f"the label at place {n} is missing, {shown(given)}; leave its sequence out"
+            )
+        checked.append(label)
     return checked

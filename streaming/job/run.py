@@ -14,6 +14,7 @@ import msgspec
 from rich.console import Console
 
 from lstmwidgets.online import LSTMRegressor
+from lstmwidgets.online.features import UnknownFeaturesError
 from lstmwidgets.saving import from_bytes, save, to_bytes
 
 from ..counting import counted
@@ -71,7 +72,10 @@ def run_job(job: Job, notes: Console | None = None) -> JobResult:
     """
     job.check()
     with ExitStack() as opened:
-        return Run(job, opened, Console(quiet=True) if notes is None else notes).run()
+        try:
+            return Run(job, opened, Console(quiet=True) if notes is None else notes).run()
+        except UnknownFeaturesError as error:
+            raise StreamError(f"{job.model}: {error}") from error
 
 
 class Run:
@@ -120,6 +124,7 @@ class Run:
             if (path := getattr(job, name)) is not None
         }
         model = self._model()
+        model.expect_known_features(before is None or not before.events)
         events = Interruptible(self.source)
         pace = Pace()
         with ExitStack() as opened:
