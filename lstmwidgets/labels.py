@@ -10,7 +10,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .codec import plain
-from .values import label_in, shown
 
 
 def listed(labels: Any) -> list[Any]:
@@ -82,15 +81,14 @@ def as_array(classes: Sequence[Any], chosen: NDArray[np.int64]) -> NDArray[Any]:
 
 
 def _hashable(labels: Iterable[Any]) -> list[Any]:
-    checked = []
-    for n, given in enumerate(labels):
+    checked = list(labels)
+    for n, label in enumerate(checked):
+        if label is None or label != label:  # NaN is not equal to itself
+            raise ValueError(f"the label at place {n} is missing ({label!r})")
         try:
-            label = label_in(given)
+            hash(label)
         except TypeError as error:
-            raise TypeError(f"the label at place {n} must be hashable: {error}") from None
-        if label is None:
-            raise ValueError(
-                f"the label at place {n} is missing, {shown(given)}; leave its sequence out"
-            )
-        checked.append(label)
+            raise TypeError(
+                f"the label at place {n} must be hashable, got {type(label).__name__} {label!r}"
+            ) from error
     return checked

@@ -15,14 +15,13 @@ from river import base
 from torch import Tensor, nn
 
 from ..checks import check_positive, check_size
-from ..codec import key
 from ..lstm import LSTM
 from ..models import SequenceModel
 from ..state import Gates, State
 from ..stepper import Stepper
 from ..trace import Trace
-from ..values import NUMBER, is_missing, reading, shown
-from .features import FeatureWarning, UnknownFeaturesError, check_features, listed
+from ..values import NUMBER, is_missing, reading
+from .features import FeatureWarning, check_features
 from .optimizers import OPTIMIZERS, OptimizerFactory, check_optimizer
 
 
@@ -117,7 +116,6 @@ class TrainedEstimator(base.Estimator):
         self.unlearned = 0
         self._names: list[Hashable] | None = None if features is None else list(features)
         self._seen: tuple[State, Gates] | None = None  # of a whole sequence, the last to be read
-        self._told: set[Hashable] = set()
         self._stepper: Stepper = model.lstm.stepper()
         self._past: deque[Past] = deque(maxlen=self._reach)
         factory = OPTIMIZERS[optimizer] if isinstance(optimizer, str) else optimizer
@@ -193,7 +191,7 @@ class TrainedEstimator(base.Estimator):
                 f"({', '.join(map(str, names[:5]))}{', …' * (len(names) > 5)}); name those to be "
                 "read, in the model's order: from_model(model, features=[…])"
             )
-        values = np.array([self._number(name, value) for name, value in self._named(x, names)])
+        values = np.array([_number(x.get(name)) for name in names], np.float64)
         if learns:
             self._names = names
             self.imputed += int(np.isnan(values).sum())
@@ -201,46 +199,6 @@ class TrainedEstimator(base.Estimator):
         scale = self.model.input_scale.cpu().double().numpy()
         scaled: NDArray[np.float32] = np.nan_to_num((values - mean) / scale).astype(np.float32)
         return scaled
-
-    def _named(
-        self, x: Mapping[Hashable, Any], names: Sequence[Hashable]
-    ) -> list[tuple[Hashable, Any]]:
-        """Return the model's inputs by name, None where an event lacks one."""
-        if any(name not in x for name in names):
-            x = {key(name): value for name, value in x.items()}
-            names = [key(name) for name in names]
-        lacking = [name for name in names if name not in x]
-        if len(lacking) == len(names):
-            raise UnknownFeaturesError(
-                f"the model reads {listed(names)} and the event has none of them, but {listed(x)}; "
-                "rename them, or name the inputs as events do: from_model(model, features=[…])"
-            )
-        if lacking:
-            self._tell(
-                "lacking",
-                f"the model reads {listed(lacking)}, which the event lacks; it has {listed(x)}. "
-                "What is lacking counts as the mean",
-            )
-        return [(name, x.get(name)) for name in names]
-
-    def _number(self, name: Hashable, value: Any) -> float:
-        """Return a feature's value as a number, NaN for what is none."""
-        kind, number = reading(value) or ("", math.nan)
-        if kind == NUMBER:
-            return float(number)
-        if not is_missing(value):
-            self._tell(
-                ("kind", name),
-                f"feature {name!r} is {shown(value)} and the model reads numbers: it counts as "
-                "missing; convert it, as float() does, or leave it out",
-            )
-        return math.nan
-
-    def _tell(self, what: Hashable, text: str) -> None:
-        """Warn, but of each thing once."""
-        if what not in self._told:
-            self._told.add(what)
-            warnings.warn(text, FeatureWarning, stacklevel=2)
 
     def _peek(self, inputs: NDArray[np.float32]) -> Tensor:
         """Return the outputs (K,) of the next step, in the model's units; change nothing."""
@@ -348,3 +306,18 @@ def step_of(trace: Trace, t: int) -> tuple[State, Gates]:
     fields = {"h": h, "c": c, "i": i, "f": f, "o": o}
     kind = type(trace.state)
     return kind(*(fields[name] for name in kind._fields)), Gates(i, f, g, o)
+
+
+def _number(value: Any) -> float:
+    """Return a feature's value as a number, NaN for what is none."""
+    kind, number = reading(value) or ("", math.nan)
+    if kind == NUMBER:
+        return float(number)
+    if not is_missing(value):
+        warnings.warn(
+            f"a feature is a {type(value).__name__} and the model reads numbers: it counts as "
+            "missing; convert it, as float() does, or leave it out",
+            FeatureWarning,
+            stacklevel=2,
+        )
+    return math.nan

@@ -9,6 +9,7 @@ from typing import Any
 from ..errors import StreamError
 from ..events import BadRecord, Event
 from .base import Columns
+from .times_of_day import at_its_time
 
 EXPECTED = {
     "number": "a number",
@@ -128,6 +129,9 @@ class Schema:
             self.types = self._types | found
         if self._moments and columns.time is None:
             time = self._first_moment(x, record)
+        if time is not None:
+            names = self._moments if columns.time is None else (columns.time,)
+            time = at_its_time(time, record, names)
         return Event(event_id, x, y, time, key)
 
     def check_seen(self, source: str) -> None:
