@@ -48,12 +48,13 @@ def reading(value: Any) -> tuple[str, Any] | None:
     if kind is None:
         value = own(plain(value))
         kind = next((kind for of, kind in KINDS.items() if isinstance(value, of)), None)
-    if kind is None or isinstance(value, np.generic):  # which is a time that Python does not have
-        return None
+        if kind is None or isinstance(value, np.generic):  # a time that Python does not have
+            return None
+        value = value.name if isinstance(value, Enum) else value
     if kind == NUMBER:
         number = number_in(value.total_seconds() if isinstance(value, timedelta) else value)
         return kind, math.nan if number is None else number
-    return kind, value.name if isinstance(value, Enum) else value
+    return kind, value
 
 
 def is_number(value: Any) -> bool:

@@ -22,18 +22,13 @@ def is_usable(kind: str, value: Any) -> bool:
     return bool(kind) and value == value  # NaN is not equal to itself
 
 
-def signature_of(name: Hashable, kind: str, value: Any) -> tuple[Any, ...]:
-    """Return what decides on a value's columns."""
-    return (name, kind, value if kind == TEXT else None)
-
-
 def columns_of(name: Hashable, kind: str, value: Any) -> list[str]:
     """Return the names of the columns that a value fills."""
     if kind == NUMBER:
         return [f"{name!r}"]
     if kind == TEXT:
         return [f"{name!r} is {value!r}"]
-    return [f"{name!r} {turn} ({wave})" for turn in TURNS[kind] for wave in ("sin", "cos")]
+    return [f"{name!r} {turn} ({wave})" for turn in TURNS.get(kind, ()) for wave in ("sin", "cos")]
 
 
 def numbers_of(kind: str, value: Any) -> tuple[float, ...]:
@@ -42,9 +37,11 @@ def numbers_of(kind: str, value: Any) -> tuple[float, ...]:
         return (value,)
     if kind == TEXT:
         return (1.0,)
-    angles = []
-    if kind != DAY:
-        angles.append(TURN * (value.hour + value.minute / 60) / 24)
-    if kind != CLOCK:
-        angles += [TURN * (value.month - 1) / 12, TURN * value.weekday() / 7]
-    return tuple(wave(angle) for angle in angles for wave in (math.sin, math.cos))
+    if kind == CLOCK:
+        return _waves((value.hour + value.minute / 60) / 24)
+    waves = (*_waves((value.month - 1) / 12), *_waves(value.weekday() / 7))
+    return waves if kind == DAY else (*_waves((value.hour + value.minute / 60) / 24), *waves)
+
+
+def _waves(turns: float) -> tuple[float, float]:
+    return math.sin(TURN * turns), math.cos(TURN * turns)

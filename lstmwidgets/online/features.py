@@ -16,7 +16,7 @@ from ..codec import key as key_of
 from ..kernels.scaling import LARGEST
 from ..values import NUMBER, TEXT, is_missing, reading, shown
 from .arrays import need
-from .columns import Reading, columns_of, is_usable, numbers_of, signature_of
+from .columns import Reading, columns_of, is_usable, numbers_of
 
 PLAIN = {float, int, bool, np.float64}
 """Types that NumPy turns into floats as they are."""
@@ -92,28 +92,48 @@ class FeatureEncoder:
 
     def learn(self, x: Mapping[Hashable, Any]) -> NDArray[np.float64]:
         """Give new features their columns, count unusable values, and return what `encode` does."""
-        values = self._learn_plain(x)
-        return self._learn_read(x, self._read(x)) if values is None else values
+        plain = self._encode_plain(x)
+        if plain is not None:
+            self.events += 1
+            self.imputed += _unusable(plain)
+            return plain
+        encoded, unusable, new = self._fill(x)
+        if new or self.expects:
+            encoded = self._learn_new(x, new)
+        self.events += 1
+        self.imputed += unusable
+        return encoded
+
+    def _learn_new(self, x: Mapping[Hashable, Any], new: Sequence[Reading]) -> NDArray[np.float64]:
+        """Give what has no columns its own, and return the event's numbers."""
+        self._compare(x, new)
+        self.expects = False
+        for name, kind, value in sorted(new, key=lambda one: repr(one[0])):
+            if kind:
+                self._register(name, kind, value)
+        if len(self._missing) != len(self.columns):
+            self._make_ready()
+        self._tell_of(new)
+        return self._fill(x)[0]
 
     def encode(self, x: Mapping[Hashable, Any]) -> NDArray[np.float64]:
         """Return the numbers of one event, (columns,), NaN where missing; changes nothing."""
-        return self.encode_and_ask(x)[0]
+        plain = self._encode_plain(x)
+        return self.encode_and_ask(x)[0] if plain is None else plain
 
     def encode_and_ask(self, x: Mapping[Hashable, Any]) -> tuple[NDArray[np.float64], bool]:
         """Return the same, and whether a known feature has a value without a column."""
-        plain = self._encode_plain(x)
-        if plain is not None:
-            self._met = True
-            return plain, False
-        readings = self._read(x)
-        self._compare(x, readings)
-        return self._fill(readings)
+        encoded, _, new = self._fill(x)
+        self._compare(x, new)
+        has_unknown = any(
+            name in self._names and is_usable(kind, value) for name, kind, value in new
+        )
+        return encoded, has_unknown
 
     def encode_many(self, xs: Sequence[Mapping[Hashable, Any]]) -> NDArray[np.float64]:
         """Return what `encode` does for each of N events, (N, columns)."""
         plain = self._encode_plain_rows(xs)
         if plain is not None:
-            self._met = True
             return plain
         encoded = np.empty((len(xs), len(self.columns)))
         for row, x in zip(encoded, xs, strict=True):
@@ -130,83 +150,47 @@ class FeatureEncoder:
         """
         plain = self._encode_plain_rows(xs)
         if plain is not None:
-            self._count(len(xs), _unusable(plain))
+            self.events += len(xs)
+            self.imputed += _unusable(plain)
             return plain
-        rows = list(takewhile(lambda row: row is not None, map(self._learn_if_known, xs)))
+        rows = [self.learn(x) for x in takewhile(self._knows, xs)]
         return np.array(rows).reshape(len(rows), len(self.columns))
 
-    def _learn_if_known(self, x: Any) -> NDArray[np.float64] | None:
-        """Learn an event all of whose values have their columns already; None if it has others."""
+    def _knows(self, x: Any) -> bool:
+        """Say whether all values of an event have their columns already."""
         if not isinstance(x, Mapping):
-            return None
-        values = self._learn_plain(x)
-        if values is None:
-            readings = self._read(x)
-            if not self._new(readings):
-                values = self._learn_read(x, readings)
-        return values
+            return False
+        return self._encode_plain(x) is not None or not any(kind for _, kind, _ in self._fill(x)[2])
 
-    def _learn_plain(self, x: Mapping[Hashable, Any]) -> NDArray[np.float64] | None:
-        """Learn an event of nothing but the known numbers; None if it is another."""
-        plain = self._encode_plain(x)
-        if plain is not None:
-            self._count(1, _unusable(plain))
-        return plain
-
-    def _learn_read(
-        self, x: Mapping[Hashable, Any], readings: Sequence[Reading]
-    ) -> NDArray[np.float64]:
-        self._compare(x, readings)
-        self._count(1, sum(not is_usable(kind, value) for _, kind, value in readings))
-        new = self._new(readings)
-        for name, kind, value in sorted(new, key=lambda one: repr(one[0])):
-            self._register(name, kind, value)
-        if len(self._missing) != len(self.columns):
-            self._make_ready()
-        self._tell_of(x, readings, new)
-        return self._fill(readings)[0]
-
-    def _count(self, events: int, unusable: int) -> None:
-        self.events += events
-        self.imputed += unusable
-        self.expects = False
-
-    def _read(self, x: Mapping[Hashable, Any]) -> list[Reading]:
-        """Return the readings of an event's features, in its order; the kind is "" for none."""
+    def _fill(self, x: Mapping[Hashable, Any]) -> tuple[NDArray[np.float64], int, list[Reading]]:
+        """Return an event's numbers, how many are unusable, and what has no columns."""
         check_features(x)
-        readings: list[Reading] = []
+        encoded, unusable = self._missing.copy(), 0
+        new: list[Reading] = []
         for name, value in x.items():
+            if value is None:
+                unusable += 1
+                continue
             if type(name) is not str:
                 name = key_of(name)
-            if type(value) is float:
-                readings.append((name, NUMBER, value if -LARGEST <= value <= LARGEST else math.nan))
+            if type(value) in PLAIN:
+                kind, usable = NUMBER, -LARGEST <= value <= LARGEST
             elif type(value) is str:
-                readings.append((name, TEXT, value))
+                kind, usable = TEXT, True
             else:
-                readings.append((name, *(reading(value) or ("", None))))
-        return readings
-
-    def _new(self, readings: Sequence[Reading]) -> list[Reading]:
-        """Return those that have no columns yet."""
-        return [one for one in readings if one[1] and signature_of(*one) not in self._places]
-
-    def _fill(self, readings: Sequence[Reading]) -> tuple[NDArray[np.float64], bool]:
-        """Return an event's numbers, and whether a known feature has a value without a column."""
-        encoded, has_unknown = self._missing.copy(), False
-        for name, kind, value in readings:
-            if not is_usable(kind, value):
-                continue
-            signature = signature_of(name, kind, value)
-            places = self._places.get(signature)
+                kind, value = reading(value) or ("", value)
+                usable = is_usable(kind, value)
+            unusable += not usable
+            places = self._places.get((name, kind, value) if kind is TEXT else (name, kind))
             if places is None:  # never learned, or not since the model was loaded
                 places = self._find(name, kind, value)
-                if UNPLACED not in places:  # so there are no more of them than columns
-                    self._places[signature] = places
-            for place, number in zip(places, numbers_of(kind, value), strict=True):
-                if place != UNPLACED:
-                    encoded[place] = number
-            has_unknown = has_unknown or (UNPLACED in places and name in self._names)
-        return encoded, has_unknown
+                if not places or UNPLACED in places:
+                    new.append((name, kind, value))
+            if usable:
+                for place, number in zip(places, numbers_of(kind, value), strict=True):
+                    if place != UNPLACED:
+                        encoded[place] = number
+        return encoded, unusable, new
 
     def _register(self, name: Hashable, kind: str, value: Any) -> None:
         """Give a feature's value its columns, and remember where they are."""
@@ -219,12 +203,14 @@ class FeatureEncoder:
             self.columns[column] = len(self.columns)
             self.numeric.append(kind == NUMBER)
             self._keys.append(name)
-        self._places[signature_of(name, kind, value)] = self._find(name, kind, value)
 
     def _find(self, name: Hashable, kind: str, value: Any) -> tuple[int, ...]:
-        """Return the places of a value's columns."""
+        """Return the places of a value's columns, and remember them if there are all."""
         columns = columns_of(name, kind, value)
-        return tuple(self.columns.get(column, UNPLACED) for column in columns)
+        places = tuple(self.columns.get(column, UNPLACED) for column in columns)
+        if places and UNPLACED not in places:  # so there are no more of them than columns
+            self._places[(name, kind, value) if kind is TEXT else (name, kind)] = places
+        return places
 
     def _admits(self, name: Hashable, kind: str) -> bool:
         if len(self.columns) >= COLUMNS:
@@ -235,7 +221,7 @@ class FeatureEncoder:
         self._categories[repr(name)] = min(count + 1, CATEGORIES)
         return count < CATEGORIES
 
-    def _compare(self, x: Mapping[Hashable, Any], readings: Sequence[Reading]) -> None:
+    def _compare(self, x: Mapping[Hashable, Any], new: Sequence[Reading]) -> None:
         """Say so if an event has none of the known features, or lacks some where they are due.
 
         Raises
@@ -243,14 +229,16 @@ class FeatureEncoder:
         UnknownFeaturesError
             If it has none, and one is due.
         """
-        is_strange = self._names.isdisjoint(name for name, _, _ in readings)
+        if len(new) != len(x) and not self.expects:
+            return
+        names = {key_of(name) for name in x}
+        is_strange = names.isdisjoint(self._names)
         is_due = self.expects and not self._met
         self._met = self._met or not is_strange
-        if not readings or not self._names or not (is_strange or is_due):
+        if not names or not self._names or not (is_strange or is_due):
             return
         came, known = listed(x), listed(dict.fromkeys(self._keys))
         if not is_strange:
-            names = {name for name, _, _ in readings}
             lacking = [name for name in dict.fromkeys(self._keys) if name not in names]
             if lacking:
                 self._tell(
@@ -271,10 +259,8 @@ class FeatureEncoder:
                 "are others to the model; rename them if they are the same",
             )
 
-    def _tell_of(
-        self, x: Mapping[Hashable, Any], readings: Sequence[Reading], new: Sequence[Reading]
-    ) -> None:
-        """Warn of values that are hardly meant as they are read."""
+    def _tell_of(self, new: Sequence[Reading]) -> None:
+        """Warn of values without columns, and of those that are hardly meant as they are read."""
         for name, kind, value in new:
             if kind == TEXT and _reads_as_number(value):
                 self._tell(
@@ -288,13 +274,12 @@ class FeatureEncoder:
                     f"feature {name!r} has {CATEGORIES} categories, the most that get a column: "
                     "others count as missing; leave the feature out, or group its values",
                 )
-            if len(self.columns) >= COLUMNS:
+            if kind and len(self.columns) >= COLUMNS:
                 self._tell(
                     "columns",
                     f"there are {COLUMNS:,} columns, the most there can be: what is new from now "
                     f"on counts as missing, such as feature {name!r}; give fewer features",
                 )
-        for (name, kind, _), value in zip(readings, x.values(), strict=True):
             if not kind and not is_missing(value):
                 self._tell(
                     ("kind", name),
@@ -316,6 +301,7 @@ class FeatureEncoder:
             values = self._pick(x)
             if not PLAIN.issuperset(map(type, values)):
                 return None
+            self._met = True
             return np.array(values, np.float64)
         except (KeyError, OverflowError):  # another key, or a whole number beyond all floats
             return None
@@ -331,6 +317,7 @@ class FeatureEncoder:
             values = list(chain.from_iterable(map(self._pick, xs)))
             if not PLAIN.issuperset({*map(type, values)}):
                 return None
+            self._met = True
             return np.array(values, np.float64).reshape(-1, keys)
         except (KeyError, OverflowError):
             return None
@@ -339,7 +326,7 @@ class FeatureEncoder:
         """Make what is not worth keeping in a pickle."""
         self._places: dict[tuple[Any, ...], tuple[int, ...]] = {}
         self._told: set[Hashable] = set()
-        self._met = False  # whether an event had a known feature
+        self._met: bool = False  # whether an event had a known feature
         self._make_ready()
 
     def _make_ready(self) -> None:
