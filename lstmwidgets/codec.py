@@ -87,6 +87,14 @@ def key(value: Any) -> Any:
     return value
 
 
+def spelled(value: Any) -> str:
+    """Return how a value and all that are equal to it are written."""
+    try:
+        return repr(key(value))
+    except ValueError:  # a number with more digits than Python turns into text
+        return repr(encode(key(value)))
+
+
 def own(value: Any) -> Any:
     """Return a text or a number of a derived class, such as an enumeration's, as Python's own."""
     for kind, bare in OWN.items():

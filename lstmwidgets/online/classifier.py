@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from river import base
 
-from ..codec import key
+from ..codec import spelled
 from ..kernels import classes as kernels
 from ..kernels import parameters as layout
 from ..kernels.losses import CROSS_ENTROPY
@@ -189,7 +189,7 @@ class LSTMClassifier(LSTMEstimator, base.MiniBatchClassifier):
         assert self._learner is not None
         if self.target_lag and place == len(self._inputs_of_last):
             self._inputs_of_last.append(self._learner.input_size)
-            name = f"last is {key(label)!r}"  # the same weights for equal labels
+            name = f"last is {spelled(label)}"  # the same weights for equal labels
             self._learner.grow_inputs([name])
         self._make_room()
         self.is_ready = True

@@ -40,7 +40,10 @@ def labelled_rows(X: Any, y: Any) -> Iterator[tuple[dict[Any, Any], Any]]:
     targets = column(y)
     frame = _frame(X)
     if len(frame) != len(targets):
-        raise ValueError(f"expected a target for each of {len(frame)} rows, got {len(targets)}")
+        raise ValueError(
+            f"expected a target in y for each of {len(frame)} rows of X, got {len(targets)}; give "
+            "one a row, None where there is none"
+        )
     return zip(rows(X), targets, strict=True)
 
 

@@ -81,6 +81,9 @@ class FeatureEncoder:
         Whether the first event to come must have one of the known features, at least.
     """
 
+    _met: bool
+    """Whether an event had a known feature; not kept."""
+
     def __init__(self) -> None:
         self.columns: dict[str, int] = {}
         self.numeric: list[bool] = []
@@ -326,7 +329,7 @@ class FeatureEncoder:
         """Make what is not worth keeping in a pickle."""
         self._places: dict[tuple[Any, ...], tuple[int, ...]] = {}
         self._told: set[Hashable] = set()
-        self._met: bool = False  # whether an event had a known feature
+        self._met = False
         self._make_ready()
 
     def _make_ready(self) -> None:

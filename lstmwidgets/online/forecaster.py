@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -149,7 +149,7 @@ class LSTMForecaster(NumericEstimator, Forecaster):
             self.step_one(x)
             return
         known, unit, is_first = self._target.is_known, self._target.unit, not self.has_learned
-        forecast = self._predict_and_learn(x or {}, target)
+        forecast = self._predict_and_learn({} if x is None else x, target)
         is_constant = not (is_first or self._target.is_known)
         if known or is_constant:
             self._errors[self._known_errors % ERRORS] = (target - forecast) / unit
@@ -223,7 +223,7 @@ class LSTMForecaster(NumericEstimator, Forecaster):
     def step_one(self, x: Features | None = None) -> float:
         """Forecast the next value and go on as if it had come, without learning."""
         what = kernels.UPDATE | kernels.PASS
-        return self._step(x or {}, what | self._remembering)
+        return self._step({} if x is None else x, what | self._remembering)
 
     @property
     def _remembering(self) -> int:
@@ -258,15 +258,20 @@ def _events(horizon: int, xs: Sequence[Features | None] | None) -> Sequence[Feat
     check_size("horizon", horizon)
     if xs is None:
         return [{}] * horizon
-    if isinstance(xs, Mapping) or not isinstance(xs, Iterable):
-        raise TypeError(f"expected a list with a dict for each step as xs, got {shown(xs)}")
-    events = [{} if x is None else x for x in (rows(xs) if is_dataframe(xs) else xs)]
+    if isinstance(xs, Mapping):
+        xs = [xs]
+    try:
+        events = [{} if x is None else x for x in (rows(xs) if is_dataframe(xs) else xs)]
+    except TypeError as error:
+        raise TypeError(f"expected features of each step as xs, got {shown(xs)}; {GIVE}") from error
     if len(events) != horizon:
         raise ValueError(
-            f"expected features xs for each of horizon={horizon} steps, got {len(events)}; give a "
-            "dict for each, or None"
+            f"expected features of each of horizon={horizon} steps as xs, got {len(events)}; {GIVE}"
         )
     return events
+
+
+GIVE = "give a list with a dict for each, or None"
 
 
 def _rank(level: float, count: int) -> int:

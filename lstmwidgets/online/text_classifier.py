@@ -246,8 +246,15 @@ def _text(x: Text) -> str:
         return x
     if isinstance(x, Mapping):
         texts = [x[name] for name in sorted(x, key=lambda name: repr(key(name)))]
-        return " ".join(str(own(plain(text))) for text in texts if not is_missing(text))
+        return " ".join(_words_in(own(plain(text))) for text in texts if not is_missing(text))
     raise TypeError(f"expected a text, or a dict of texts, got {shown(x)}; str() makes it one")
+
+
+def _words_in(value: Any) -> str:
+    try:
+        return str(value)
+    except ValueError:  # a number with more digits than Python turns into text
+        return hex(value)
 
 
 def _with_mean(vectors: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -74,6 +74,8 @@ def moment(value: Any) -> datetime | None:
 
 def words(value: Any) -> str | None:
     """Return a text, None if it is a word for a missing value."""
+    if type(value) is not str:
+        value = plain(value)
     if isinstance(value, str):
         return value if cells.words(value) is not None else None
     check_missing(value)
