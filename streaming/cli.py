@@ -5,6 +5,7 @@ from __future__ import annotations
 import atexit
 import gc
 import sys
+import warnings
 from inspect import signature
 from pathlib import Path
 from typing import Annotated, Any, get_type_hints
@@ -30,6 +31,9 @@ app = typer.Typer(
 def main() -> None:
     """Run the command; wrong use ends with one line on standard error and exit status 2."""
     atexit.register(gc.freeze)  # a process that ends need not look for garbage: all of it goes
+    warnings.formatwarning = lambda message, *_, **__: f"warning: {one_line(str(message))}\n"
+    # What is text in a stream, its source has found out, or --text has said.
+    warnings.filterwarnings("ignore", "feature .* has texts that read as numbers")
     try:
         status = app(standalone_mode=False)
     except TyperException as error:

@@ -16,6 +16,7 @@ import msgspec
 from rich.console import Console
 
 from lstmwidgets.online import LSTMRegressor
+from lstmwidgets.online.features import UnknownFeaturesError
 from lstmwidgets.saving import from_bytes, save, to_bytes
 
 from ..counting import counted
@@ -81,6 +82,8 @@ def run_job(job: Job, notes: Console | None = None) -> JobResult:
             f"there is not enough memory ({error}); choose a smaller --hidden-size, --window or "
             "--hot-keys"
         ) from error
+    except UnknownFeaturesError as error:
+        raise StreamError(f"{job.model}: {error}") from error
 
 
 class Run:
@@ -136,6 +139,7 @@ class Run:
             if (path := getattr(job, name)) is not None
         }
         model = self._model()
+        model.expect_known_features(before is None or not before.events)
         events = Interruptible(self.source)
         pace = Pace()
         with ExitStack() as opened:

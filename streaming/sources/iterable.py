@@ -3,8 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterable, Iterable, Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
+
+from msgspec.structs import replace
+
+from lstmwidgets import codec
+from lstmwidgets.online.dataframes import is_dataframe, rows
+from lstmwidgets.values import shown
 
 from ..errors import StreamError
 from ..events import Event
@@ -13,11 +20,13 @@ from .base import Columns, Source
 from .record_journal import FormlessError, RecordJournal, from_line, pair, to_line
 from .schema import RecordError, Schema
 from .shown import in_full
-from .values import VALUES
+from .values import VALUES, verbatim
 
 
 class IterableSource(Source):
     """Items of any iterable, asynchronous or not: mappings, pairs (x, y) as of River, or Events.
+
+    A dataframe's items are its rows, as mappings.
 
     With a journal every item is in that file before it is an event. A source that is made on the
     same journal gives its items first, from where `resume` puts it, and then those of the iterable:
@@ -64,7 +73,7 @@ class IterableSource(Source):
         self._columns = columns
         self._schema = Schema(columns, VALUES, name)
         self._items: AsyncItems[Any] | Iterator[Any] = (
-            AsyncItems(iterable) if isinstance(iterable, AsyncIterable) else iter(iterable)
+            AsyncItems(iterable) if isinstance(iterable, AsyncIterable) else items_of(iterable)
         )
         self._journal = None if journal is None else RecordJournal(journal)
         self.tells_waiting = isinstance(iterable, AsyncIterable)
@@ -153,7 +162,7 @@ class IterableSource(Source):
 
     def _event(self, item: Any) -> Event:
         if isinstance(item, Event):
-            return item
+            return with_plain_names(item)
         if isinstance(item, Mapping):
             self._columns.check_target(self.name)
             return self._schema.event(self._number, item)
@@ -161,3 +170,34 @@ class IterableSource(Source):
         if self._columns.target is not None:
             raise StreamError(f"{self.name} has pairs, whose second is the target; name no target")
         return self._schema.event(self._number, x, y)
+
+
+def items_of(iterable: Iterable[Any]) -> Iterator[Any]:
+    """Return an iterator over items, or over the rows of a dataframe."""
+    return rows(iterable) if is_dataframe(iterable) else iter(iterable)
+
+
+def with_plain_names(event: Event) -> Event:
+    """Return an event whose id is an int or a str, and whose key is a str.
+
+    Raises
+    ------
+    RecordError
+        If they are none.
+    """
+    id_, key = event.id, event.key
+    if type(id_) not in (int, str):
+        id_ = codec.key(id_)
+        if type(id_) is not int:
+            id_ = _named("id", id_)
+    if key is not None and type(key) is not str:
+        key = _named("key", key)
+    return event if id_ is event.id and key is event.key else replace(event, id=id_, key=key)
+
+
+def _named(what: str, value: Any) -> str:
+    with suppress(ValueError):
+        name = verbatim(value)
+        if name is not None:
+            return name
+    raise RecordError(f"expected a whole number or a text as {what}, got {shown(value)}")

@@ -13,6 +13,7 @@ from .cell_values import COMPACT, AmbiguousTimeError
 from .missing import with_missing
 from .shown import shown
 from .text_columns import TextColumns, as_option, reads_as
+from .times_of_day import at_its_time
 
 EXPECTED = {
     "number": "a number",
@@ -175,6 +176,9 @@ class Schema:
             self._texts.look(number, x)
         if self._moments and columns.time is None:
             time = self._first_moment(x, record)
+        if time is not None:
+            names = self._moments if columns.time is None else (columns.time,)
+            time = at_its_time(time, record, names)
         return Event(event_id, x, y, time, key)
 
     def check_texts(self) -> None:
