@@ -88,6 +88,9 @@ def save(thing: Any, path: str | os.PathLike[str]) -> None:
 def load(path: str | os.PathLike[str]) -> Any:
     """Return what `save` wrote: a stream goes on bit for bit, a network is in eval mode on the CPU.
 
+    The first event that an online estimator gets must have one of its features: with none of them
+    it is a ValueError, and a `lstmwidgets.online.FeatureWarning` names those that are lacking.
+
     Parameters
     ----------
     path : path
@@ -100,7 +103,10 @@ def load(path: str | os.PathLike[str]) -> Any:
     ValueError
         If the file is another one, of another version, truncated, changed or forged.
     """
-    return _whole(files.read(path, THINGS, _made), os.fspath(path))
+    thing = _whole(files.read(path, THINGS, _made), os.fspath(path))
+    if hasattr(thing, "expect_known_features"):
+        thing.expect_known_features()
+    return thing
 
 
 def to_bytes(thing: Any) -> bytes:

@@ -304,6 +304,7 @@ def test_what_cannot_be_read_twice_goes_on_counting(monkeypatch: pytest.MonkeyPa
             "events": 1,
             "skipped": 0,
             "types": {"a": "number", "y": "number"},
+            "texts": {},
             "header": ["a", "y"],
             "delimiter": ",",
         }

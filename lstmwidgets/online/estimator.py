@@ -240,6 +240,19 @@ class LSTMEstimator(base.Estimator):
                 self._put_recent(before)
                 raise
 
+    def expect_known_features(self, due: bool = True) -> None:
+        """Refuse the next event if it has none of the features that were learned.
+
+        `lstmwidgets.load` asks for that: a feature by another name would be a new one. If the event
+        has some of them, a warning names those that it lacks.
+
+        Parameters
+        ----------
+        due : bool
+            False takes it back.
+        """
+        self._encoder.expects = due
+
     def _recent(self) -> tuple[Any, ...]:
         """Return what is remembered of the stream besides the LSTM's state."""
         return ()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import warnings
 from collections import deque
 from collections.abc import Hashable, Mapping, Sequence
 from typing import Any, NamedTuple
@@ -19,7 +20,8 @@ from ..models import SequenceModel
 from ..state import Gates, State
 from ..stepper import Stepper
 from ..trace import Trace
-from .features import check_features, is_missing, number_in
+from ..values import NUMBER, is_missing, reading
+from .features import FeatureWarning, check_features
 from .optimizers import OPTIMIZERS, OptimizerFactory, check_optimizer
 
 
@@ -308,5 +310,14 @@ def step_of(trace: Trace, t: int) -> tuple[State, Gates]:
 
 def _number(value: Any) -> float:
     """Return a feature's value as a number, NaN for what is none."""
-    number = None if is_missing(value) else number_in(value)
-    return math.nan if number is None else number
+    kind, number = reading(value) or ("", math.nan)
+    if kind == NUMBER:
+        return float(number)
+    if not is_missing(value):
+        warnings.warn(
+            f"a feature is a {type(value).__name__} and the model reads numbers: it counts as "
+            "missing; convert it, as float() does, or leave it out",
+            FeatureWarning,
+            stacklevel=2,
+        )
+    return math.nan

@@ -9,7 +9,7 @@ from river import base
 from river.time_series.base import Forecaster
 
 from ..models import SequenceModel
-from .numeric import target_in
+from ..values import target_in
 from .optimizers import OptimizerFactory
 from .trained import TrainedEstimator
 

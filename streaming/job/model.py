@@ -51,4 +51,5 @@ def job_model(folder: str | Path, key: str | None = None) -> LSTMRegressor:
             if cold.get(key) is None:
                 raise StreamError(f"there is no key {key!r} in {folder}")
             KeyedStreams(model, cold).enter(key)
+    model.expect_known_features()
     return model

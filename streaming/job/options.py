@@ -15,6 +15,7 @@ from ..files import check_distinct
 from ..sinks import Sink
 from ..sinks.named import OF_TABLES
 from ..sources import Columns, Source
+from ..sources.byte_lines import LONGEST
 from ..state.checkpoint import DATABASE, HOLDER, LOCK
 from ..state.keyed import HOT
 from ..state.waiting import MOST_EVENTS
@@ -40,7 +41,13 @@ class Job:
     columns : Columns
         What is target, feature, key, id and time.
     format : str or None
-        Of standard input: ``"csv"`` or ``"jsonl"``.
+        Of standard input, or of a file whose name does not say it.
+    delimiter, decimal : str or None
+        What separates the columns of CSV, and the decimal mark; see `CsvFile`.
+    record_bytes : int
+        How long a line may be, or a row of CSV.
+    stdin : {"again", "on"} or None
+        How standard input goes on with a checkpoint; see `Journal`.
     follow : bool
         Wait for more at the end of the source.
     skip_bad_rows : bool
@@ -79,6 +86,10 @@ class Job:
     source: str | Source
     columns: Columns = field(default_factory=Columns)
     format: str | None = None
+    delimiter: str | None = None
+    decimal: str | None = None
+    record_bytes: int = LONGEST
+    stdin: str | None = None
     follow: bool = False
     skip_bad_rows: bool = False
     dead_letters: Path | None = None
@@ -160,6 +171,9 @@ class Job:
         return {
             "source": _named(self.source),
             "format": self.format,
+            "delimiter": self.delimiter,
+            "decimal": self.decimal,
+            "record_bytes": self.record_bytes,
             **{name: _listed(value) for name, value in vars(self.columns).items()},
             "skip_bad_rows": self.skip_bad_rows,
             "dead_letters": _text(self.dead_letters),

@@ -8,6 +8,7 @@ import random
 from collections.abc import Mapping
 from contextlib import AbstractContextManager, ExitStack, closing
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +16,7 @@ import msgspec
 from rich.console import Console
 
 from lstmwidgets.online import LSTMRegressor
+from lstmwidgets.online.features import UnknownFeaturesError
 from lstmwidgets.saving import from_bytes, save, to_bytes
 
 from ..counting import counted
@@ -31,6 +33,7 @@ from ..state.frozen import BATCH as SERVED
 from ..state.frozen import Serving
 from ..state.keyed import KeyedStreams
 from ..state.waiting import WaitingEvents
+from ..terminal import note
 from .options import JOURNAL, Job
 from .progress_bar import Pace, shown
 from .results import JobResult, job_result
@@ -79,6 +82,8 @@ def run_job(job: Job, notes: Console | None = None) -> JobResult:
             f"there is not enough memory ({error}); choose a smaller --hidden-size, --window or "
             "--hot-keys"
         ) from error
+    except UnknownFeaturesError as error:
+        raise StreamError(f"{job.model}: {error}") from error
 
 
 class Run:
@@ -126,7 +131,7 @@ class Run:
         if before is not None and before.finished and not self.source.has_more(before.offset):
             with ExitStack() as opened:  # which looks whether all of it is there
                 self._open_sinks(opened)
-            self.notes.print(f"finished after {counted(before.events, 'event')}: nothing to do")
+            note(self.notes, f"finished after {counted(before.events, 'event')}: nothing to do")
             return JobResult(self.source.name, self.seed, before.events)
         finals = {
             name: self.opened.enter_context(atomic_write(path))
@@ -134,6 +139,7 @@ class Run:
             if (path := getattr(job, name)) is not None
         }
         model = self._model()
+        model.expect_known_features(before is None or not before.events)
         events = Interruptible(self.source)
         pace = Pace()
         with ExitStack() as opened:
@@ -143,7 +149,7 @@ class Run:
                 self._begin()
             else:
                 runner.progress = before.progress
-                self.notes.print(f"going on after {counted(runner.events, 'event')}")
+                note(self.notes, f"going on after {counted(runner.events, 'event')}")
             record, live = self._recorded(runner, opened)
             if live is None and not {"report", "recording"} & finals.keys():
                 runner.batch = self._at_once(BATCH)  # nobody looks at the model in between
@@ -173,7 +179,7 @@ class Run:
         title = f"Predicting {self.source.name}"
         live = Live(title, record, lambda: self._facts(runner, record), job.live_port or 0)
         opened.enter_context(live)
-        self.notes.print(f"live at {live.address}", highlight=False, soft_wrap=True)
+        note(self.notes, f"live at {live.address}")
         return record, live
 
     def _play(self, runner: StreamRunner, record: RunRecord | None, pace: Pace) -> None:
@@ -235,7 +241,11 @@ class Run:
                 follow=job.follow,
                 format=job.format,
                 journal=None if folder is None else folder.path / JOURNAL,
-                notes=self.notes.print,
+                delimiter=job.delimiter,
+                decimal=job.decimal,
+                record_bytes=job.record_bytes,
+                sender=job.stdin,
+                notes=partial(note, self.notes),
             )
         self.opened.enter_context(closing(source))
         if job.skip_bad_rows or job.dead_letters is not None:
@@ -264,7 +274,7 @@ class Run:
                 None if self.folder is None else self._places.get(name, {}),
                 text_ids=job.columns.id is not None,
                 keys=job.columns.key is not None,
-                notes=self.notes.print,
+                notes=partial(note, self.notes),
             )
             if self.folder is not None and name not in self._places and sink.has_records():
                 raise StreamError(
@@ -295,7 +305,7 @@ class Run:
         if before is None:
             return now
         if there and now != before.model_file:
-            self.notes.print(f"{path} has changed; the job goes on with the model it began with")
+            note(self.notes, f"{path} has changed; the job goes on with the model it began with")
         return before.model_file
 
     def _runner(self, model: LSTMRegressor, events: Interruptible[Any]) -> StreamRunner:

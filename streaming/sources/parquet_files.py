@@ -6,6 +6,7 @@ import hashlib
 import time
 from collections import deque
 from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib import import_module
 from itertools import islice
 from pathlib import Path
@@ -15,10 +16,14 @@ from ..errors import StreamError
 from ..events import Event
 from .base import WAIT, Columns, Source
 from .schema import RecordError, Schema
+from .shown import in_full
 from .values import VALUES
 
 LAST_ROWS = 32
 """Rows before a place by which a file is known again."""
+
+UNREADABLE = (ArithmeticError, LookupError, MemoryError, NotImplementedError, OSError, ValueError)
+"""What PyArrow raises where a file is damaged, or has what it cannot read."""
 
 BATCH = 1024
 """Rows that are in memory as Python's values; PyArrow holds a few batches more."""
@@ -51,7 +56,7 @@ class ParquetFiles(Source):
         self._path = Path(path)
         self._follow = follow
         self._columns = columns
-        self._schema = Schema(columns, VALUES)
+        self._schema = Schema(columns, VALUES, self.name)
         self._file = ""  # name of the one that is being read
         self._row = self._rows = self._number = 0
         self._last: deque[dict[str, Any]] = deque(maxlen=LAST_ROWS)  # before the one that is next
@@ -81,6 +86,7 @@ class ParquetFiles(Source):
             self.close()
         if self._number == 0 and not self.skipped:
             raise StreamError(f"{self.name} has no rows")
+        self._schema.check_texts()
 
     def close(self) -> None:
         """Close the file that is open."""
@@ -109,7 +115,7 @@ class ParquetFiles(Source):
             "tail": self._tail(),
             "events": self._number,
             "skipped": self.skipped,
-            "types": self._schema.types,
+            **self._schema.offset(self._number),
         }
 
     def has_more(self, offset: dict[str, Any]) -> bool:
@@ -124,7 +130,7 @@ class ParquetFiles(Source):
         self._file, self._row, self._rows = offset["file"], offset["row"], offset["rows"]
         self._known = offset["tail"]
         self._number, self.skipped = offset["events"], offset["skipped"]
-        self._schema.types = offset["types"]
+        self._schema.resume(offset)
         if self._file and self._file not in self._names() and self._row < self._rows:
             raise StreamError(
                 f"{self._place(self._file)} is not there any more and had been read up to row "
@@ -150,11 +156,12 @@ class ParquetFiles(Source):
         place = self._place(name)
         self.close()
         try:
-            self._open = self._arrow.parquet.ParquetFile(place)
-        except (ValueError, OSError) as error:  # PyArrow's ArrowInvalid is a ValueError
+            with _reading(place):
+                self._open = self._arrow.parquet.ParquetFile(place)
+        except StreamError:
             if self._follow and name == self._names()[-1]:
                 return False
-            raise StreamError(f"cannot read {place}: {error}") from error
+            raise
         self._columns.check(str(place), self._open.schema_arrow.names)
         rows = self._open.metadata.num_rows
         if name != self._file:
@@ -179,7 +186,9 @@ class ParquetFiles(Source):
         return True
 
     def _rows_of(self, name: str) -> int:
-        rows: int = self._arrow.parquet.read_metadata(self._place(name)).num_rows
+        place = self._place(name)
+        with _reading(place):
+            rows: int = self._arrow.parquet.read_metadata(place).num_rows
         return rows
 
     def _events(self) -> Iterator[Event]:
@@ -189,12 +198,17 @@ class ParquetFiles(Source):
                 event = self._schema.event(self._number, record)
             except RecordError as error:
                 name = str(self._place(self._file))
-                self.refuse(error.record(name, f"row {self._row + 1}", repr(record)))
+                self.refuse(error.record(name, f"row {self._row + 1}", in_full(record)))
             self._row += 1
             self._last.append(record)
             if event is not None:
                 self._number += 1
                 yield event
+        if self._row != self._rows:
+            raise StreamError(
+                f"cannot read {self._place(self._file)}: it says it has {self._rows:,} rows and "
+                f"has {self._row:,}"
+            )
         self.close()
 
     def _tail(self) -> str:
@@ -214,12 +228,13 @@ class ParquetFiles(Source):
             return
         names = self._needed()
         groups = list(range(first, len(sizes)))
-        for batch in self._open.iter_batches(BATCH, row_groups=groups, columns=names):
-            begin = min(skip, batch.num_rows)
-            skip -= begin
-            columns = [self._values(batch.column(name).slice(begin)) for name in names]
-            for row in zip(*columns, strict=True):
-                yield dict(zip(names, row, strict=True))
+        with _reading(self._place(self._file)):
+            for batch in self._open.iter_batches(BATCH, row_groups=groups, columns=names):
+                begin = min(skip, batch.num_rows)
+                skip -= begin
+                columns = [self._values(batch.column(name).slice(begin)) for name in names]
+                for row in zip(*columns, strict=True):
+                    yield dict(zip(names, row, strict=True))
 
     def _needed(self) -> list[str]:
         """Return the columns that an event is made of."""
@@ -240,6 +255,16 @@ class ParquetFiles(Source):
             column = column.cast(arrow.timestamp("us", column.type.tz), safe=False)
         values: list[Any] = column.to_pylist()
         return values
+
+
+@contextmanager
+def _reading(place: Path) -> Iterator[None]:
+    """Say which file it was if PyArrow cannot read it."""
+    try:
+        yield
+    except UNREADABLE as error:
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        raise StreamError(f"cannot read {place}: {reason}") from error
 
 
 def _arrow() -> Any:

@@ -14,7 +14,8 @@ from lstmwidgets.codec import decode, encode
 from ..errors import StreamError
 from ..events import Event
 from ..files import tail, write_all
-from .schema import RecordError, shown
+from .schema import RecordError
+from .shown import in_full, shown
 
 
 class FormlessError(RecordError):
@@ -89,7 +90,7 @@ def to_line(item: Any) -> bytes:
     try:
         form = _form(item)
     except RecordError as error:
-        form = {"bad": [str(error), encode(error.column), repr(item)]}
+        form = {"bad": [str(error), encode(error.column), in_full(item)]}
     return msgspec.json.encode(form) + b"\n"
 
 
