@@ -13,7 +13,7 @@ from typer.exceptions import TyperException
 
 import lstmwidgets
 
-from .errors import StreamError
+from .errors import StreamError, without_login
 from .garbage import uncollected
 
 app = typer.Typer(
@@ -380,5 +380,5 @@ def _names(listed: str) -> tuple[str, ...]:
 
 
 def _fail(message: str, status: int = 2) -> int:
-    typer.echo(f"lstmwidgets: {message}", err=True)
+    typer.echo(f"lstmwidgets: {without_login(message)}", err=True)
     return status

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from io import FileIO
 from pathlib import Path
 
@@ -54,6 +54,13 @@ def write_all(file: FileIO, data: bytes, path: Path) -> None:
             rest = rest[file.write(rest) :]
     except OSError as error:
         raise cannot_write(path, error) from error
+
+
+def make_private(path: Path) -> None:
+    """Let only its owner read and write a file, which is made if there is none."""
+    path.touch(mode=0o600)
+    with suppress(OSError):  # of somebody else, or on a file system that knows no owners
+        path.chmod(0o600)
 
 
 def sync_folder(path: Path) -> None:

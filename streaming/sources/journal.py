@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from ..errors import StreamError
-from ..files import write_all
+from ..files import make_private, write_all
 from .byte_lines import BLOCK, CAN_WAIT, Lines, waiting_for
 
 
@@ -40,6 +40,7 @@ class Journal(Lines):
         self._stream = stream
         self._path = path
         try:
+            make_private(path)
             self._writer = path.open("ab", buffering=0)
             self._kept = path.open("rb")
             self._before = path.open("rb")

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from ..errors import StreamError
+from ..redis_address import SCHEMES
 from .base import Columns, Source
 from .csv_file import CsvFile
 from .jsonl_file import JsonLinesFile
@@ -52,7 +53,7 @@ def open_source(
     """
     if format not in (None, "csv", "jsonl", "parquet"):
         raise StreamError(f"--format must be csv, jsonl or parquet, got {format!r}")
-    if name.startswith(("redis://", "rediss://")):
+    if name.startswith(SCHEMES):
         return RedisSource(name, columns, follow=follow, notes=notes)
     kind, separator, rest = name.partition(":")
     if separator and kind == "river":

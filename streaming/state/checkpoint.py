@@ -15,6 +15,7 @@ import msgspec
 from filelock import FileLock, Timeout
 
 from ..errors import StreamError
+from ..files import make_private
 from .cold import ColdStore
 from .database import Database, damage_told, has_table
 
@@ -83,14 +84,15 @@ class JobFolder:
     ) -> None:
         self.path = path
         try:
-            path.mkdir(parents=True, exist_ok=True)
-            self._lock = FileLock(path / LOCK)
+            path.mkdir(mode=0o700, parents=True, exist_ok=True)
+            self._lock = FileLock(path / LOCK, mode=0o600)
             self._lock.acquire(timeout=0)
         except Timeout:
             raise StreamError(f"{path} is held by {_holder(path)}; stop it first") from None
         except OSError as error:
             raise StreamError(f"cannot write to {path}: {error.strerror or error}") from error
         try:
+            make_private(path / HOLDER)
             (path / HOLDER).write_text(str(os.getpid()))
             self._database = _opened(path / DATABASE)
             self.options = self._agreed(dict(options), dict(drawn or {}))
