@@ -15,7 +15,7 @@ from typer.exceptions import TyperException
 
 import lstmwidgets
 
-from .errors import StreamError
+from .errors import StreamError, without_login
 from .garbage import uncollected
 from .options import StreamOptions
 from .terminal import note, one_line
@@ -173,5 +173,5 @@ def inspect(
 
 
 def _fail(message: str, status: int = 2) -> int:
-    typer.echo(f"lstmwidgets: {one_line(message)}", err=True)
+    typer.echo(f"lstmwidgets: {one_line(without_login(message))}", err=True)
     return status

@@ -6,7 +6,7 @@ import hashlib
 import os
 import sys
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from io import FileIO
 from pathlib import Path
 
@@ -76,6 +76,13 @@ def write_all(file: FileIO, data: bytes, path: Path) -> None:
     with writing(path):
         while rest:
             rest = rest[file.write(rest) :]
+
+
+def make_private(path: Path) -> None:
+    """Let only its owner read and write a file, which is made if there is none."""
+    path.touch(mode=0o600)
+    with suppress(OSError):  # of somebody else, or on a file system that knows no owners
+        path.chmod(0o600)
 
 
 def sync_folder(path: Path) -> None:

@@ -1,7 +1,8 @@
-"""What a job has learned, to be used elsewhere."""
+"""The model that a job begins with, and what it has learned, to be used elsewhere."""
 
 from __future__ import annotations
 
+import hashlib
 from pathlib import Path
 
 from lstmwidgets.online import LSTMRegressor
@@ -39,9 +40,7 @@ def job_model(folder: str | Path, key: str | None = None) -> LSTMRegressor:
     with look_into(Path(folder)) as (options, database, last):
         if last is None or not last[1]:
             raise StreamError(f"there is no checkpoint in {folder} yet")
-        model = from_bytes(last[1], f"the model in {folder}")
-        if not isinstance(model, LSTMRegressor):
-            raise StreamError(f"the model in {folder} is a {type(model).__name__}")
+        model = regressor_of(last[1], f"the model in {folder}", "begin anew")
         if options["key"] is not None:
             model.reset_stream()  # the state of whichever key came last
         if key is not None and not options["learn"]:
@@ -53,3 +52,31 @@ def job_model(folder: str | Path, key: str | None = None) -> LSTMRegressor:
             KeyedStreams(model, cold).enter(key)
     model.expect_known_features()
     return model
+
+
+def regressor_in(path: Path) -> LSTMRegressor:
+    """Return the model in a file."""
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise StreamError(f"cannot read {path}: {error.strerror}") from error
+    return regressor_of(data, str(path), "save it with lstmwidgets.save")
+
+
+def regressor_of(data: bytes, name: str, advice: str) -> LSTMRegressor:
+    """Return the model in a file's bytes; the advice is for those who have another."""
+    try:
+        model = from_bytes(data, name)
+    except ValueError as error:
+        raise StreamError(f"{error}; {advice}") from error
+    if not isinstance(model, LSTMRegressor):
+        raise StreamError(f"{name} is a {type(model).__name__}; stream runs an LSTMRegressor")
+    return model
+
+
+def hash_of(path: Path) -> str | None:
+    """Return the hash of a file; None if it cannot be read."""
+    try:
+        return hashlib.sha256(path.read_bytes()).hexdigest()
+    except OSError:
+        return None

@@ -10,8 +10,9 @@ from typing import Any
 
 from lstmwidgets.cells import CELLS
 
-from ..errors import StreamError
+from ..errors import StreamError, without_login
 from ..files import check_distinct
+from ..redis_address import SCHEMES, parse
 from ..sinks import Sink
 from ..sinks.named import OF_TABLES
 from ..sources import Columns, Source
@@ -30,9 +31,11 @@ OWN = {DATABASE, f"{DATABASE}-wal", f"{DATABASE}-shm", LOCK, HOLDER, JOURNAL}
 """Names of the files that a job keeps in that folder."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Job:
     """What to run; the fields are the options of the command.
+
+    Neither its `repr` nor its identity shows the login of a server.
 
     Attributes
     ----------
@@ -113,8 +116,15 @@ class Job:
     checkpoint_seconds: float = 1.0
     checkpoint_events: int | None = None
 
+    def __repr__(self) -> str:
+        fields = ", ".join(f"{name}={value!r}" for name, value in vars(self).items())
+        return without_login(f"{type(self).__name__}({fields})")
+
     def check(self) -> None:
         """Raise a StreamError if options do not go together."""
+        for end in (self.source, self.predictions):
+            if isinstance(end, str) and end.startswith(SCHEMES):
+                parse(end)
         if self.cell not in CELLS:
             raise StreamError(f"--cell must be one of {', '.join(CELLS)}, got {self.cell!r}")
         if not self.learn and self.model is None:
@@ -212,11 +222,11 @@ def _check_path(name: str, path: Path) -> None:
 
 
 def _named(end: str | Source | Sink | None) -> str | None:
-    return end if end is None or isinstance(end, str) else end.name
+    return without_login(end) if isinstance(end, str) else None if end is None else end.name
 
 
 def _text(path: Path | None) -> str | None:
-    return None if path is None else str(path)
+    return None if path is None else without_login(str(path))
 
 
 def _listed(value: Any) -> Any:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gc
-import hashlib
 import random
 from collections.abc import Mapping
 from contextlib import AbstractContextManager, ExitStack, closing
@@ -17,7 +16,7 @@ from rich.console import Console
 
 from lstmwidgets.online import LSTMRegressor
 from lstmwidgets.online.features import UnknownFeaturesError
-from lstmwidgets.saving import from_bytes, save, to_bytes
+from lstmwidgets.saving import save, to_bytes
 
 from ..counting import counted
 from ..errors import StreamError
@@ -34,6 +33,7 @@ from ..state.frozen import Serving
 from ..state.keyed import KeyedStreams
 from ..state.waiting import WaitingEvents
 from ..terminal import note
+from .model import hash_of, regressor_in, regressor_of
 from .options import JOURNAL, Job
 from .progress_bar import Pace, shown
 from .results import JobResult, job_result
@@ -287,9 +287,9 @@ class Run:
         """Return the model of the last checkpoint, the one to begin with, or a new one."""
         job = self.job
         if self._kept is not None:
-            return _read(self._kept, f"the model in {job.checkpoint}", "begin anew")
+            return regressor_of(self._kept, f"the model in {job.checkpoint}", "begin anew")
         if job.model is not None:
-            return _read(_file(job.model), str(job.model), "save it with lstmwidgets.save")
+            return regressor_in(job.model)
         try:
             return LSTMRegressor(
                 job.hidden_size, cell=job.cell, window=job.events_back, seed=self.seed
@@ -300,11 +300,10 @@ class Run:
     def _read_model_file(self) -> str | None:
         """Return the hash of the model's file that the job began with; say if it has changed."""
         path, before = self.job.model, self.before
-        there = path is not None and (before is None or path.exists())
-        now = hashlib.sha256(_file(path)).hexdigest() if path is not None and there else None
+        now = None if path is None else hash_of(path)
         if before is None:
             return now
-        if there and now != before.model_file:
+        if now not in (None, before.model_file):
             note(self.notes, f"{path} has changed; the job goes on with the model it began with")
         return before.model_file
 
@@ -387,20 +386,3 @@ class Run:
         if not job.learn:
             facts["learning"] = "none"
         return facts
-
-
-def _file(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        raise StreamError(f"cannot read {path}: {error.strerror}") from error
-
-
-def _read(data: bytes, name: str, advice: str) -> LSTMRegressor:
-    try:
-        model = from_bytes(data, name)
-    except ValueError as error:
-        raise StreamError(f"{error}; {advice}") from error
-    if not isinstance(model, LSTMRegressor):
-        raise StreamError(f"{name} is a {type(model).__name__}; stream runs an LSTMRegressor")
-    return model

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from ..redis_address import SCHEMES
 from .base import Sink
 from .jsonl import JsonLines
 from .parquet import ParquetParts
@@ -49,7 +50,7 @@ def open_sink(
     >>> type(open_sink("out/predictions.db")).__name__
     'SqliteTable'
     """
-    if name.startswith(("redis://", "rediss://")):
+    if name.startswith(SCHEMES):
         return RedisSink(name, notes=notes)
     path = Path(name)
     if path.suffix in (".sqlite", ".db"):

@@ -12,7 +12,7 @@ from typing import Any, BinaryIO
 
 from ..counting import counted
 from ..errors import StreamError
-from ..files import cannot_write, tail, write_all
+from ..files import cannot_write, make_private, tail, write_all
 from .byte_lines import BLOCK, CAN_WAIT, Lines, waiting_for
 
 
@@ -62,6 +62,7 @@ class Journal(Lines):
         self._notes = notes or (lambda _: None)
         self._repeated = 0  # lines
         try:
+            make_private(path)
             self._writer = path.open("ab", buffering=0)
             self._kept = path.open("rb")
             self._before = path.open("rb")

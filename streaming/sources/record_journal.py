@@ -13,7 +13,7 @@ from lstmwidgets.codec import decode, encode
 
 from ..errors import StreamError
 from ..events import Event
-from ..files import tail, write_all
+from ..files import make_private, tail, write_all
 from .schema import RecordError
 from .shown import in_full, shown
 
@@ -45,6 +45,7 @@ class RecordJournal:
     def __init__(self, path: Path) -> None:
         self._path = path
         try:
+            make_private(path)
             self._writer = path.open("ab", buffering=0)
             self._reader = path.open("rb")
         except OSError as error:

@@ -17,7 +17,7 @@ from filelock import FileLock, Timeout
 from lstmwidgets.codec import decode, encode
 
 from ..errors import StreamError
-from ..files import atomic_write, check_at, sync_folder, writing
+from ..files import atomic_write, check_at, make_private, sync_folder, writing
 from .cold import ColdStore, schema
 from .database import APPLICATION, Database, damage_told, damaged
 
@@ -89,13 +89,14 @@ class JobFolder:
     ) -> None:
         self.path = path
         with ExitStack() as opening, writing(path):
-            path.mkdir(parents=True, exist_ok=True)
-            self._lock = FileLock(path / LOCK)
+            path.mkdir(mode=0o700, parents=True, exist_ok=True)
+            self._lock = FileLock(path / LOCK, mode=0o600)
             try:
                 self._lock.acquire(timeout=0)
             except Timeout:
                 raise StreamError(f"{path} is held by {_holder(path)}; stop it first") from None
             opening.callback(self._lock.release)
+            make_private(path / HOLDER)
             (path / HOLDER).write_text(str(os.getpid()))
             self._database = self._opened(options, drawn or {})
             opening.callback(self._database.close)

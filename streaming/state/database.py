@@ -14,6 +14,7 @@ from typing import Any
 import msgspec
 
 from ..errors import StreamError
+from ..files import make_private
 
 Values = tuple[Any, ...]
 
@@ -64,6 +65,8 @@ class Database:
 
     def __init__(self, path: Path | str, **options: Any) -> None:
         self.name = str(path) or "the temporary database"
+        if isinstance(path, Path):  # then its journals are for the owner only, too
+            make_private(path)
         self._connection = sqlite3.connect(path, check_same_thread=False, **options)
         self._queue: list[tuple[str, Values]] = []
         self._thread: ThreadPoolExecutor | None = None
