@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import math
+import reprlib
 from collections.abc import Collection
-from numbers import Integral
+from decimal import Decimal
+from numbers import Integral, Real
+from typing import Any
 
 import numpy as np
 import torch
@@ -25,9 +28,56 @@ def check_size(name: str, size: object) -> None:
         raise ValueError(f"{name} must be at least 1, got {size}")
 
 
+def as_numbers(
+    given: object,
+    name: str,
+    *,
+    floating: bool = False,
+    fill: float | None = None,
+    advice: str = "turn them into numbers, as by numpy.asarray(x, float)",
+) -> NDArray[Any]:
+    """Return real numbers in an array that PyTorch and kernels take as it is.
+
+    It is in the machine's byte order, laid out forwards and writable, and of a type that PyTorch
+    has: floats of other widths than 32 and 64 bits become float64. An array that is so already is
+    not copied.
+
+    Parameters
+    ----------
+    given : array_like
+        An array of any layout, byte order or type, masked or not, a tensor, or a list of them.
+    name : str
+        What it is, for errors.
+    floating : bool
+        Whether whole numbers and booleans become float64.
+    fill : float, optional
+        Stands for masked values; without it they are an error.
+    advice : str
+        What to do about something that is no number, for errors.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If there is something else than real numbers in it, if it is ragged, or masked.
+    """
+    found = _array(given, name, fill)
+    kind, size = found.dtype.kind, found.dtype.itemsize
+    if kind not in "fiubO":
+        raise TypeError(f"{name} must be numbers, got {found.dtype}; {advice}")
+    if kind == "O":
+        found = _array_of_objects(found, name, advice)
+    elif (kind == "f" and size not in (4, 8)) or (floating and kind != "f"):
+        with np.errstate(over="ignore"):  # to infinity
+            found = found.astype(np.float64)
+    native = found.dtype.newbyteorder("=")
+    if not all(stride >= 0 and stride % size == 0 for stride in found.strides):
+        return np.array(found, native, order="C")
+    return np.require(found, native, ["A", "W"])
+
+
 def check_slots(slots: ArrayLike, streams: int) -> NDArray[np.int64]:
     """Return slots, (N,), as a fresh array if all of them exist, else raise."""
-    which = np.atleast_1d(np.asarray(slots))
+    which = np.atleast_1d(as_numbers(slots, "slots"))
     if which.size and which.dtype.kind not in "iu":
         raise TypeError(f"slots must be whole numbers, got {which.dtype}")
     whole = which.astype(np.int64)  # a copy: other layouts would compile kernels again
@@ -66,6 +116,8 @@ def check_input(x: object, axes: tuple[str, ...], input_size: int, weight: Tenso
     """Return x if it is a tensor with these axes that fits the weights, else raise."""
     if not isinstance(x, Tensor):
         raise TypeError(f"expected a torch.Tensor as input, got {type(x).__name__}")
+    if x.layout != torch.strided or x.is_nested:
+        raise TypeError(f"expected a dense tensor as input, got {x.layout}; see Tensor.to_dense")
     if x.ndim != len(axes) or x.shape[-1] != input_size or 0 in x.shape:
         expected = f"({', '.join(axes)}) with {axes[-1]} = {input_size}"
         raise ValueError(f"expected input of shape {expected}, got {tuple(x.shape)}")
@@ -104,9 +156,10 @@ def check_state(
 
 def check_lengths(lengths: object, batch: int, steps: int) -> Tensor:
     """Return lengths if they are whole numbers from 1 to T, one a sequence, else raise."""
-    if not isinstance(lengths, Tensor) or lengths.dtype not in WHOLE:
-        given = lengths.dtype if isinstance(lengths, Tensor) else type(lengths).__name__
-        raise TypeError(f"lengths must be a tensor of whole numbers, got {given}")
+    if not isinstance(lengths, Tensor):
+        lengths = torch.from_numpy(as_numbers(lengths, "lengths"))
+    if lengths.dtype not in WHOLE:
+        raise TypeError(f"lengths must be whole numbers, got {lengths.dtype}")
     lengths = lengths.long()  # small unsigned types wrap round in differences
     if lengths.shape != (batch,):
         raise ValueError(f"lengths must have the shape ({batch},), got {tuple(lengths.shape)}")
@@ -163,3 +216,64 @@ def _check_alike(name: str, value: Tensor, weight: Tensor) -> None:
             f"{name} must be on the weights' device {weight.device}, got {value.device}; "
             f"move it with .to({str(weight.device)!r})"
         )
+
+
+def _array(given: Any, name: str, fill: float | None) -> NDArray[Any]:
+    """Return anything as an array, with what is masked in it filled."""
+    if isinstance(given, Tensor):
+        return _array_of_tensor(given, name)
+    if isinstance(given, np.ma.MaskedArray):
+        return _filled(given, name, fill)
+    if isinstance(given, list | tuple) and any(
+        issubclass(kind, HIDING) for kind in {*map(type, given)}
+    ):
+        given = [_array(one, name, fill) for one in given]
+    try:
+        return np.asarray(given)
+    except ValueError as error:  # NumPy's "inhomogeneous shape"
+        raise ValueError(f"{name} is ragged: its steps must all have the same width") from error
+
+
+HIDING = (list, tuple, Tensor, np.ma.MaskedArray)
+"""What has masks, or gradients, that NumPy would not see in a list of them."""
+
+
+def _array_of_tensor(given: Tensor, name: str) -> NDArray[Any]:
+    try:
+        plain = given.detach().cpu()
+        plain = plain if plain.layout == torch.strided else plain.to_dense()
+        plain = plain.float() if plain.dtype == torch.bfloat16 else plain
+        array: NDArray[Any] = plain.resolve_neg().numpy()
+    except (RuntimeError, TypeError) as error:  # quantised, nested, without data
+        told = str(error).splitlines()[0]
+        raise TypeError(
+            f"{name} must be a tensor of numbers that NumPy can hold: {told}"
+        ) from error
+    return array
+
+
+def _array_of_objects(given: NDArray[Any], name: str, advice: str) -> NDArray[Any]:
+    """Return Python's numbers as float64, or as int64 where all are whole; None becomes NaN."""
+    values = given.ravel().tolist()
+    for value in values:
+        if not (value is None or isinstance(value, Real | Decimal | np.bool_)):
+            told = f"{type(value).__name__} {reprlib.repr(value)}"
+            raise TypeError(f"{name} must be numbers, got {told}; {advice}")
+    whole = all(isinstance(value, Integral) and abs(int(value)) < 2**63 for value in values)
+    try:
+        return np.array(values, np.int64 if whole else np.float64).reshape(given.shape)
+    except (OverflowError, ValueError) as error:  # of Python's numbers, and a signalling NaN
+        raise ValueError(f"{name} has a number that no float64 can hold: {error}") from error
+
+
+def _filled(given: Any, name: str, fill: float | None) -> NDArray[Any]:
+    mask = np.ma.getmaskarray(given)
+    if mask.dtype != bool or not mask.any():  # of records, each field has its own
+        return np.asarray(given.data)
+    if fill is None:
+        first = f", the first at {np.argwhere(mask)[0].tolist()}" if mask.ndim else ""
+        raise ValueError(
+            f"{name} has {np.count_nonzero(mask)} masked values{first}; fill them, as by "
+            "x.filled(x.mean()), or leave these steps out"
+        )
+    return np.where(mask, fill, given.data)

@@ -1,9 +1,10 @@
 """Values as JSON can hold them, and back with their types.
 
 Whatever the library keeps goes through here: labels, names of features, ids, records, options. It
-is also the one place that says when two labels or ids are the same: when Python says so, once
-scalars of NumPy and PyTorch are Python's own (`plain`). So ``1``, ``1.0``, ``True`` and
-``numpy.int64(1)`` are one label, named as it came first, and ``"1"`` is another.
+is also the one place that says when two names, labels or ids are the same: when Python says so,
+once scalars of NumPy and PyTorch are Python's own (`plain`). So ``1``, ``1.0``, ``True`` and
+``numpy.int64(1)`` are one label, named as it came first, and ``"1"`` is another. What depends on
+how one is spelled, such as a column or initial weights, depends on the `key` that they share.
 """
 
 from __future__ import annotations
@@ -13,21 +14,30 @@ import reprlib
 from collections.abc import Callable, Mapping
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
+from fractions import Fraction
 from functools import partial
+from numbers import Number
 from typing import Any
+from uuid import UUID
 from zoneinfo import ZoneInfo
 
 LARGEST = 2**53
 """Whole numbers up to here are the same in every reader of JSON; those beyond are put in hex."""
 
+DAYS = {"M": (-719_162, 2_932_896), "m": (-999_999_999, 999_999_998)}
+"""The days that Python's dates (since 1970) and timedeltas reach, by NumPy's letter."""
+
 KEPT = (
-    "None, bool, int, float, str, bytes, date, datetime, time, timedelta, Decimal, tuple, list "
-    "and dict"
+    "None, bool, int, float, str, bytes, date, datetime, time, timedelta, Decimal, Fraction, UUID, "
+    "tuple, list and dict"
 )
 
 
 def plain(value: Any) -> Any:
-    """Return a scalar of NumPy or PyTorch as Python's own, NaT as None, all else as it is.
+    """Return a scalar of NumPy or PyTorch, or an array of no axis, as Python's own.
+
+    What NumPy and pandas have for a missing value (NaT, NA, masked) is None, NaN is NaN; a tuple is
+    one of such. All else is returned as it is, dates that Python does not have too.
 
     Examples
     --------
@@ -35,12 +45,83 @@ def plain(value: Any) -> Any:
     >>> plain(np.int64(7)), plain(np.datetime64("2024-01-02T03", "ns")), plain("a")
     (7, datetime.datetime(2024, 1, 2, 3, 0), 'a')
     """
-    if getattr(value, "ndim", None) != 0:
-        return None if isinstance(value, datetime) and value != value else value
+    if type(value) is tuple:
+        return tuple(map(plain, value))
+    if getattr(value, "ndim", None) != 0 or not hasattr(value, "item"):
+        missing = isinstance(value, datetime) and value != value  # NaT
+        return None if missing or type(value).__name__ == "NAType" else value
+    if getattr(value, "mask", False):
+        return None
     kind = getattr(value.dtype, "kind", "")
-    if kind in ("M", "m"):  # Python's dates and times have microseconds
-        value = value.astype(f"{kind}8[us]")
-    return value.item()
+    if kind in DAYS:
+        first, last = DAYS[kind]
+        days = value.astype(f"{kind}8[D]").astype(int)
+        if value == value and not first <= days <= last:
+            return value
+        value = value.astype(f"{kind}8[us]")  # Python's dates and times have microseconds
+    item = value.item()
+    if type(item) is type(value):  # a float or a complex number that is longer than Python's
+        return complex(item) if kind == "c" else float(item)
+    return item if kind != "O" else plain(item)
+
+
+def key(value: Any) -> Any:
+    """Return what all values share that are equal to one, whatever their types.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> key(np.str_("a")), key(7.0), key(True), key(("a", np.float32(0.5)))
+    ('a', 7, 1, ('a', 0.5))
+    """
+    if type(value) is str or type(value) is int:
+        return value
+    value = own(plain(value))
+    if isinstance(value, Number):
+        return _number(value)
+    if isinstance(value, tuple):
+        return tuple(map(key, value))
+    if isinstance(value, datetime) and value.tzinfo is None:  # pandas' as well
+        moment = datetime.combine(value.date(), value.time())
+        return moment if moment == value else value  # which may have nanoseconds
+    return value
+
+
+def spelled(value: Any) -> str:
+    """Return how a value and all that are equal to it are written."""
+    try:
+        return repr(key(value))
+    except ValueError:  # a number with more digits than Python turns into text
+        return repr(encode(key(value)))
+
+
+def own(value: Any) -> Any:
+    """Return a text or a number of a derived class, such as an enumeration's, as Python's own."""
+    for kind, bare in OWN.items():
+        if isinstance(value, kind) and type(value) is not bool:
+            return bare(value)
+    return value
+
+
+OWN: dict[type, Callable[[Any], Any]] = {
+    str: str.__str__,  # of the class, for an enumeration shows itself as another text
+    int: int.__int__,
+    float: float.__float__,
+}
+
+
+def _number(value: Any) -> Any:
+    """Return a number as an int if it is one, or else as a float if it is one."""
+    if isinstance(value, Decimal) and value.adjusted() > 400:  # whose digits would fill the memory
+        return value
+    for kind in (int, float):
+        try:
+            same = kind(value)
+            if same == value:
+                return same
+        except (ArithmeticError, TypeError, ValueError):
+            continue
+    return value
 
 
 def encode(
@@ -52,9 +133,9 @@ def encode(
     ----------
     value : object
         None, bool, int, float (NaN and infinities too), str, bytes, date, datetime, time (with a
-        fixed offset or a `zoneinfo.ZoneInfo`), timedelta, Decimal, and tuples, lists and dicts of
-        them; a dict's keys may be any of them. What `plain` changes is changed; a mapping becomes a
-        dict, pandas' Timestamp a datetime.
+        fixed offset or a `zoneinfo.ZoneInfo`), timedelta, Decimal, Fraction, UUID, and tuples,
+        lists and dicts of them; a dict's keys may be any of them. What `plain` and `own` change is
+        changed; a mapping becomes a dict, pandas' Timestamp a datetime.
     other : callable, optional
         Gets what is none of these, and its path; returns a dict of forms, or None.
     path : str
@@ -95,7 +176,7 @@ def encode(
         form = other(value, path)
     if form is not None:
         return form
-    scalar = plain(value)
+    scalar = own(plain(value))
     if type(scalar) is kind:
         raise TypeError(
             f"{path} cannot be kept: {kind.__name__} {reprlib.repr(value)} is none of {KEPT}; "
@@ -136,11 +217,12 @@ def decode(form: Any, other: Callable[[dict[str, Any]], Any] | None = None) -> A
 
 
 def _form(value: Any) -> dict[str, Any] | None:
-    """Return the form of bytes, of a decimal, and of what has to do with time."""
+    """Return the form of bytes, of other numbers, and of what has to do with time."""
     if type(value) is bytes:
         return {"bytes": value.hex()}
-    if type(value) is Decimal:
-        return {"decimal": str(value)}
+    name = TEXTS.get(type(value))
+    if name is not None:
+        return {name: str(value)}
     if isinstance(value, timedelta):
         return {"timedelta": [value.days, value.seconds, value.microseconds]}
     if isinstance(value, datetime | time) and value == value:
@@ -158,6 +240,9 @@ def _moment(kind: type[datetime | time], text: str, fold: int, zone: str | None)
     return moment.replace(fold=fold) if fold else moment
 
 
+TEXTS = {Decimal: "decimal", Fraction: "fraction", UUID: "uuid"}
+"""Types whose values are kept as the text that they are made of again."""
+
 READERS: dict[str, Callable[..., Any]] = {
     "int": partial(int, base=16),
     "float": {"nan": math.nan, "inf": math.inf, "-inf": -math.inf}.__getitem__,
@@ -167,7 +252,7 @@ READERS: dict[str, Callable[..., Any]] = {
     "datetime": partial(_moment, datetime),
     "time": partial(_moment, time),
     "timedelta": timedelta,
-    "decimal": Decimal,
+    **{name: kind for kind, name in TEXTS.items()},
 }
 """What makes a value of what stands behind its tag, or of the list that does."""
 

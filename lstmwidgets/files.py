@@ -6,6 +6,7 @@ the kind of the file, the version of the form and a checksum. Nothing in it is c
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import os
@@ -42,8 +43,14 @@ def atomic_write(path: str | os.PathLike[str]) -> Iterator[Path]:
     ------
     OSError
         If the path is a folder or a device, or its folder cannot be made or written.
+    ValueError
+        If the path has a NUL in it.
     """
-    target = Path(path).resolve()
+    if "\0" in os.fspath(path):
+        raise ValueError(f"path must not have a NUL in it, got {os.fspath(path)!r}")
+    target = Path(os.path.realpath(path))
+    if target.is_symlink():
+        raise OSError(errno.ELOOP, os.strerror(errno.ELOOP), os.fspath(path))
     if target.is_dir():
         raise IsADirectoryError(f"cannot write {path}: it is a folder; name a file in it")
     if target.exists() and not target.is_file():
@@ -64,8 +71,13 @@ def write(
 ) -> None:
     """Write what `to_bytes` returns; an older file is replaced in one go, or stays on an error."""
     data = to_bytes(kind, content, other)
-    with atomic_write(path) as beside:
-        beside.write_bytes(data)
+    try:
+        with atomic_write(path) as beside:
+            beside.write_bytes(data)
+    except OSError as error:
+        if error.errno is not None:
+            error.filename = os.fspath(path)  # otherwise the one beside it, or none at all
+        raise
 
 
 def read(path: str | os.PathLike[str], kinds: Iterable[str], made: Made | None = None) -> Any:
@@ -159,7 +171,8 @@ def from_bytes(
     try:
         return inner(json.loads(text))
     except Exception as error:  # whatever can go wrong with what a file describes
-        raise ValueError(f"{name} cannot be read: {type(error).__name__}: {error}") from error
+        problem = " ".join(f"{type(error).__name__}: {error}".split())
+        raise ValueError(f"{name} cannot be read: {problem}") from error
 
 
 def sealed(kind: str, text: str, tensors: Mapping[str, torch.Tensor]) -> bytes:

@@ -3,21 +3,41 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Sequence
+import reprlib
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from torch import Tensor
 
+from .checks import as_numbers
 from .codec import plain
 
 
-def listed(labels: Any) -> list[Any]:
-    """Return labels, (N,) or (N, 1), with NumPy's and PyTorch's scalars as Python's own."""
+def listed(labels: Any, name: str = "the labels") -> list[Any]:
+    """Return labels, (N,) or (N, 1), with NumPy's and PyTorch's scalars as Python's own.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If they are of another shape, or not labels at all; missing ones are for `classes_of`.
+    """
     if hasattr(labels, "to_list"):  # a series of a dataframe
         labels = labels.to_list()
-    if getattr(labels, "ndim", 1) == 2:
-        labels = labels.reshape(len(labels))
+    elif isinstance(labels, Tensor):
+        labels = as_numbers(labels, name)
+    elif isinstance(labels, np.ma.MaskedArray):
+        mask, labels = np.ma.getmaskarray(labels), labels.data.astype(object)
+        labels[mask] = None
+    if isinstance(labels, np.ndarray):
+        if labels.ndim != 1 and labels.shape[1:] != (1,):
+            raise ValueError(f"{name} must have the shape (N,) or (N, 1), got {labels.shape}")
+        labels = labels.reshape(-1)
+    elif isinstance(labels, str | bytes | memoryview | Mapping) or not isinstance(
+        labels, Collection
+    ):
+        raise TypeError(f"{name} must be a list, array or series, got {type(labels).__name__}")
     return [plain(one) for one in labels]
 
 
@@ -83,12 +103,19 @@ def as_array(classes: Sequence[Any], chosen: NDArray[np.int64]) -> NDArray[Any]:
 def _hashable(labels: Iterable[Any]) -> list[Any]:
     checked = list(labels)
     for n, label in enumerate(checked):
-        if label is None or label != label:  # NaN is not equal to itself
-            raise ValueError(f"the label at place {n} is missing ({label!r})")
+        shown = " ".join(reprlib.repr(label).split())
         try:
             hash(label)
         except TypeError as error:
             raise TypeError(
-                f"the label at place {n} must be hashable, got {type(label).__name__} {label!r}"
+                f"the label at place {n} must be hashable, got {type(label).__name__} {shown}"
             ) from error
+        try:
+            missing = label is None or bool(label != label)  # NaN is not equal to itself
+        except TypeError:  # pandas' NA
+            missing = True
+        except RuntimeError as error:  # PyTorch's of several numbers
+            raise TypeError(f"the label at place {n} must be one value, got {shown}") from error
+        if missing:
+            raise ValueError(f"the label at place {n} is missing ({shown}); leave its sequence out")
     return checked

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any
+
 from .checks import check_choice, check_size
 from .pooling import POOLINGS
 
@@ -58,3 +61,15 @@ def check_heads(heads: object, hidden_size: int) -> None:
         raise ValueError(
             f"attention_heads must divide hidden_size={hidden_size} evenly, got {heads}"
         )
+
+
+def check_names(what: str, names: object, count: int | None = None) -> list[Any] | None:
+    """Return different names, so many if a number is given, as a list; None stays None."""
+    if names is None:
+        return None
+    if isinstance(names, str) or not isinstance(names, Sequence):
+        raise TypeError(f"{what} must be a list of names, got {type(names).__name__} {names!r}")
+    if len(set(names)) != len(names) or count not in (None, len(names)):
+        number = "" if count is None else f"{count} "
+        raise ValueError(f"{what} must be {number}different names, got {[*names]}")
+    return list(names)

@@ -11,7 +11,7 @@ from torch.nn.functional import dropout as drop
 
 from .checks import WHOLE, check_input, check_lengths, check_probability
 from .lstm import LSTM
-from .model_checks import check_heads, check_inputs, check_task
+from .model_checks import check_heads, check_inputs, check_names, check_task
 from .pooling import alive, pool
 from .state import State
 
@@ -71,6 +71,10 @@ class SequenceModel(nn.Module):
         (K,), by which a regression's or a forecast's outputs are in the targets' own units.
     classes : list or None
         Labels behind the outputs of a classification, set by `fit`.
+    features, targets : list or None
+        Names of inputs and targets, in their order. `fit` takes them from the columns of the first
+        dataframe; from then on columns are found by name. None where they are not known, and to
+        have other ones taken.
 
     Examples
     --------
@@ -136,6 +140,7 @@ class SequenceModel(nn.Module):
         self.pooling = pooling
         self.dropout = dropout
         self.classes: list[Any] | None = None
+        self.features = self.targets = None
         place: dict[str, Any] = {"device": device, "dtype": dtype}
         inputs = embedding_size if input_size is None else input_size
         self.lstm = LSTM(
@@ -166,6 +171,24 @@ class SequenceModel(nn.Module):
     @series.setter
     def series(self, series: int) -> None:
         self._config["series"] = series
+
+    @property
+    def features(self) -> list[Any] | None:
+        """Names of the inputs in their order; None if they are not known."""
+        return self._features
+
+    @features.setter
+    def features(self, names: Sequence[Any] | None) -> None:
+        self._features = check_names("features", names, self.input_size or 0)
+
+    @property
+    def targets(self) -> list[Any] | None:
+        """Names of the targets in their order; None if they are not known."""
+        return self._targets
+
+    @targets.setter
+    def targets(self, names: Sequence[Any] | None) -> None:
+        self._targets = check_names("targets", names)
 
     @property
     def scales_targets(self) -> bool:
@@ -284,7 +307,13 @@ class SequenceModel(nn.Module):
 
     def to_parts(self) -> dict[str, Any]:
         """Return what `lstmwidgets.save` keeps: weights, scaling, labels and arguments."""
-        return {"config": self.config, "classes": self.classes, "weights": self.state_dict()}
+        return {
+            "config": self.config,
+            "classes": self.classes,
+            "features": self.features,
+            "targets": self.targets,
+            "weights": self.state_dict(),
+        }
 
     @classmethod
     def from_parts(cls, parts: Mapping[str, Any]) -> Self:
@@ -293,6 +322,7 @@ class SequenceModel(nn.Module):
         model = cls(**parts["config"], dtype=weights["head.weight"].dtype)
         model.load_state_dict(weights)
         model.classes = parts["classes"]
+        model.features, model.targets = parts.get("features"), parts.get("targets")
         return model.eval()
 
     def extra_repr(self) -> str:

@@ -11,8 +11,10 @@ import functools
 import os
 from collections.abc import Callable
 from importlib import import_module
+from inspect import signature
 from typing import Any
 
+import numpy as np
 import torch
 
 from . import files
@@ -41,6 +43,14 @@ CLASSES = THINGS | {
     "WordVectors": "online.words",
 }
 """What may be in it."""
+
+LIKE: dict[str, dict[str, Any]] = {
+    "Experts": {"features": 0},
+    "OnlineLearner": {"input_names": ["a"], "hidden_size": 1, "optimizer": None},
+    "TargetScaler": {"scale": True},
+    "WordVectors": {"size": 1, "most": 2, "optimizer": "adam", "seed": 0},
+}
+"""What makes a part to compare those in files with; None stands for what is in the file."""
 
 
 def save(thing: Any, path: str | os.PathLike[str]) -> None:
@@ -78,6 +88,9 @@ def save(thing: Any, path: str | os.PathLike[str]) -> None:
 def load(path: str | os.PathLike[str]) -> Any:
     """Return what `save` wrote: a stream goes on bit for bit, a network is in eval mode on the CPU.
 
+    The first event that an online estimator gets must have one of its features: with none of them
+    it is a ValueError, and a `lstmwidgets.online.FeatureWarning` names those that are lacking.
+
     Parameters
     ----------
     path : path
@@ -90,7 +103,10 @@ def load(path: str | os.PathLike[str]) -> Any:
     ValueError
         If the file is another one, of another version, truncated, changed or forged.
     """
-    return _whole(files.read(path, THINGS, _made), os.fspath(path))
+    thing = _whole(files.read(path, THINGS, _made), os.fspath(path))
+    if hasattr(thing, "expect_known_features"):
+        thing.expect_known_features()
+    return thing
 
 
 def to_bytes(thing: Any) -> bytes:
@@ -166,15 +182,44 @@ def _class(name: str) -> Any:
 def _object(kind: Any, state: Any) -> Any:
     if hasattr(kind, "from_parts"):
         return kind.from_parts(state)
-    shadowing = [name for name in state if hasattr(kind, name)]
-    if shadowing:
-        raise ValueError(f"{kind.__name__} has no fields {shadowing}")
+    _check_fields(kind, state)
     made = object.__new__(kind)
     if hasattr(kind, "__setstate__"):
         made.__setstate__(state)
     else:
         vars(made).update(state)
     return made
+
+
+def _check_fields(kind: Any, state: Any) -> None:
+    """Raise ValueError unless a state has the fields of such an object, of the same types.
+
+    A field that is None in a new one may be anything; arrays may have other lengths.
+    """
+    if not isinstance(state, dict):
+        raise ValueError(f"{kind.__name__} has no fields")
+    like = _like(kind, state).__getstate__()
+    odd = {str(name) for name in state.keys() ^ like.keys()}
+    odd |= {name for name in like.keys() - odd if not _is_like(state[name], like[name])}
+    if odd:
+        raise ValueError(f"{kind.__name__} has no fields {sorted(odd)} as they are here")
+
+
+def _is_like(value: Any, like: Any) -> bool:
+    if isinstance(like, np.ndarray) and isinstance(value, np.ndarray):
+        return (value.dtype, value.ndim) == (like.dtype, like.ndim)
+    return like is None or type(value) is type(like)
+
+
+def _like(kind: Any, state: dict[str, Any]) -> Any:
+    """Return an object of a class in `CLASSES` with the options of one from a file, but new."""
+    if kind.__name__ in THINGS:
+        names = signature(kind).parameters
+        return kind(**{name: state.get(name, state.get(f"_{name}")) for name in names})
+    given = LIKE.get(kind.__name__, {})
+    return kind(
+        **{name: state.get(name) if value is None else value for name, value in given.items()}
+    )
 
 
 def _optimizer(name: str) -> Any:

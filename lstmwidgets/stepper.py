@@ -15,7 +15,7 @@ from torch import Tensor
 from torch.optim.optimizer import register_optimizer_step_post_hook
 
 from .cells import CELLS, Cell, Weights
-from .checks import NOT_FINITE, check_dtype, check_size, check_slots, check_state
+from .checks import NOT_FINITE, as_numbers, check_dtype, check_size, check_slots, check_state
 from .state import Gates, State
 
 Array = NDArray[Any]
@@ -175,7 +175,7 @@ class Stepper(ABC):
         raise ValueError(NOT_FINITE)
 
     def _checked_rows(self, slots: ArrayLike, X: ArrayLike) -> tuple[Array, Array]:
-        rows, which = as_array(X), as_array(slots)
+        rows, which = as_numbers(X, "X"), as_numbers(slots, "slots")
         if rows.ndim != 2 or rows.shape[1] != self.input_size:
             raise ValueError(f"expected inputs of shape (N, {self.input_size}), got {rows.shape}")
         if which.shape != rows.shape[:1]:
@@ -208,13 +208,13 @@ class CompiledStepper(Stepper):
         except TypeError:
             status = self._step(self._own_row(x), *self._packed)
         if status:
-            self._refuse_row(as_array(x_t))
+            self._refuse_row(as_numbers(x_t, "the input"))
         output: Array = self._output.copy()
         return output
 
     def _own_row(self, x_t: ArrayLike) -> Array:
         """Return a step's input in an array as the kernel takes it."""
-        x = as_array(x_t)
+        x = as_numbers(x_t, "the input")
         if x.shape != self._row_shape:
             self._refuse_row(x)
         copy_numbers(x, self._x)
@@ -313,14 +313,6 @@ def weight_of(weights: Mapping[str, Tensor | None], name: str) -> Tensor:
             "make the module outside of it"
         )
     return weight
-
-
-def as_array(given: ArrayLike | Tensor) -> Array:
-    """Return what was given as an array; tensors may require gradients or be half precision."""
-    if isinstance(given, Tensor):
-        given = given.detach().cpu()
-        return (given.float() if given.dtype == torch.bfloat16 else given).numpy()
-    return np.asarray(given)
 
 
 def copy_numbers(given: Array, own: Array) -> None:

@@ -11,9 +11,9 @@ from numpy.typing import ArrayLike
 from torch import Tensor
 
 from .cells import advance_layers
-from .checks import NOT_FINITE
+from .checks import NOT_FINITE, as_numbers
 from .state import Gates, State
-from .stepper import Array, Stepper, as_array, copy_numbers, weight_of
+from .stepper import Array, Stepper, copy_numbers, weight_of
 
 
 @final
@@ -26,7 +26,7 @@ class TorchStepper(Stepper):
 
     def step(self, x_t: ArrayLike) -> Array:
         """Advance the only stream by one step; see `Stepper.step`."""
-        x = as_array(x_t)
+        x = as_numbers(x_t, "the input")
         if x.shape != self._row_shape:
             self._refuse_row(x)
         row = self._tensor(x[None])

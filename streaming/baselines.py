@@ -57,7 +57,10 @@ class LastValue(Baseline):
 
 
 class SameTimeYesterday(Baseline):
-    """Repeats the value of 24 hours before, to the second, of a stream with times in order."""
+    """Repeats the value of 24 hours before, to the second, of a stream with times in order.
+
+    It has none where times are days, and a day has several events: which one is meant is not known.
+    """
 
     name = "same hour yesterday"
 
@@ -68,12 +71,15 @@ class SameTimeYesterday(Baseline):
         """Return the target of 24 hours ago, None if there was no event at that time."""
         if event.time is None:
             return None
-        yesterday = _second(event.time) - DAY
-        while self._past and self._past[0][0] < yesterday:
-            self._past.popleft()
-        if self._past and self._past[0][0] == yesterday:
-            return self._past[0][1]
-        return None
+        past, yesterday = self._past, _second(event.time) - DAY
+        while past and past[0][0] < yesterday:
+            past.popleft()
+        if not past or past[0][0] != yesterday:
+            return None
+        is_midnight = yesterday % DAY == 0
+        if is_midnight and len(past) > 1 and past[1][0] == yesterday:
+            return None
+        return past[0][1]
 
     def learn(self, event: Event, target: float) -> None:
         """Keep the target until it is a day old."""

@@ -5,16 +5,20 @@ from __future__ import annotations
 import atexit
 import gc
 import sys
+import warnings
+from inspect import signature
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any, get_type_hints
 
 import typer
 from typer.exceptions import TyperException
 
 import lstmwidgets
 
-from .errors import StreamError
+from .errors import StreamError, without_login
 from .garbage import uncollected
+from .options import StreamOptions
+from .terminal import note, one_line
 
 app = typer.Typer(
     help="See and use an LSTM while it runs.",
@@ -27,6 +31,9 @@ app = typer.Typer(
 def main() -> None:
     """Run the command; wrong use ends with one line on standard error and exit status 2."""
     atexit.register(gc.freeze)  # a process that ends need not look for garbage: all of it goes
+    warnings.formatwarning = lambda message, *_, **__: f"warning: {one_line(str(message))}\n"
+    # What is text in a stream, its source has found out, or --text has said.
+    warnings.filterwarnings("ignore", "feature .* has texts that read as numbers")
     try:
         status = app(standalone_mode=False)
     except TyperException as error:
@@ -34,7 +41,7 @@ def main() -> None:
     except StreamError as error:
         status = _fail(str(error))
     except OSError as error:
-        status = _fail(f"{error.filename or 'output'}: {error.strerror or error}")
+        status = _fail(f"{error.filename or 'standard output'}: {error.strerror or error}")
     sys.exit(status)
 
 
@@ -50,282 +57,77 @@ def common(
         typer.echo(context.get_help())
 
 
-@app.command()
-def stream(
-    source: Annotated[
-        str,
-        typer.Argument(
-            help="river:NAME for one of River's regression data sets; a CSV file with a header, "
-            "a file of JSON Lines (.jsonl), a Parquet file or a folder of them; "
-            "redis://HOST:PORT/DB/STREAM; or - for standard input.",
-            show_default=False,
-        ),
-    ],
-    target: Annotated[
-        str | None,
-        typer.Option(help="Column to predict; needed but for River.", show_default=False),
-    ] = None,
-    key: Annotated[
-        str | None,
-        typer.Option(
-            help="Column that says which of many streams an event belongs to, as sensor_id: one "
-            "model, and a state for each.",
-            show_default=False,
-        ),
-    ] = None,
-    id_: Annotated[
-        str | None,
-        typer.Option(
-            "--id",
-            help="Column that names an event. A record with the id of an event that had no target "
-            "brings it; an event that comes again is left out.",
-            show_default=False,
-        ),
-    ] = None,
-    time: Annotated[
-        str | None,
-        typer.Option(
-            help="Column that says when an event was; by default the first with datetimes.",
-            show_default=False,
-        ),
-    ] = None,
-    format_: Annotated[
-        str | None,
-        typer.Option("--format", help="Of standard input: csv or jsonl.", show_default=False),
-    ] = None,
-    follow: Annotated[
-        bool, typer.Option("--follow", help="Wait for more at the end, as tail -F does.")
-    ] = False,
-    features: Annotated[
-        str,
-        typer.Option(
-            help="Columns to read as features, with commas between them; by default all but "
-            "target, key and id.",
-            show_default=False,
-        ),
-    ] = "",
-    drop: Annotated[
-        str, typer.Option(help="Columns to leave out, with commas between.", show_default=False)
-    ] = "",
-    text: Annotated[
-        str,
-        typer.Option(
-            help="Columns to read as text even where they look like numbers.", show_default=False
-        ),
-    ] = "",
-    skip_bad_rows: Annotated[
-        bool,
-        typer.Option(
-            "--skip-bad-rows", help="Count records that cannot be read and go on without them."
-        ),
-    ] = False,
-    dead_letters: Annotated[
-        Path | None,
-        typer.Option(
-            help="Write records that cannot be read to this file, and go on without them.",
-            show_default=False,
-        ),
-    ] = None,
-    predictions: Annotated[
-        str | None,
-        typer.Option(
-            help="Write every prediction to this file, one JSON object a line; *.sqlite is a "
-            "database, *.parquet a folder of Parquet files, redis://HOST:PORT/DB/STREAM a stream.",
-            show_default=False,
-        ),
-    ] = None,
-    late_targets: Annotated[
-        Path | None,
-        typer.Option(
-            help="Write targets that come after their events to this file; by default labels.jsonl "
-            "beside the predictions.",
-            show_default=False,
-        ),
-    ] = None,
-    wait_events: Annotated[
-        int,
-        typer.Option(
-            min=1, help="How many others an event with an id waits for its target at most."
-        ),
-    ] = 10_000,
-    wait_seconds: Annotated[
-        float | None,
-        typer.Option(
-            min=0.0,
-            help="How long it waits at most, by the time of the events.",
-            show_default=False,
-        ),
-    ] = None,
-    report: Annotated[
-        Path | None,
-        typer.Option(
-            help="Write a report to this file: one HTML page that works offline.",
-            show_default=False,
-        ),
-    ] = None,
-    recording: Annotated[
-        Path | None,
-        typer.Option(
-            help="Write gates and cell states to this file, for the notebook widgets.",
-            show_default=False,
-        ),
-    ] = None,
-    summary: Annotated[
-        Path | None,
-        typer.Option(
-            help="Write errors, throughput and latencies to this file, as JSON.",
-            show_default=False,
-        ),
-    ] = None,
-    live: Annotated[
-        bool,
-        typer.Option(
-            "--live", help="Show the report's pictures while the job runs, in a browser here."
-        ),
-    ] = False,
-    live_port: Annotated[
-        int | None,
-        typer.Option(
-            min=0,
-            max=65535,
-            help="The same at this port of 127.0.0.1; by default a free one.",
-            show_default=False,
-        ),
-    ] = None,
-    model: Annotated[
-        Path | None,
-        typer.Option(
-            help="Begin with this model, as lstmwidgets.save writes it; the options below "
-            "are for new ones.",
-            show_default=False,
-        ),
-    ] = None,
-    learn: Annotated[
-        bool, typer.Option("--learn/--no-learn", help="Whether to learn, or only to predict.")
-    ] = True,
-    hot_keys: Annotated[
-        int, typer.Option(min=1, help="How many keys have their state in memory.")
-    ] = 10_000,
-    hidden_size: Annotated[int, typer.Option(min=1, help="Units of the LSTM.")] = 32,
-    cell: Annotated[
-        str,
-        typer.Option(
-            help="Cell kind: standard, peephole, full_gate_recurrence, coupled or layer_norm."
-        ),
-    ] = "standard",
-    window: Annotated[
-        int | None,
-        typer.Option(
-            min=1,
-            help="How many events the gradient looks back: 16 by default, with keys 4 of each.",
-            show_default=False,
-        ),
-    ] = None,
-    seed: Annotated[
-        int | None,
-        typer.Option(
-            min=0,
-            help="Repeat a run to the byte; by default a new one is drawn and shown.",
-            show_default=False,
-        ),
-    ] = None,
-    checkpoint: Annotated[
-        Path | None,
-        typer.Option(
-            help="Folder for checkpoints. Started again with the same options after a crash or "
-            "Ctrl-C, the job goes on as if nothing had happened. What comes on standard input is "
-            "kept there; it has to go on where it stopped, or begin anew with the same header.",
-            show_default=False,
-        ),
-    ] = None,
-    checkpoint_seconds: Annotated[
-        float, typer.Option(min=0.0, help="Most seconds between two checkpoints.")
-    ] = 1.0,
-    checkpoint_events: Annotated[
-        int | None,
-        typer.Option(min=1, help="Most events between two.", show_default=False),
-    ] = None,
-) -> int:
-    r"""Predict a stream while learning from it.
+HELP = """Predict a stream while learning from it.
 
-    Reads one event after another and for each of them predicts the target, writes the prediction,
-    and then learns the target. At the end it compares the model's error with that of repeating the
-    last value and, where events have a time, the value of the same hour yesterday.
+Reads one event after another and for each of them predicts the target, writes the prediction, and
+then learns the target. At the end it compares the model's error with that of repeating the last
+value and, where events have a time, the value of the same hour yesterday.
 
-    Features may be numbers, true/false, ISO 8601 datetimes and text. Empty cells count as missing;
-    an event without a target is predicted and not learned.
+Features may be numbers, true/false, ISO 8601 datetimes and text. Empty cells count as missing; an
+event without a target is predicted and not learned. A column of text that reads as numbers or
+dates, or hardly repeats, ends the stream, unless --text names it.
 
-    Output files appear when they are complete. Ctrl-C ends the stream early and completes them with
-    what has been seen. With --checkpoint the predictions are written as they are made; whenever the
-    process ends, by kill -9 or a loss of power, the next start goes on, and the file becomes the
-    same to the byte as that of a run that was never ended.
+Output files appear when they are complete. Ctrl-C ends the stream early and completes them with
+what has been seen. With --checkpoint the predictions are written as they are made; whenever the
+process ends, by kill -9 or a loss of power, the next start goes on, and the file becomes the same
+to the byte as that of a run that was never ended.
 
-    \b
-    Examples:
-      lstmwidgets stream river:WaterFlow --report out/report.html
-      lstmwidgets stream readings.csv --target flow --predictions out/predictions.jsonl
-      lstmwidgets stream sensors.jsonl --target level --key sensor --follow --checkpoint job
-      tail -n +1 -f readings.csv | lstmwidgets stream - --target flow --drop note
-    """
+\b
+Examples:
+  lstmwidgets stream river:WaterFlow --report out/report.html
+  lstmwidgets stream readings.csv --target flow \\
+    --predictions out/predictions.jsonl
+  lstmwidgets stream sensors.jsonl --target level --key sensor \\
+    --follow --checkpoint job
+  tail -n +1 -f readings.csv |
+    lstmwidgets stream - --target flow --drop note
+"""
+
+
+def stream(**given: Any) -> int:
+    """Run a job of these options, and return its exit status."""
     with uncollected():  # here, so that --help need not wait for PyTorch and Numba
         import torch
         from rich.console import Console
 
-        from .job.options import Job
+        from .interrupt import TerminatedError, terminable
         from .job.results import show_result
         from .job.run import run_job
-        from .sources import Columns
     gc.freeze()  # what they made is passed over by every later search
 
-    job = Job(
-        source,
-        Columns(target, _names(features), _names(drop), _names(text), key, id_, time),
-        format=format_,
-        follow=follow,
-        skip_bad_rows=skip_bad_rows,
-        dead_letters=dead_letters,
-        predictions=predictions,
-        late_targets=late_targets or _labels_beside(predictions, id_),
-        report=report,
-        recording=recording,
-        summary=summary,
-        live=live,
-        live_port=live_port,
-        model=model,
-        learn=learn,
-        wait_events=wait_events,
-        wait_seconds=wait_seconds,
-        hot_keys=hot_keys,
-        hidden_size=hidden_size,
-        cell=cell,
-        window=window,
-        seed=seed,
-        checkpoint=checkpoint,
-        checkpoint_seconds=checkpoint_seconds,
-        checkpoint_events=checkpoint_events,
-    )
+    job = StreamOptions(**given).job()
     torch.set_num_threads(1)  # one event's matrices are too small to share out
     notes = Console(stderr=True)
     try:
-        result = run_job(job, notes)
-    except KeyboardInterrupt:
-        return _fail("interrupted; nothing more was written", status=130)
+        with terminable():
+            result = run_job(job, notes)
+    except KeyboardInterrupt as error:
+        status = 143 if isinstance(error, TerminatedError) else 130
+        return _fail("interrupted; nothing more was written", status)
     if result.comparisons:  # none where the job had been finished before
         show_result(result)
     if result.stopped_by is None:
         return 0
     told = "the files hold what was seen until then"
-    if checkpoint is not None:
+    if job.checkpoint is not None:
         told = "start it again with the same options, and it goes on"
-    notes.print(f"interrupted: {told}")
+    note(notes, f"interrupted: {told}")
     return 128 + result.stopped_by
+
+
+command: Any = stream
+command.__signature__ = signature(StreamOptions, eval_str=True)
+command.__annotations__ = get_type_hints(StreamOptions, include_extras=True)
+app.command(help=HELP)(command)
 
 
 @app.command()
 def warmup(
     processes: Annotated[
         int | None,
-        typer.Option(min=1, help="How many work side by side; by default one a processor."),
+        typer.Option(
+            min=1, metavar="N", help="How many work side by side; by default one a processor."
+        ),
     ] = None,
 ) -> None:
     """Compile the kernels of all models ahead, as for an image; otherwise that is done when needed.
@@ -349,7 +151,9 @@ def warmup(
 
 @app.command()
 def inspect(
-    folder: Annotated[Path, typer.Argument(help="A folder given to stream --checkpoint.")],
+    folder: Annotated[
+        Path, typer.Argument(metavar="FOLDER", help="A folder given to stream --checkpoint.")
+    ],
 ) -> None:
     """Show what is in a folder of checkpoints; a job may be running on it."""
     from .state.checkpoint import inspect as inspected
@@ -360,25 +164,14 @@ def inspect(
         told["events"] = f"{saved.events:,}{', finished' if saved.finished else ''}"
         told |= {name: f"{size:,}" for name, size in sizes.items() if size}
         for name, place in saved.outputs.items():
-            at = (f"{number:,} {what}" for what, number in place.items())
+            at = (f"{n:,} {what}" for what, n in place.items() if isinstance(n, int))
             told[name] = ", ".join(at) or "at least once"
     for name, value in told.items():
-        typer.echo(f"{name.replace('_', ' '):18} {value}")
+        typer.echo(f"{name.replace('_', ' '):18} {one_line(str(value))}")
     if saved is None:
         typer.echo("no checkpoint yet")
 
 
-def _labels_beside(predictions: str | None, id_: str | None) -> Path | None:
-    """Return where late targets go if nobody says it."""
-    if predictions is None or id_ is None or "://" in predictions:
-        return None
-    return Path(predictions).parent / "labels.jsonl"
-
-
-def _names(listed: str) -> tuple[str, ...]:
-    return tuple(name.strip() for name in listed.split(",") if name.strip())
-
-
 def _fail(message: str, status: int = 2) -> int:
-    typer.echo(f"lstmwidgets: {message}", err=True)
+    typer.echo(f"lstmwidgets: {one_line(without_login(message))}", err=True)
     return status

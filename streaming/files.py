@@ -1,17 +1,24 @@
-"""Output files that are there whole or not at all."""
+"""Output files: whole or not at all, one writer each, and known again by their last bytes."""
 
 from __future__ import annotations
 
+import hashlib
 import os
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from io import FileIO
 from pathlib import Path
 
 from lstmwidgets import files
 
 from .errors import StreamError
+
+if sys.platform != "win32":
+    import fcntl
+
+TAIL = 4096
+"""Bytes before a place by which a file is known again."""
 
 
 @contextmanager
@@ -23,12 +30,29 @@ def atomic_write(path: Path) -> Iterator[Path]:
     Raises
     ------
     StreamError
-        If the path is a folder or a device, or its folder cannot be made or written.
+        If the path is a folder or a device, or its folder cannot be made or written. An error
+        inside the context stays what it is.
+    """
+    with ExitStack() as stack:
+        with writing(path):
+            beside = stack.enter_context(files.atomic_write(path))
+            beside.touch()
+        yield beside
+        with writing(path):
+            stack.close()
+
+
+@contextmanager
+def writing(path: Path) -> Iterator[None]:
+    """Say which file it was if the system cannot write it.
+
+    Raises
+    ------
+    StreamError
+        In the place of an OSError.
     """
     try:
-        with files.atomic_write(path) as beside:
-            beside.touch()
-            yield beside
+        yield
     except OSError as error:
         raise cannot_write(path, error) from error
 
@@ -49,11 +73,16 @@ def write_all(file: FileIO, data: bytes, path: Path) -> None:
         If it cannot be written, as on a full disk.
     """
     rest = memoryview(data)
-    try:
+    with writing(path):
         while rest:
             rest = rest[file.write(rest) :]
-    except OSError as error:
-        raise cannot_write(path, error) from error
+
+
+def make_private(path: Path) -> None:
+    """Let only its owner read and write a file, which is made if there is none."""
+    path.touch(mode=0o600)
+    with suppress(OSError):  # of somebody else, or on a file system that knows no owners
+        path.chmod(0o600)
 
 
 def sync_folder(path: Path) -> None:
@@ -67,12 +96,68 @@ def sync_folder(path: Path) -> None:
         os.close(folder)
 
 
+def check_at(known: os.stat_result, path: Path) -> None:
+    """Raise a StreamError if a file that was opened is not the one any more that its path names."""
+    try:
+        if os.path.samestat(known, path.stat()):
+            return
+    except OSError:
+        pass
+    raise StreamError(
+        f"{path} was moved or removed while it was written; put it back, or begin anew"
+    )
+
+
+def tail(path: Path, end: int) -> str:
+    """Return a hash of the last bytes before a place in a file."""
+    with path.open("rb") as file:
+        file.seek(max(end - TAIL, 0))
+        return hashlib.sha256(file.read(min(end, TAIL))).hexdigest()
+
+
+@contextmanager
+def held(path: Path) -> Iterator[None]:
+    """Keep other processes that ask for it away from a file or folder, as far as the system can.
+
+    Raises
+    ------
+    StreamError
+        If another one has it.
+    """
+    if sys.platform == "win32":
+        yield
+        return
+    with writing(path):
+        file = os.open(path, os.O_RDONLY)
+    try:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise StreamError(
+                f"{path} is being written by another job; stop it first, or name another file"
+            ) from None
+        except OSError:  # a file system without locks
+            pass
+        yield
+    finally:
+        os.close(file)
+
+
 def check_distinct(source: str, *outputs: Path | None) -> None:
     """Raise if an output would replace the source, or two outputs each other."""
-    taken = {Path(source).resolve()}
+    taken = {_file(Path(source))}
     for output in outputs:
         if output is None:
             continue
-        if output.resolve() in taken:
+        if _file(output) in taken:
             raise StreamError(f"{output} is named twice; every file needs a path of its own")
-        taken.add(output.resolve())
+        taken.add(_file(output))
+
+
+def _file(path: Path) -> object:
+    """Return what two paths of one file have in common, links of any kind included."""
+    try:
+        found = path.stat()
+    except OSError:
+        return os.path.realpath(path)
+    return found.st_dev, found.st_ino

@@ -4,12 +4,34 @@ from __future__ import annotations
 
 import signal
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from types import FrameType
 from typing import Generic, TypeVar
 
 from .errors import StreamError
 
 Item = TypeVar("Item")
+
+
+class TerminatedError(KeyboardInterrupt):
+    """SIGTERM outside of the stream, where it ends what is done as Ctrl-C does."""
+
+
+@contextmanager
+def terminable() -> Iterator[None]:
+    """Let SIGTERM raise an error, so that what is half done is cleared away.
+
+    Must be run in the main thread.
+    """
+
+    def end(*_: object) -> None:
+        raise TerminatedError
+
+    before = signal.signal(signal.SIGTERM, end)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 class Interruptible(Generic[Item]):

@@ -185,8 +185,10 @@ class StreamRunner:
             new: list[tuple[Event, float]] = []
             ids: set[int | str] = set()
             for event, came in batch:
-                if self.waiting is not None and (event.id in ids or not event.x):
-                    outcomes += self._serve_new(serving, new)  # they are known from here on
+                if self.waiting is not None and not (
+                    event.x and event.id not in ids and event.id not in self.waiting
+                ):  # it is known, or may be once those before it are: they come first
+                    outcomes += self._serve_new(serving, new)
                     new, ids = [], set()
                 if self.waiting is None or self.waiting.is_new(event):
                     new.append((_usable(event), came))

@@ -290,8 +290,8 @@ def test_a_step_refuses_what_is_not_finite(cell: str, bad: float) -> None:
         ([0, 5], ValueError, "between 1 and the 5 time steps of the input, got 0 to 5"),
         ([1, 6], ValueError, "between 1 and the 5 time steps of the input, got 1 to 6"),
         ([-1, 2], ValueError, "between 1 and the 5 time steps of the input, got -1 to 2"),
-        ([1.0, 2.0], TypeError, "a tensor of whole numbers, got torch.float32"),
-        ([1j, 2.0], TypeError, "a tensor of whole numbers, got torch.complex64"),
+        ([1.0, 2.0], TypeError, "lengths must be whole numbers, got torch.float32"),
+        ([1j, 2.0], TypeError, "lengths must be whole numbers, got torch.complex64"),
         ([1, 2, 3], ValueError, "lengths must have the shape (2,), got (3,)"),
         ([[1, 2]], ValueError, "lengths must have the shape (2,), got (1, 2)"),
         (3, ValueError, "lengths must have the shape (2,), got ()"),
@@ -304,11 +304,9 @@ def test_lengths_are_whole_numbers_from_1_to_the_number_of_steps(
         make(cell)(sequence(), lengths=torch.tensor(lengths))
 
 
-@pytest.mark.parametrize("lengths", [[1, 2], (1, 2), np.array([1, 2]), 3])
-def test_lengths_are_a_tensor(lengths: Any) -> None:
-    given = type(lengths).__name__
-
-    with pytest.raises(TypeError, match=f"lengths must be a tensor of whole numbers, got {given}"):
+@pytest.mark.parametrize("lengths", [3, np.array(3), [[1, 2]], [1, 2, 3]])
+def test_lengths_are_one_a_sequence(lengths: Any) -> None:
+    with pytest.raises(ValueError, match=r"lengths must have the shape \(2,\), got"):
         make()(sequence(), lengths=lengths)
 
 
@@ -430,7 +428,7 @@ def test_what_overflows_the_weights_dtype_is_refused_like_an_infinity(dtype: tor
 NOT_REAL: dict[str, Any] = {
     "complex": np.ones(INPUTS) * 1j,
     "strings": ["1", "2", "3"],
-    "objects": np.array([1.0, 2.0, None], object),
+    "objects": np.array([1.0, 2.0, object()], object),
     "dates": np.zeros(INPUTS, "datetime64[s]"),
 }
 
@@ -440,7 +438,7 @@ NOT_REAL: dict[str, Any] = {
 def test_an_input_is_real_numbers(dtype: torch.dtype, kind: str) -> None:
     stepper = warmed_up(1, dtype)
     x = NOT_REAL[kind]
-    message = f"Cannot cast array data from {np.asarray(x).dtype!r} to dtype('float"
+    message = f"must be numbers, got {'object' if kind == 'objects' else np.asarray(x).dtype}"
 
     assert_refused(stepper, lambda: stepper.step(x), TypeError, message)
     assert_refused(stepper, lambda: stepper.step_many([0], [x]), TypeError, message)
@@ -455,8 +453,8 @@ def test_an_input_is_real_numbers(dtype: torch.dtype, kind: str) -> None:
         (np.array([2**63, 1], np.uint64), IndexError, "slots must lie between 0 and 2, got 1 to 9"),
         ([0.0, 1.0], TypeError, "slots must be whole numbers, got float64"),
         ([True, False], TypeError, "slots must be whole numbers, got bool"),
-        (["a", "b"], TypeError, "slots must be whole numbers, got <U1"),
-        ([None, 0], TypeError, "slots must be whole numbers, got object"),
+        (["a", "b"], TypeError, "slots must be numbers, got <U1"),
+        ([None, 0], TypeError, "slots must be whole numbers, got float64"),
     ],
 )
 def test_slots_are_whole_numbers_below_the_number_of_streams(

@@ -94,8 +94,13 @@ def options(source: Path | str, folder: Path, **changed: object) -> list[str]:
         "checkpoint": folder / "job",
         "checkpoint-seconds": 0.1,
     } | {name.replace("_", "-"): value for name, value in changed.items()}
-    pairs = [(f"--{name}", str(value)) for name, value in given.items() if value is not None]
-    return [*COMMAND, str(source), *(word for pair in pairs for word in pair)]
+    words = [
+        word
+        for name, value in given.items()
+        if value is not None
+        for word in ([f"--{name}"] if value is True else [f"--{name}", str(value)])
+    ]
+    return [*COMMAND, str(source), *words]
 
 
 def run(arguments: list[str], **given: object) -> subprocess.CompletedProcess[str]:
@@ -134,7 +139,8 @@ def wait_for_checkpoint(process: subprocess.Popen[str], folder: Path, before: in
 def outcome(folder: Path) -> tuple[bytes, object, str]:
     """Return the outputs, the model and the rest of what the last checkpoint holds."""
     with sqlite3.connect(folder / "job" / "job.sqlite") as database:
-        model, saved = database.execute("SELECT data, saved FROM checkpoint, model").fetchone()
+        rows = dict(database.execute("SELECT name, value FROM job").fetchall())
+        model, saved = rows["model"], rows["saved"]
         stores = [
             database.execute(f"SELECT * FROM {name} ORDER BY name").fetchall()
             for (name,) in database.execute(
@@ -206,7 +212,7 @@ def send(lines: list[str], url: str) -> None:
 def test_a_killed_job_goes_on_to_the_same_end(tmp_path: Path) -> None:
     source = write_sensors(tmp_path / "sensors.csv", 6_000)
     written = check_kills(source, tmp_path, kills=1, **SENSORS)
-    labels = (tmp_path / "whole" / "labels.jsonl").read_bytes().count(b"\n")
+    labels = (tmp_path / "whole" / "predictions.labels.jsonl").read_bytes().count(b"\n")
     assert written.count(b"\n") == 6_000 + labels
     assert labels > 1500
 
@@ -516,7 +522,9 @@ def test_a_damaged_database_is_told(tmp_path: Path, damage: str) -> None:
         path.write_bytes(random.Random(0).randbytes(len(data)))
     else:
         with sqlite3.connect(path) as database:
-            database.execute('UPDATE checkpoint SET saved = \'{"events": "many"}\'')
+            database.execute(
+                "UPDATE job SET value = ? WHERE name = 'saved'", (b'{"events": "many"}',)
+            )
         database.close()
     with (
         pytest.raises(StreamError, match="is damaged"),
@@ -570,11 +578,7 @@ def test_what_is_no_folder_of_a_job_is_told(tmp_path: Path) -> None:
         inspect(tmp_path)
     with JobFolder(tmp_path / "job", {}) as folder:
         assert inspect(tmp_path / "job")[1] is None
-        for statement in ("DELETE FROM job", "DROP TABLE job"):  # as in a job's first moment
-            folder._database.execute(statement)
-            folder._database.commit()
-            folder.settle()
-            assert inspect(tmp_path / "job")[:2] == ({}, None)
+        assert folder.load() is None
 
 
 @pytest.mark.parametrize("file", ["predictions.jsonl", "readings.csv"])

@@ -141,5 +141,5 @@ def test_frames_without_rows_and_models_without_events(library: Any) -> None:
 
 def test_rows_and_targets_must_be_as_many(library: Any) -> None:
     frame, series = library
-    with pytest.raises(ValueError, match="expected a target for each of 40 rows, got 39"):
+    with pytest.raises(ValueError, match="a target in y for each of 40 rows of X, got 39"):
         regressor().learn_many(frame(ROWS), series(TARGETS[:-1]))

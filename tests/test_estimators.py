@@ -50,6 +50,7 @@ def each(members: list[Member] | tuple[Member, ...] = FAMILY) -> pytest.MarkDeco
     return pytest.mark.parametrize("member", members, ids=lambda member: member.name)
 
 
+@pytest.mark.filterwarnings("ignore::lstmwidgets.online.FeatureWarning")
 @each()
 @pytest.mark.parametrize("gradient", ["tbptt", "eligibility"])
 def test_asking_changes_nothing(member: Member, gradient: str) -> None:

@@ -220,6 +220,7 @@ def test_a_forecaster_learns_on_the_stream():
     assert np.mean(errors[-100:]) < 0.3 * np.mean(errors[:100])
 
 
+@pytest.mark.filterwarnings("ignore::lstmwidgets.online.FeatureWarning")
 def test_missing_and_strange_features_are_the_mean_and_counted():
     stream = from_model(sequence_model(pooling=None), NAMES)
     mean = {"a": 0.5, "b": -1.0, "c": 0.0}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import gc
 import os
 import re
@@ -23,8 +22,6 @@ import pytest
 from bokeh.client import ClientSession, pull_session
 from bokeh.document import Document
 from bokeh.plotting import figure
-from tornado.httpclient import HTTPClientError, HTTPRequest
-from tornado.websocket import websocket_connect
 
 from lstmwidgets.online import LSTMRegressor
 from lstmwidgets.streaming import Event, StreamRunner
@@ -282,24 +279,6 @@ def test_nothing_is_drawn_when_nobody_looks() -> None:
         time.sleep(1.2)
         assert not views
         del seen.view, page
-
-
-@pytest.mark.parametrize(("name", "welcome"), [("127.0.0.1", True), ("evil.example", False)])
-def test_only_its_own_pages_may_connect(name: str, welcome: bool) -> None:
-    async def connect(live: Live) -> None:
-        address = f"{live.address.replace('http', 'ws')}ws"
-        origin = {"Origin": f"http://{name}:{live._port}"}
-        connection = await websocket_connect(HTTPRequest(address, headers=origin))
-        connection.close()
-        while await connection.read_message() is not None:  # until the other side has closed, too
-            pass
-
-    with served(()) as (live, _, _):
-        if welcome:
-            asyncio.run(connect(live))
-        else:
-            with pytest.raises(HTTPClientError, match="403"):
-                asyncio.run(connect(live))
 
 
 def test_a_failure_is_told() -> None:

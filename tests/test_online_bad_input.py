@@ -53,6 +53,7 @@ def assert_well(member: Member, model: Any) -> None:
     assert all(changed)
 
 
+@pytest.mark.filterwarnings("ignore::lstmwidgets.online.FeatureWarning")
 @each(NUMERIC)
 @pytest.mark.parametrize("bad", UNUSABLE, ids=lambda bad: repr(bad)[:20])
 @pytest.mark.parametrize("plain", [True, False])
@@ -72,6 +73,7 @@ def test_an_unusable_number_is_a_missing_one(member: Member, bad: Any, plain: bo
     assert_well(member, model)
 
 
+@pytest.mark.filterwarnings("ignore::lstmwidgets.online.FeatureWarning")
 @each(NUMERIC)
 def test_keys_may_come_go_and_change_their_type(member: Member) -> None:
     model = trained(member)
@@ -251,6 +253,7 @@ events = st.lists(
 )
 
 
+@pytest.mark.filterwarnings("ignore::lstmwidgets.online.FeatureWarning")
 @each()
 @given(events=events)
 def test_any_stream_is_survived(member: Member, events: list[tuple[Any, Any, bool]]) -> None:

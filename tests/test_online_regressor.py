@@ -176,6 +176,7 @@ def test_scaling_and_target_lag_can_be_switched_off(options: dict[str, bool]) ->
     assert error < 0.5 * np.mean([abs(y) for _, y in events])
 
 
+@pytest.mark.filterwarnings("ignore::lstmwidgets.online.FeatureWarning")
 @pytest.mark.parametrize("options", [{}, {"experts": False}, {"target_lag": False}], ids=str)
 def test_a_new_column_moves_no_prediction(options: dict[str, Any]) -> None:
     """An event of nothing but a missing number teaches no scale, but brings its column."""

@@ -45,9 +45,8 @@ def one(parsers: Any, record: dict[str, Any], **columns: Any) -> Event:
         (date(2024, 1, 2), datetime(2024, 1, 2)),
         (np.datetime64("2024-01-02T12:00:00"), datetime(2024, 1, 2, 12)),
         ("2024-01-02T12:00:00Z", NOON),
-        ("20240102", "20240102"),
-        ("5", "5"),
         ("x", "x"),
+        ("5b", "5b"),
     ],
 )
 def test_typed_values_are_what_they_are(value: object, read: object) -> None:

@@ -153,12 +153,6 @@ def test_a_dropped_number_is_no_time(tmp_path: Path) -> None:
     assert read(path, drop=("id",)) == [Event(0, {}, 1.0)]
 
 
-def test_a_field_beyond_all_measure_is_named(tmp_path: Path) -> None:
-    path = write(tmp_path, "a,y\n1,2\n" + "x" * 200_000 + ",3\n")
-    with pytest.raises(StreamError, match=r"line 3: field larger than field limit"):
-        read(path)
-
-
 def test_missing_files_and_folders_are_refused(tmp_path: Path) -> None:
     with pytest.raises(StreamError, match=r"cannot read .*nothing\.csv: No such file"):
         read(str(tmp_path / "nothing.csv"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import re
@@ -9,11 +10,18 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import fields
+from functools import partial
 from pathlib import Path
 
 import pytest
+from rich.console import Console
 
-from lstmwidgets.streaming import cli
+from lstmwidgets.streaming import Job, cli, run_job
+from lstmwidgets.streaming.options import StreamOptions
+from lstmwidgets.streaming.retry import PatientRetry
+from lstmwidgets.streaming.sources import Columns
+from lstmwidgets.streaming.terminal import note
 
 COMMAND = [sys.executable, "-c", "from lstmwidgets.streaming.cli import main; main()"]
 
@@ -148,8 +156,12 @@ def test_help_names_sources_options_and_examples(
 ) -> None:
     assert run(monkeypatch, "stream", "--help") == 0
     shown = capsys.readouterr().out
-    for word in ("river:NAME", "--target", "--skip-bad-rows", "--seed", "Examples:"):
+    for word in ("river:NAME", "--target COLUMN", "--skip-bad-rows", "--seed N", "Examples:"):
         assert word in shown
+    assert "\n    lstmwidgets stream river:WaterFlow --report out/report.html\n" in shown
+    assert not re.search(r"<\w+ range>|\\b", shown)
+    for each in fields(StreamOptions):
+        assert f"--{each.name.strip('_').replace('_', '-')}" in shown or each.name == "source"
     assert run(monkeypatch, "--version") == 0
     assert re.fullmatch(r"lstmwidgets \d+\.\d+\.\d+\n", capsys.readouterr().out)
 
@@ -167,6 +179,17 @@ def test_help_names_sources_options_and_examples(
         (["stream", "{csv}", "--target", "flow", "--sed", "1"], "--sed"),
         (["stream", "river:Nile"], "River has no data set 'Nile'"),
         (["run"], "No such command 'run'"),
+        (["stream", "{csv}", "--dead-letters", "redis://h:1/0/s"], "expected a file, got redis://"),
+        (["stream", "{csv}", "--report", "https://a/b"], "expected a file, got https://a/b"),
+        (["stream", "{csv}", "--drop", '"b, c" d'], "--drop: a name with a comma stands in double"),
+        (["stream", "{csv}", "--record-bytes", "9"], "--record-bytes"),
+        (["stream", "{csv}", "--target", "flow", "--stdin", "off"], "--stdin must be again or on"),
+        (
+            ["stream", "a\x1b[31m\nb.csv", "--target", "y"],
+            "cannot read a\\x1b[31m\\nb.csv: No such",
+        ),
+        (["stream", "a\udcffb.csv", "--target", "y"], "cannot read a\\udcffb.csv: No such file"),
+        (["stream", "{csv}", "--target", "[/b]"], "no column '[/b]' (--target)"),
     ],
 )
 def test_wrong_use_ends_with_one_line_and_status_two(
@@ -280,3 +303,46 @@ def test_dates_of_the_year_one_do_no_harm(tmp_path: Path, monkeypatch: pytest.Mo
     data = tmp_path / "d.csv"
     data.write_text("t,y\n0001-01-01T00:00:00,1\n2024-01-01T00:00:00+01:00,2\n2024-01-02,3\n")
     assert run(monkeypatch, "stream", data, "--target", "y", "--report", tmp_path / "r.html") == 0
+
+
+def test_options_are_those_of_a_job_with_the_same_defaults() -> None:
+    job, taken = Job("-"), {"columns", "format", "delimiter"}
+    assert vars(StreamOptions("-").job()) == vars(job)
+    given = StreamOptions("-", features='a, "b, c"', missing="?,-9", delimiter="tab", format_="csv")
+    made = given.job()
+    assert made.columns == Columns(features=("a", "b, c"), missing=("?", "-9"))
+    assert (made.format, made.delimiter) == ("csv", "\t")
+    assert {name for name in vars(job) if vars(made)[name] != vars(job)[name]} == taken
+    late = StreamOptions("-", id_="i", predictions="out/p.jsonl").job().late_targets
+    assert late == Path("out/p.labels.jsonl")
+
+
+@pytest.mark.parametrize("name", ["[/b].csv", "[red]a[b] :smile:.csv", "a\x1b[31m\n.csv"])
+@pytest.mark.parametrize("terminal", [True, False])
+def test_names_are_no_markup(tmp_path: Path, name: str, terminal: bool) -> None:
+    path = tmp_path / name
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(",a,y\n" + "".join(f"{n},{n % 5},{n % 7}\n" for n in range(60)))
+    out = io.StringIO()
+    console = Console(file=out, force_terminal=terminal, width=500, color_system=None)
+    run_job(Job(str(path), Columns("y"), hidden_size=4), console)
+    shown = out.getvalue()
+    printed = str(path).replace("\x1b", "\\x1b").replace("\n", "\\n")
+    assert f"{printed}: the first column has no name and counts rows" in shown
+    assert shown.count(printed) > terminal  # in the bar as well
+    assert "\x1b[31m" not in shown
+    retry = PatientRetry(f"redis://[/b]/{name}", patience=300, notes=partial(note, console))
+    retry.failed(ConnectionError("[/i]\n"))
+    assert (
+        f"redis://[/b]/{printed.removeprefix(f'{tmp_path}/')} does not answer ([/i]\\n)"
+        in out.getvalue()
+    )
+
+
+def test_a_full_standard_output_is_named(readings: Path) -> None:
+    with open("/dev/full", "w") as full:  # noqa: PTH123  # a device
+        done = subprocess.run(
+            [*COMMAND, "--help"], stdout=full, stderr=subprocess.PIPE, text=True, check=False
+        )
+    assert done.returncode == 2
+    assert done.stderr == "lstmwidgets: standard output: No space left on device\n"

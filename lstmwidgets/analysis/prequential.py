@@ -7,8 +7,9 @@ from collections.abc import Iterable, Iterator
 from datetime import date, datetime
 from typing import Any
 
+from ..values import is_missing, is_number
 from .live_run import CLASSES, NUMBERS, Run
-from .tasks import Metric, TextClassification, finite, last_step, task_of
+from .tasks import Forecasting, Metric, TextClassification, finite, last_step, task_of
 
 PAIR = (tuple, list)
 
@@ -160,7 +161,7 @@ class Prequential(Run):
     def _taken_apart(self, event: Any) -> tuple[Any, Any]:
         if isinstance(event, PAIR) and len(event) >= 2:
             x, y = event[0], event[1]
-        elif isinstance(event, int | float) and not isinstance(event, bool):
+        elif is_number(event) or (isinstance(self.task, Forecasting) and is_missing(event)):
             x, y = {}, event
         elif isinstance(event, dict | str):
             x, y = event, None
@@ -173,7 +174,10 @@ class Prequential(Run):
             )
         if isinstance(x, str) and not self.words:
             if self.kind != CLASSES:
-                raise TypeError(f"event {self.events} is a text, which needs a classifier")
+                raise TypeError(
+                    f"event {self.events} is a text, {x!r:.40}, which needs a classifier; the rows "
+                    "of a dataframe are river.stream.iter_pandas(X, y)"
+                )
             self.task = TextClassification(self.model)
             self.words = True
         return x, y

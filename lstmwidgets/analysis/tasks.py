@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import math
+import sys
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from typing import Any, final
@@ -10,6 +10,8 @@ from typing import Any, final
 from river import base
 from river import metrics as river_metrics
 from river.time_series.base import Forecaster
+
+from ..values import target_in
 
 Metric = river_metrics.base.Metric
 
@@ -203,9 +205,11 @@ def _steps(model: Any) -> list[Any]:
 
 
 def finite(value: Any) -> float | None:
-    """Return a number as a float; None for what is no finite number."""
-    try:
-        number = float(value)
-    except (TypeError, ValueError, OverflowError):
-        return None
-    return number if math.isfinite(number) else None
+    """Return a number as a float, None if it is missing or not finite.
+
+    Raises
+    ------
+    TypeError
+        If it is no number, such as a text that reads as one.
+    """
+    return target_in(value, sys.float_info.max)

@@ -11,6 +11,7 @@ from ..lazy import lazily
 if TYPE_CHECKING:
     from .anomaly import LSTMAnomalyDetector
     from .classifier import LSTMClassifier
+    from .features import FeatureWarning
     from .forecaster import LSTMForecaster
     from .from_trained import from_model
     from .frozen import FrozenRegressor
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from .text_classifier import LSTMTextClassifier
 
 __all__ = [
+    "FeatureWarning",
     "FrozenRegressor",
     "LSTMAnomalyDetector",
     "LSTMClassifier",
@@ -30,6 +32,7 @@ __all__ = [
 ]
 
 _MODULES = {
+    "FeatureWarning": "features",
     "FrozenRegressor": "frozen",
     "LSTMAnomalyDetector": "anomaly",
     "LSTMClassifier": "classifier",

@@ -124,11 +124,14 @@ class LSTMAnomalyDetector(LSTMEstimator, base.AnomalyDetector):
     def score_one(self, x: Features) -> float:
         """Return the share of past events that were less surprising, 0 to 1; changes nothing.
 
-        0.0 before the second event. Features never seen before do not count.
+        0.0 before the second event. Features never seen before do not count; a value of a known
+        feature that has no column is as odd as can be, 1.0: a category never learned, or one of
+        those beyond the 256 that get a column.
         """
         if self._learner is None or self._last is None:
             return 0.0
-        return self._run(kernels.SCORE, self._encoder.encode(x))
+        values, has_unknown = self._encoder.encode_and_ask(x)
+        return 1.0 if has_unknown else self._run(kernels.SCORE, values)
 
     def step_one(self, x: Features) -> float:
         """Score an event and let it pass without learning from it."""

@@ -6,6 +6,7 @@ a file is looked at here before any kernel sees it.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping
 from typing import Any, ClassVar
 
@@ -46,6 +47,18 @@ class Arrays:
     @classmethod
     def _check(cls, kept: dict[str, Any]) -> None:
         """Raise ValueError unless what the shapes depend on is as it must be."""
+
+
+def check_memory(what: str, numbers: int) -> None:
+    """Raise ValueError if so many numbers of four bytes are more than this machine can hold."""
+    if not hasattr(os, "sysconf"):
+        return
+    there = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    if 4 * numbers > there:
+        raise ValueError(
+            f"{what} needs {4 * numbers / 2**30:,.0f} GiB of memory at least, and this machine has "
+            f"{there / 2**30:,.0f}; choose smaller numbers"
+        )
 
 
 def need_array(value: object, shape: tuple[int, ...], dtype: Any) -> None:

@@ -8,9 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..codec import plain
 from .arrays import need
-from .features import is_missing
 from .learner import OnlineLearner
 
 
@@ -29,23 +27,12 @@ class Labels:
         self.places: dict[Any, int] = {}
         self.seen = 0
 
-    def is_usable(self, y: Any) -> bool:
-        """Return whether a label names a class: None and NaN do not."""
-        if is_missing(y):
-            return False
-        try:
-            hash(y)
-        except TypeError as error:
-            message = f"expected a hashable label, got {type(y).__name__} {y!r}"
-            raise TypeError(message) from error
-        return True
-
     def learn(self, y: Any, learner: OnlineLearner, *, with_prior: bool = True) -> int:
         """Return a class's output, after making room for it if it is new.
 
-        The logits of the others do not move. With a prior, a new class begins with the probability
-        of something that has not come in all events so far (Laplace's rule of succession); without,
-        its bias is 0.
+        The label is one that `lstmwidgets.values.label_in` returns. The logits of the others do not
+        move. With a prior, a new class begins with the probability of something that has not come
+        in all events so far (Laplace's rule of succession); without, its bias is 0.
         """
         place = self.places.get(y, len(self.places))
         if place >= learner.outputs:
@@ -54,7 +41,7 @@ class Labels:
                 known = np.logaddexp.reduce(learner.weights().bias.astype(np.float64))
                 bias = float(known) - math.log(self.seen + 1)
             learner.grow_outputs([bias])
-        self.places[plain(y)] = place
+        self.places[y] = place
         self.seen += 1
         return place
 

@@ -9,10 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 from river import base
 
-from ..codec import plain
+from ..codec import spelled
 from ..kernels import classes as kernels
 from ..kernels import parameters as layout
 from ..kernels.losses import CROSS_ENTROPY
+from ..values import label_in
 from .arrays import need
 from .class_outputs import Labels
 from .dataframes import frame_like, labelled_rows, rows, series_like
@@ -135,16 +136,17 @@ class LSTMClassifier(LSTMEstimator, base.MiniBatchClassifier):
             Label. None and NaN are counted in `unlearned`; the event then advances the state as an
             unlabelled one.
         """
-        if not self._labels.is_usable(y):
+        label = label_in(y)
+        if label is None:
             self.unlearned += 1
             self._run(kernels.UPDATE | kernels.PASS, self._take_in(x))
             return
         values = self._take_in(x)
         assert self._learner is not None
-        self.is_ready = y in self._labels.places  # else until there is room for it
-        place = self._labels.learn(y, self._learner)
+        self.is_ready = label in self._labels.places  # else until there is room for it
+        place = self._labels.learn(label, self._learner)
         if not self.is_ready:
-            self._add_input_of(y, place)
+            self._add_input_of(label, place)
         self._run(kernels.UPDATE | kernels.LEARN | kernels.OPTIMIZE, values, place)
         self._learner.step_optimizer()
         self._last = place
@@ -182,14 +184,13 @@ class LSTMClassifier(LSTMEstimator, base.MiniBatchClassifier):
         kernel = kernels.labelling(*self._learner.rules)
         kernel(parts, values, place, self._last, *self._arguments)
 
-    def _add_input_of(self, y: Any, place: int) -> None:
+    def _add_input_of(self, label: Any, place: int) -> None:
         """Add the input that tells that a new class came last, if there are such inputs."""
         assert self._learner is not None
         if self.target_lag and place == len(self._inputs_of_last):
             self._inputs_of_last.append(self._learner.input_size)
-            self._learner.grow_inputs(
-                [f"last is {plain(y)!r}"]
-            )  # the same weights for equal labels
+            name = f"last is {spelled(label)}"  # the same weights for equal labels
+            self._learner.grow_inputs([name])
         self._make_room()
         self.is_ready = True
 

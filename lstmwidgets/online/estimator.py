@@ -18,7 +18,7 @@ from ..kernels import parameters as layout
 from ..kernels.scaling import INDEX
 from ..lstm import LSTM
 from ..state import Gates, State
-from .arrays import need
+from .arrays import check_memory, need
 from .features import FeatureEncoder
 from .learner import OnlineLearner
 from .learner_arrays import GRADIENTS, TRACED_CELLS, Carry
@@ -129,6 +129,11 @@ class LSTMEstimator(base.Estimator):
             names = ", ".join(map(repr, TRACED_CELLS))
             raise ValueError(f"the eligibility rule is defined for the cells {names}, got {cell!r}")
         check_optimizer(optimizer)
+        steps = window if gradient == "tbptt" else 1
+        check_memory(
+            f"an LSTM of hidden_size={hidden_size}, num_layers={num_layers} and window={window}",
+            2 * int(num_layers) * int(hidden_size) * (8 * int(hidden_size) + 3 * int(steps)),
+        )
         self.hidden_size = hidden_size
         self.num_layers = num_layers
         self.cell = cell
@@ -234,6 +239,19 @@ class LSTMEstimator(base.Estimator):
             except (TypeError, ValueError):
                 self._put_recent(before)
                 raise
+
+    def expect_known_features(self, due: bool = True) -> None:
+        """Refuse the next event if it has none of the features that were learned.
+
+        `lstmwidgets.load` asks for that: a feature by another name would be a new one. If the event
+        has some of them, a warning names those that it lacks.
+
+        Parameters
+        ----------
+        due : bool
+            False takes it back.
+        """
+        self._encoder.expects = due
 
     def _recent(self) -> tuple[Any, ...]:
         """Return what is remembered of the stream besides the LSTM's state."""

@@ -3,22 +3,20 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Hashable, Mapping, Sequence
-from datetime import date, datetime
-from decimal import Decimal
-from functools import cache
+import warnings
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from itertools import chain, takewhile
-from numbers import Real
 from operator import itemgetter
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ..codec import key as key_of
 from ..kernels.scaling import LARGEST
+from ..values import NUMBER, TEXT, is_missing, reading, shown
 from .arrays import need
-
-NUMBER = (Real, Decimal, np.bool_)
+from .columns import Reading, columns_of, is_usable, numbers_of
 
 PLAIN = {float, int, bool, np.float64}
 """Types that NumPy turns into floats as they are."""
@@ -26,14 +24,25 @@ PLAIN = {float, int, bool, np.float64}
 CATEGORIES = 256
 """How many different strings of one feature get a column; later ones count as missing."""
 
-
-TURN = 2 * math.pi
-
 UNPLACED = -1
 """The place of a column that does not exist."""
 
 COLUMNS = 10_000
 """How many columns there are at most; what would need more counts as missing."""
+
+SETTLED = 16
+"""Events after which one without any known feature is worth a warning."""
+
+NAMED = 5
+"""How many features an error or a warning names."""
+
+
+class UnknownFeaturesError(ValueError):
+    """A model that was loaded gets events with none of its features."""
+
+
+class FeatureWarning(UserWarning):
+    """Features that are hardly meant as they are read; an encoder says each thing once."""
 
 
 class FeatureEncoder:
@@ -44,15 +53,18 @@ class FeatureEncoder:
     =============== ======================= ====================================================
     number          ``'key'``               itself, later standardised
     True, False     ``'key'``               1, 0, later standardised
+    duration        ``'key'``               its seconds, later standardised
     string          ``'key' is 'value'``    1 in the value's column, 0 in the key's others
-    date, datetime  ``'key' hour`` and so   hour with minutes, weekday and month, each as sine and
-                    on                      cosine of its turn
+    date, datetime, ``'key' hour`` and so   hour with minutes, weekday and month, each as sine and
+    time            on                      cosine of its turn
     =============== ======================= ====================================================
 
-    A missing key, None, NaN, an infinity or a number beyond 1e30 leaves NaN in its columns, for the
-    scaler to replace by the mean; strings without a column leave zeros. Keys that are new in one
-    event get their columns in sorted order, so that the order of keys in an event means nothing. A
-    key whose type changes gets columns of its new type besides those it has.
+    `lstmwidgets.values` has what other types count as. A missing key, None, NaN, an infinity or a
+    number beyond 1e30 leaves NaN in its columns, for the scaler to replace by the mean; strings
+    without a column leave zeros. Keys that are new in one event get their columns in sorted order,
+    so that the order of keys in an event means nothing, and keys that are equal, such as ``1`` and
+    ``numpy.int64(1)``, are one. A key whose type changes gets columns of its new type besides those
+    it has.
 
     Attributes
     ----------
@@ -63,57 +75,63 @@ class FeatureEncoder:
     imputed : int
         How many values were not finite, too large, of a type without columns, or one string or
         feature too many, so far.
+    events : int
+        How many events were learned.
+    expects : bool
+        Whether the first event to come must have one of the known features, at least.
     """
+
+    _met: bool
+    """Whether an event had a known feature; not kept."""
 
     def __init__(self) -> None:
         self.columns: dict[str, int] = {}
         self.numeric: list[bool] = []
-        self.imputed = 0
+        self.imputed = self.events = 0
+        self.expects = False
         self._categories: dict[str, int] = {}
         self._keys: list[Hashable] = []
-        self._places: dict[tuple[Any, ...], tuple[int, ...]] = {}
-        self._pick: Callable[[Mapping[Hashable, Any]], tuple[Any, ...]] | None = None
-        self._make_ready()
+        self._make_caches()
 
     def learn(self, x: Mapping[Hashable, Any]) -> NDArray[np.float64]:
         """Give new features their columns, count unusable values, and return what `encode` does."""
         plain = self._encode_plain(x)
         if plain is not None:
+            self.events += 1
             self.imputed += _unusable(plain)
             return plain
-        check_features(x)
-        unknown = []
-        for key, value in x.items():
-            kind = _kind(value)
-            self.imputed += not _usable(kind, value)
-            if kind is not None and _signature(key, kind, value) not in self._places:
-                unknown.append(key)
-        for key in sorted(unknown, key=repr):
-            self._register(key, x[key])
+        encoded, unusable, new = self._fill(x)
+        if new or self.expects:
+            encoded = self._learn_new(x, new)
+        self.events += 1
+        self.imputed += unusable
+        return encoded
+
+    def _learn_new(self, x: Mapping[Hashable, Any], new: Sequence[Reading]) -> NDArray[np.float64]:
+        """Give what has no columns its own, and return the event's numbers."""
+        self._compare(x, new)
+        self.expects = False
+        for name, kind, value in sorted(new, key=lambda one: repr(one[0])):
+            if kind:
+                self._register(name, kind, value)
         if len(self._missing) != len(self.columns):
             self._make_ready()
-        return self.encode(x)
+        self._tell_of(new)
+        return self._fill(x)[0]
 
     def encode(self, x: Mapping[Hashable, Any]) -> NDArray[np.float64]:
         """Return the numbers of one event, (columns,), NaN where missing; changes nothing."""
         plain = self._encode_plain(x)
-        if plain is not None:
-            return plain
-        check_features(x)
-        encoded = self._missing.copy()
-        for key, value in x.items():
-            kind = _kind(value)
-            if kind is None or not _usable(kind, value):
-                continue
-            places = self._places.get(_signature(key, kind, value))
-            if places is None:  # never learned, or not since the model was loaded
-                places = self._find(key, kind, value)
-                if UNPLACED not in places:  # so there are no more of them than columns
-                    self._places[_signature(key, kind, value)] = places
-            for place, number in zip(places, _numbers(kind, value), strict=True):
-                if place != UNPLACED:
-                    encoded[place] = number
-        return encoded
+        return self.encode_and_ask(x)[0] if plain is None else plain
+
+    def encode_and_ask(self, x: Mapping[Hashable, Any]) -> tuple[NDArray[np.float64], bool]:
+        """Return the same, and whether a known feature has a value without a column."""
+        encoded, _, new = self._fill(x)
+        self._compare(x, new)
+        has_unknown = any(
+            name in self._names and is_usable(kind, value) for name, kind, value in new
+        )
+        return encoded, has_unknown
 
     def encode_many(self, xs: Sequence[Mapping[Hashable, Any]]) -> NDArray[np.float64]:
         """Return what `encode` does for each of N events, (N, columns)."""
@@ -135,42 +153,148 @@ class FeatureEncoder:
         """
         plain = self._encode_plain_rows(xs)
         if plain is not None:
+            self.events += len(xs)
             self.imputed += _unusable(plain)
             return plain
         rows = [self.learn(x) for x in takewhile(self._knows, xs)]
         return np.array(rows).reshape(len(rows), len(self.columns))
 
     def _knows(self, x: Any) -> bool:
-        """Say whether all of an event has its columns already."""
+        """Say whether all values of an event have their columns already."""
         if not isinstance(x, Mapping):
             return False
-        if self._encode_plain(x) is not None:
-            return True
-        kinds = ((key, value, _kind(value)) for key, value in x.items())
-        return all(
-            kind is None or _signature(key, kind, value) in self._places
-            for key, value, kind in kinds
-        )
+        return self._encode_plain(x) is not None or not any(kind for _, kind, _ in self._fill(x)[2])
 
-    def _register(self, key: Hashable, value: Any) -> None:
+    def _fill(self, x: Mapping[Hashable, Any]) -> tuple[NDArray[np.float64], int, list[Reading]]:
+        """Return an event's numbers, how many are unusable, and what has no columns."""
+        check_features(x)
+        encoded, unusable = self._missing.copy(), 0
+        new: list[Reading] = []
+        for name, value in x.items():
+            if value is None:
+                unusable += 1
+                continue
+            if type(name) is not str:
+                name = key_of(name)
+            if type(value) in PLAIN:
+                kind, usable = NUMBER, -LARGEST <= value <= LARGEST
+            elif type(value) is str:
+                kind, usable = TEXT, True
+            else:
+                kind, value = reading(value) or ("", value)
+                usable = is_usable(kind, value)
+            unusable += not usable
+            places = self._places.get((name, kind, value) if kind is TEXT else (name, kind))
+            if places is None:  # never learned, or not since the model was loaded
+                places = self._find(name, kind, value)
+                if not places or UNPLACED in places:
+                    new.append((name, kind, value))
+            if usable:
+                for place, number in zip(places, numbers_of(kind, value), strict=True):
+                    if place != UNPLACED:
+                        encoded[place] = number
+        return encoded, unusable, new
+
+    def _register(self, name: Hashable, kind: str, value: Any) -> None:
         """Give a feature's value its columns, and remember where they are."""
-        kind = _kind(value)
-        assert kind is not None
-        for column in _columns(key, kind, value):
+        for column in columns_of(name, kind, value):
             if column in self.columns:
                 continue
-            if not self._admits(key, value):
+            if not self._admits(name, kind):
                 self.imputed += 1
                 return
             self.columns[column] = len(self.columns)
-            self.numeric.append(kind == "number")
-            self._keys.append(key)
-        self._places[_signature(key, kind, value)] = self._find(key, kind, value)
+            self.numeric.append(kind == NUMBER)
+            self._keys.append(name)
 
-    def _find(self, key: Hashable, kind: str, value: Any) -> tuple[int, ...]:
-        """Return the places of a value's columns."""
-        columns = _columns(key, kind, value)
-        return tuple(self.columns.get(name, UNPLACED) for name in columns)
+    def _find(self, name: Hashable, kind: str, value: Any) -> tuple[int, ...]:
+        """Return the places of a value's columns, and remember them if there are all."""
+        columns = columns_of(name, kind, value)
+        places = tuple(self.columns.get(column, UNPLACED) for column in columns)
+        if places and UNPLACED not in places:  # so there are no more of them than columns
+            self._places[(name, kind, value) if kind is TEXT else (name, kind)] = places
+        return places
+
+    def _admits(self, name: Hashable, kind: str) -> bool:
+        if len(self.columns) >= COLUMNS:
+            return False
+        if kind != TEXT:
+            return True
+        count = self._categories.get(repr(name), 0)
+        self._categories[repr(name)] = min(count + 1, CATEGORIES)
+        return count < CATEGORIES
+
+    def _compare(self, x: Mapping[Hashable, Any], new: Sequence[Reading]) -> None:
+        """Say so if an event has none of the known features, or lacks some where they are due.
+
+        Raises
+        ------
+        UnknownFeaturesError
+            If it has none, and one is due.
+        """
+        if len(new) != len(x) and not self.expects:
+            return
+        names = {key_of(name) for name in x}
+        is_strange = names.isdisjoint(self._names)
+        is_due = self.expects and not self._met
+        self._met = self._met or not is_strange
+        if not names or not self._names or not (is_strange or is_due):
+            return
+        came, known = listed(x), listed(dict.fromkeys(self._keys))
+        if not is_strange:
+            lacking = [name for name in dict.fromkeys(self._keys) if name not in names]
+            if lacking:
+                self._tell(
+                    "lacking",
+                    f"the model was saved with features that the event lacks: {listed(lacking)}. "
+                    f"It has {came}; what is lacking counts as missing until it comes",
+                )
+        elif is_due:
+            raise UnknownFeaturesError(
+                f"the model was saved with the features {known} and the event has none of them, "
+                f"but {came}; rename them or, if they are to be learned as others, give one of the "
+                "model's features beside them, such as None"
+            )
+        elif self.events >= SETTLED:
+            self._tell(
+                "unknown",
+                f"an event has none of the features that were learned ({known}), but {came}, which "
+                "are others to the model; rename them if they are the same",
+            )
+
+    def _tell_of(self, new: Sequence[Reading]) -> None:
+        """Warn of values without columns, and of those that are hardly meant as they are read."""
+        for name, kind, value in new:
+            if kind == TEXT and _reads_as_number(value):
+                self._tell(
+                    ("number", name),
+                    f"feature {name!r} has texts that read as numbers, such as {value!r}: each is "
+                    "a category of its own; convert them with float() if they are numbers",
+                )
+            if kind == TEXT and self._categories.get(repr(name)) == CATEGORIES:
+                self._tell(
+                    ("categories", name),
+                    f"feature {name!r} has {CATEGORIES} categories, the most that get a column: "
+                    "others count as missing; leave the feature out, or group its values",
+                )
+            if kind and len(self.columns) >= COLUMNS:
+                self._tell(
+                    "columns",
+                    f"there are {COLUMNS:,} columns, the most there can be: what is new from now "
+                    f"on counts as missing, such as feature {name!r}; give fewer features",
+                )
+            if not kind and not is_missing(value):
+                self._tell(
+                    ("kind", name),
+                    f"feature {name!r} is {shown(value)}, neither a number nor a text nor a time: "
+                    "it counts as missing; convert it, or leave it out",
+                )
+
+    def _tell(self, what: Hashable, text: str) -> None:
+        """Warn, but of each thing once."""
+        if what not in self._told:
+            self._told.add(what)
+            warnings.warn(text, FeatureWarning, stacklevel=2)
 
     def _encode_plain(self, x: Mapping[Hashable, Any]) -> NDArray[np.float64] | None:
         """Encode an event of nothing but the known numbers, which most are; None if it is not."""
@@ -180,6 +304,7 @@ class FeatureEncoder:
             values = self._pick(x)
             if not PLAIN.issuperset(map(type, values)):
                 return None
+            self._met = True
             return np.array(values, np.float64)
         except (KeyError, OverflowError):  # another key, or a whole number beyond all floats
             return None
@@ -195,21 +320,31 @@ class FeatureEncoder:
             values = list(chain.from_iterable(map(self._pick, xs)))
             if not PLAIN.issuperset({*map(type, values)}):
                 return None
+            self._met = True
             return np.array(values, np.float64).reshape(-1, keys)
         except (KeyError, OverflowError):
             return None
 
+    def _make_caches(self) -> None:
+        """Make what is not worth keeping in a pickle."""
+        self._places: dict[tuple[Any, ...], tuple[int, ...]] = {}
+        self._told: set[Hashable] = set()
+        self._met = False
+        self._make_ready()
+
     def _make_ready(self) -> None:
-        """Make what is not worth keeping in a pickle.
+        """Make what depends on the columns.
 
         All values are picked at once if they are numbers, two of them at least.
         """
-        plain = all(self.numeric) and len(self._keys) > 1
-        self._pick = itemgetter(*self._keys) if plain else None
+        self._pick: Callable[[Mapping[Hashable, Any]], tuple[Any, ...]] | None = None
+        if all(self.numeric) and len(self._keys) > 1:
+            self._pick = itemgetter(*self._keys)
+        self._names = set(self._keys)
         self._missing = np.where(np.array(self.numeric, bool), np.nan, 0.0)
 
     def __getstate__(self) -> dict[str, Any]:
-        made = ("_pick", "_missing", "_places")
+        made = ("_pick", "_missing", "_places", "_names", "_told", "_met")
         return {name: value for name, value in self.__dict__.items() if name not in made}
 
     def __setstate__(self, kept: dict[str, Any]) -> None:
@@ -217,17 +352,7 @@ class FeatureEncoder:
         count = len(self.columns)
         need(list(self.columns.values()) == list(range(count)), "columns")
         need(len(self.numeric) == len(self._keys) == count, "columns")
-        self._places = {}
-        self._make_ready()
-
-    def _admits(self, key: Hashable, value: object) -> bool:
-        if len(self.columns) >= COLUMNS:
-            return False
-        if not isinstance(value, str):
-            return True
-        count = self._categories.get(repr(key), 0)
-        self._categories[repr(key)] = min(count + 1, CATEGORIES)
-        return count < CATEGORIES
+        self._make_caches()
 
 
 def _unusable(values: NDArray[np.float64]) -> int:
@@ -240,77 +365,25 @@ def _unusable(values: NDArray[np.float64]) -> int:
     return int(np.count_nonzero(~(np.abs(values) <= LARGEST)))
 
 
-def number_in(value: Any) -> float | None:
-    """Return a number as a float; None if it is none, not finite or beyond 1e30."""
-    try:
-        number = float(value)
-    except (OverflowError, TypeError, ValueError):  # beyond all floats, no number, signalling NaN
-        return None
-    return number if abs(number) <= LARGEST else None
-
-
-def is_missing(value: Any) -> bool:
-    """Return whether a value is None, NaN or another one that does not equal itself."""
-    try:
-        return value is None or bool(value != value)
-    except (TypeError, ArithmeticError):  # pandas' NA, a decimal's signalling NaN
-        return True
-    except ValueError:  # an array
-        return False
-
-
 def check_features(x: object) -> None:
     """Raise unless an event's features are a dict."""
     if not isinstance(x, Mapping):
-        raise TypeError(f"expected a dict of features, got {type(x).__name__} {x!r}")
+        raise TypeError(
+            f"expected a dict of features, got {shown(x)}; name each value, as in {{'temp': 21.5}}"
+        )
 
 
-def _kind(value: object) -> str | None:
-    """Return what a value counts as; None if it has no columns."""
-    kind = _kind_of(type(value))  # type: ignore[arg-type]
-    return None if kind in ("time", "date") and value != value else kind  # pandas' NaT
+def _reads_as_number(text: str) -> bool:
+    """Say whether a text is a number, also with a decimal comma."""
+    try:
+        float(text.replace(",", ".", 1))
+    except ValueError:
+        return False
+    return True
 
 
-@cache
-def _kind_of(of: type) -> str | None:
-    if issubclass(of, NUMBER):
-        return "number"
-    if issubclass(of, str):
-        return "string"
-    if issubclass(of, datetime):
-        return "time"
-    return "date" if issubclass(of, date) else None
-
-
-def _signature(key: Hashable, kind: str, value: Any) -> tuple[Any, ...]:
-    """Return what decides on a value's columns."""
-    return (type(key), key, kind, value if kind == "string" else None)
-
-
-def _columns(key: Hashable, kind: str, value: Any) -> list[str]:
-    """Return the names of the columns that a value fills."""
-    if kind == "number":
-        return [f"{key!r}"]
-    if kind == "string":
-        return [f"{key!r} is {str(value)!r}"]  # NumPy's strings look otherwise
-    turns = ["hour", "month", "weekday"] if kind == "time" else ["month", "weekday"]
-    return [f"{key!r} {turn} ({wave})" for turn in turns for wave in ("sin", "cos")]
-
-
-def _numbers(kind: str, value: Any) -> tuple[float, ...]:
-    """Return the numbers that a usable value puts into its columns."""
-    if kind == "number":
-        return (float(value),)
-    if kind == "string":
-        return (1.0,)
-    month = TURN * (value.month - 1) / 12
-    weekday = TURN * value.weekday() / 7
-    waves = (math.sin(month), math.cos(month), math.sin(weekday), math.cos(weekday))
-    if kind == "date":
-        return waves
-    hour = TURN * (value.hour + value.minute / 60) / 24
-    return (math.sin(hour), math.cos(hour), *waves)
-
-
-def _usable(kind: str | None, value: Any) -> bool:
-    return number_in(value) is not None if kind == "number" else kind is not None
+def listed(names: Iterable[Hashable]) -> str:
+    """Return names for people, the first of many."""
+    first = [repr(name) for name in names]
+    more = f" and {len(first) - NAMED:,} more" if len(first) > NAMED else ""
+    return ", ".join(first[:NAMED]) + more

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,8 +11,11 @@ from river.time_series.base import Forecaster
 
 from ..checks import check_probability, check_size
 from ..kernels import numbers as kernels
+from ..values import shown, target_in
+from .arrays import need, need_array
+from .dataframes import is_dataframe, rows
 from .estimator import Features, shared
-from .numeric import NumericEstimator, target_in
+from .numeric import NumericEstimator
 from .optimizers import OptimizerFactory
 
 ERRORS = 512
@@ -146,21 +149,22 @@ class LSTMForecaster(NumericEstimator, Forecaster):
             self.unlearned += 1
             self.step_one(x)
             return
-        known, unit = self._target.is_known, self._target.unit
-        forecast = self._predict_and_learn(x or {}, target)
-        if known:
+        known, unit, is_first = self._target.is_known, self._target.unit, not self.has_learned
+        forecast = self._predict_and_learn({} if x is None else x, target)
+        is_constant = not (is_first or self._target.is_known)
+        if known or is_constant:
             self._errors[self._known_errors % ERRORS] = (target - forecast) / unit
             self._known_errors += 1
 
-    def forecast(self, horizon: int, xs: Sequence[Features] | None = None) -> list[float]:
+    def forecast(self, horizon: int, xs: Sequence[Features | None] | None = None) -> list[float]:
         """Forecast the next values; changes nothing.
 
         Parameters
         ----------
         horizon : int
             How many steps.
-        xs : list of dict, optional
-            Features of each of them.
+        xs : list of dict, or dataframe, optional
+            Features of each of them, None for none.
 
         Returns
         -------
@@ -175,7 +179,7 @@ class LSTMForecaster(NumericEstimator, Forecaster):
         return values
 
     def forecast_interval(
-        self, horizon: int, xs: Sequence[Features] | None = None, *, coverage: float = 0.9
+        self, horizon: int, xs: Sequence[Features | None] | None = None, *, coverage: float = 0.9
     ) -> list[tuple[float, float]]:
         """Forecast between which bounds the next values will lie; changes nothing.
 
@@ -220,12 +224,17 @@ class LSTMForecaster(NumericEstimator, Forecaster):
     def step_one(self, x: Features | None = None) -> float:
         """Forecast the next value and go on as if it had come, without learning."""
         what = kernels.UPDATE | kernels.PASS
-        return self._step(x or {}, what | self._remembering)
+        return self._step({} if x is None else x, what | self._remembering)
 
     @property
     def _remembering(self) -> int:
         """Whether forecasts are remembered: what stands for one before any value is no value."""
         return kernels.REMEMBER if self.has_learned else 0
+
+    def _verify(self) -> None:
+        super()._verify()
+        need_array(self._errors, (ERRORS,), np.float64)
+        need(self._known_errors >= 0, "errors")
 
     def _futures(
         self, events: Sequence[Features], errors: NDArray[np.float64]
@@ -250,13 +259,25 @@ class LSTMForecaster(NumericEstimator, Forecaster):
         return values
 
 
-def _events(horizon: int, xs: Sequence[Features] | None) -> Sequence[Features]:
+def _events(horizon: int, xs: Sequence[Features | None] | None) -> Sequence[Features]:
+    """Return the features of each step."""
     check_size("horizon", horizon)
     if xs is None:
         return [{}] * horizon
-    if len(xs) != horizon:
-        raise ValueError(f"expected features for each of {horizon} steps, got {len(xs)}")
-    return xs
+    if isinstance(xs, Mapping):
+        xs = [xs]
+    try:
+        events = [{} if x is None else x for x in (rows(xs) if is_dataframe(xs) else xs)]
+    except TypeError as error:
+        raise TypeError(f"expected features of each step as xs, got {shown(xs)}; {GIVE}") from error
+    if len(events) != horizon:
+        raise ValueError(
+            f"expected features of each of horizon={horizon} steps as xs, got {len(events)}; {GIVE}"
+        )
+    return events
+
+
+GIVE = "give a list with a dict for each, or None"
 
 
 def _rank(level: float, count: int) -> int:

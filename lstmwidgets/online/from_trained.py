@@ -44,9 +44,11 @@ def from_model(
         For regression, classification or forecasting. The counts of a `SentimentModel` vote on as
         they are; its network learns.
     features : sequence of str, optional
-        Names of the model's inputs in their order; by default the keys of the first event.
+        Names of the model's inputs in their order; by default those of the dataframe that it was
+        trained with, or the keys of the first event.
     target : str, optional
-        Which of them is the series that is forecast, where there are others.
+        Which of them is the series that is forecast, where there are others; by default the one
+        that `fit` was told.
     vocabulary, tokenizer : optional
         How texts become tokens, for a model of tokens; a `SentimentModel` brings its own.
     optimizer, lr, window, clip

@@ -12,9 +12,9 @@ from numpy.typing import ArrayLike, NDArray
 from ..checks import check_size, check_slots
 from ..kernels import numbers as kernels
 from ..kernels.recent import remember
+from ..values import target_in
 from .estimator import Features
 from .experts import NO_EXPERTS
-from .numeric import target_in
 from .regressor import LSTMRegressor
 
 Array = NDArray[Any]

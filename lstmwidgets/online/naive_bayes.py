@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import math
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
+
+from .arrays import Arrays, Table, need
 
 WILD = 8.0
 """Log-odds are cut off here: counts of few texts are not that sure."""
@@ -14,7 +17,7 @@ RATE, START = 0.3, 0.3
 """Of the temperature: its learning rate, and where it starts."""
 
 
-class NaiveBayes:
+class NaiveBayes(Arrays):
     """A multinomial naive Bayes classifier whose confidence is learned.
 
     Words are counted for each class and counts smoothed by one (McCallum & Nigam 1998, "A
@@ -22,6 +25,12 @@ class NaiveBayes:
     the log-odds say too much; they are multiplied by a temperature that AdaGrad (Duchi et al. 2011)
     learns on the cross-entropy.
     """
+
+    ARRAYS: ClassVar[Table] = {
+        "_counts": (np.float64, lambda own: (len(own["_counts"]), len(own["_totals"]))),
+        "_totals": (np.float64, lambda own: (len(own["_totals"]),)),
+        "_texts": (np.float64, lambda own: (len(own["_totals"]),)),
+    }
 
     def __init__(self) -> None:
         self._counts = np.zeros((0, 0))  # (words, classes), with room for more words
@@ -50,6 +59,17 @@ class NaiveBayes:
         np.add.at(self._counts[:, place], rows, 1)
         self._totals[place] += len(rows)
         self._texts[place] += 1
+
+    @property
+    def classes(self) -> int:
+        """How many classes have had a text."""
+        return len(self._totals)
+
+    @classmethod
+    def _check(cls, kept: dict[str, Any]) -> None:
+        need(0 <= kept["_words"] <= len(kept["_counts"]), "words")
+        need(0 <= kept["_temperature"] <= 1 and kept["_squares"] >= 1, "temperature")
+        need(bool((kept["_totals"] >= 0).all() and (kept["_counts"] >= 0).all()), "counts")
 
     def _reserve(self, words: int, classes: int) -> None:
         room, known = self._counts.shape

@@ -12,11 +12,11 @@ from numpy.typing import NDArray
 from ..checks import check_choice, check_probability
 from ..kernels import numbers as kernels
 from ..kernels.recent import LAGS, remember
-from ..kernels.scaling import LARGEST
+from ..values import target_in
 from .arrays import need, need_array
 from .estimator import Features, LSTMEstimator
 from .experts import NO_EXPERTS, Experts
-from .features import NUMBER, FeatureEncoder, is_missing, number_in
+from .features import FeatureEncoder
 from .learner import OnlineLearner
 from .scaling import OnlineScaler
 from .stream_rows import StreamRows
@@ -297,14 +297,3 @@ class NumericEstimator(LSTMEstimator):
         self._targets[0] = prediction
         self._kernel(what, ONE, values, *self._one)
         return prediction
-
-
-def target_in(y: Any) -> float | None:
-    """Return a target as a float; None if it is missing or unusable. Raise if it is no number."""
-    if type(y) is float and -LARGEST <= y <= LARGEST:
-        return y
-    if is_missing(y):
-        return None
-    if not isinstance(y, NUMBER):
-        raise TypeError(f"expected a number as target, got {type(y).__name__} {y!r}")
-    return number_in(y)

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from ..checks import check_choice
 from ..kernels.optimizers import ADAM, ADAMW, SGD
+from .arrays import need
 
 Array = NDArray[Any]
 
@@ -98,7 +99,8 @@ class TorchOptimizer:
         for tensor, gradient in zip(self._tensors, gradients, strict=True):
             tensor.grad = torch.from_numpy(gradient)
         make = OPTIMIZERS[factory] if isinstance(factory, str) else factory
-        self._optimizer = make(self._tensors, lr=lr)
+        self._make = partial(make, lr=lr)
+        self._optimizer = self._make(self._tensors)
 
     def step(self, lr: float) -> None:
         """Take one step with the gradients that are in the arrays now."""
@@ -114,10 +116,38 @@ class TorchOptimizer:
         ]
 
     def take_moments(self, moments: Sequence[dict[str, Any]]) -> None:
-        """Go on with what another one of the same kind kept."""
+        """Go on with what another one of the same kind kept.
+
+        Raises
+        ------
+        ValueError
+            If it is not what such an optimizer keeps.
+        """
+        need(len(moments) == len(self._tensors), "moments")
         for tensor, kept in zip(self._tensors, moments, strict=True):
             if kept:
+                need(_forms(kept) == _forms(self._begun(tensor)), "moments")
                 self._optimizer.state[tensor] = dict(kept)
+
+    def _begun(self, tensor: nn.Parameter) -> dict[str, Any]:
+        """Return what the optimizer keeps of a parameter of that shape after one step."""
+        twin = nn.Parameter(torch.zeros_like(tensor))
+        twin.grad = torch.zeros_like(tensor)
+        optimizer = self._make([twin])
+        optimizer.step()
+        kept: dict[str, Any] = optimizer.state[twin]
+        return kept
+
+
+def _forms(kept: Any) -> dict[Any, Any]:
+    """Return the names of what is kept, and types and shapes; a step counts from one on."""
+    need(isinstance(kept, dict), "moments")
+    for name, value in kept.items():
+        need(name != "step" or value >= 1, "steps")
+    return {
+        name: (value.dtype, value.shape) if isinstance(value, Tensor) else type(value)
+        for name, value in kept.items()
+    }
 
 
 def _copied(value: Any) -> Any:

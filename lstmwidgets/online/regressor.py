@@ -6,9 +6,10 @@ from typing import Any
 
 from river import base
 
+from ..values import target_in
 from .dataframes import labelled_rows, rows, series_like
 from .estimator import Features, shared
-from .numeric import NumericEstimator, target_in
+from .numeric import NumericEstimator
 from .optimizers import OptimizerFactory
 
 

@@ -10,12 +10,13 @@ from numpy.typing import NDArray
 from river import base
 
 from ..checks import check_size
+from ..codec import key, own, plain
 from ..kernels import parameters as layout
 from ..kernels.losses import CROSS_ENTROPY
+from ..values import is_missing, label_in, shown
 from .arrays import need
 from .class_outputs import Labels
 from .estimator import LSTMEstimator, shared
-from .features import is_missing
 from .learner import OnlineLearner
 from .naive_bayes import NaiveBayes
 from .optimizers import OptimizerFactory
@@ -135,7 +136,8 @@ class LSTMTextClassifier(LSTMEstimator, base.Classifier):
             Label. Texts whose label is None or NaN are counted in `unlearned` and left out.
         """
         words = words_of(_text(x), self.longest)
-        if not self._labels.is_usable(y):
+        label = label_in(y)
+        if label is None:
             self.unlearned += 1
             return
         if self._learner is None or self._words is None:
@@ -146,7 +148,7 @@ class LSTMTextClassifier(LSTMEstimator, base.Classifier):
         table.add(words)
         rows = table.rows(words)
         vectors = _with_mean(table.vectors(rows))
-        place = self._labels.learn(y, learner, with_prior=False)
+        place = self._labels.learn(label, learner, with_prior=False)
         learner.offset[:] = self._counts.log_odds(rows, learner.outputs)
         self._counts.learn(rows, place, learner.outputs)
         learner.learn_sequence(vectors, np.array([place], np.float32))
@@ -221,6 +223,7 @@ class LSTMTextClassifier(LSTMEstimator, base.Classifier):
         learner, words = self._learner, self._words
         need(isinstance(self._labels, Labels) and isinstance(self._counts, NaiveBayes), "labels")
         self._labels.verify(learner)
+        need(self._counts.classes <= len(self._labels.places), "labels")
         if learner is not None:
             need(isinstance(words, WordVectors) and words.size == learner.input_size, "words")
             need(learner.sizes[layout.LOSS] == CROSS_ENTROPY, "loss")
@@ -243,8 +246,16 @@ def _text(x: Text) -> str:
     if isinstance(x, str):
         return x
     if isinstance(x, Mapping):
-        return " ".join(str(x[key]) for key in sorted(x, key=repr) if not is_missing(x[key]))
-    raise TypeError(f"expected a text, or a dict of texts, got {type(x).__name__} {x!r}")
+        texts = [x[name] for name in sorted(x, key=lambda name: repr(key(name)))]
+        return " ".join(_words_in(own(plain(text))) for text in texts if not is_missing(text))
+    raise TypeError(f"expected a text, or a dict of texts, got {shown(x)}; str() makes it one")
+
+
+def _words_in(value: Any) -> str:
+    try:
+        return str(value)
+    except ValueError:  # a number with more digits than Python turns into text
+        return hex(value)
 
 
 def _with_mean(vectors: NDArray[np.float32]) -> NDArray[np.float32]:

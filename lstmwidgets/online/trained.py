@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import warnings
 from collections import deque
 from collections.abc import Hashable, Mapping, Sequence
 from typing import Any, NamedTuple
@@ -13,13 +14,14 @@ from numpy.typing import NDArray
 from river import base
 from torch import Tensor, nn
 
-from ..checks import check_positive, check_size
+from ..checks import as_numbers, check_positive, check_size
 from ..lstm import LSTM
 from ..models import SequenceModel
 from ..state import Gates, State
 from ..stepper import Stepper
 from ..trace import Trace
-from .features import check_features, is_missing, number_in
+from ..values import NUMBER, is_missing, reading
+from .features import FeatureWarning, check_features
 from .optimizers import OPTIMIZERS, OptimizerFactory, check_optimizer
 
 
@@ -54,8 +56,9 @@ class TrainedEstimator(base.Estimator):
     model : SequenceModel
         Trained or not. It is put into eval mode; while it learns, dropout acts.
     features : sequence of str, optional
-        Names of the model's inputs in their order. By default the keys of the first event, as they
-        come, if there are as many. Other features are not read; missing ones are the mean.
+        Names of the model's inputs in their order. By default those of the dataframe that the model
+        was trained with; of one that was not, the keys of the first event, as they come, if there
+        are as many. Other features are not read; missing ones are the mean.
     optimizer : str or callable
         ``"adam"``, ``"adamw"``, ``"sgd"``, or called with ``(params, lr=lr)``.
     lr : float
@@ -104,6 +107,12 @@ class TrainedEstimator(base.Estimator):
             raise ValueError(
                 f"the model has {model.input_size} inputs and features= names {len(features)}"
             )
+        known = model.features
+        if known is not None and features is not None and set(features) != set(known):
+            raise ValueError(
+                f"features= names {[*features]} and the model was trained with {known}; leave it "
+                "out, or set model.features to other names"
+            )
         self.model = model.eval()
         self.features = features
         self.optimizer = optimizer
@@ -112,7 +121,8 @@ class TrainedEstimator(base.Estimator):
         self.clip = clip
         self.imputed = 0
         self.unlearned = 0
-        self._names: list[Hashable] | None = None if features is None else list(features)
+        self._names: list[Hashable] | None = known or (None if features is None else list(features))
+        self._is_sure = False  # that the events have these names
         self._seen: tuple[State, Gates] | None = None  # of a whole sequence, the last to be read
         self._stepper: Stepper = model.lstm.stepper()
         self._past: deque[Past] = deque(maxlen=self._reach)
@@ -194,14 +204,30 @@ class TrainedEstimator(base.Estimator):
                 f"({', '.join(map(str, names[:5]))}{', …' * (len(names) > 5)}); name those to be "
                 "read, in the model's order: from_model(model, features=[…])"
             )
+        if not self._is_sure:
+            self._check_names(names, x)
         values = np.array([_number(x.get(name)) for name in names], np.float64)
         if learns:
-            self._names = names
+            self._names, self._is_sure = names, True
             self.imputed += int(np.isnan(values).sum())
         mean = self.model.input_mean.cpu().double().numpy()
         scale = self.model.input_scale.cpu().double().numpy()
         scaled: NDArray[np.float32] = np.nan_to_num((values - mean) / scale).astype(np.float32)
         return scaled
+
+    def _check_names(self, names: Sequence[Hashable], x: Mapping[Hashable, Any]) -> None:
+        """Raise if the first event has other names: each input would be missing for ever.
+
+        Names that were given for the stream may be missing from its first event, but not all.
+        """
+        missing = [name for name in names if name not in x]
+        unknown = [name for name in x if name not in names]
+        stated = self.features is not None and self.model.features is None
+        if missing and unknown and (len(missing) == len(names) or not stated):
+            raise ValueError(
+                f"the first event has the features {[*x]} and the model's inputs are {[*names]}: "
+                "rename them, or give None for those that are missing"
+            )
 
     def _peek(self, inputs: NDArray[np.float32]) -> Tensor:
         """Return the outputs (K,) of the next step, in the model's units; change nothing."""
@@ -256,14 +282,14 @@ class TrainedEstimator(base.Estimator):
     def _sequence(self, x: Any) -> Tensor:
         """Return a whole sequence as the LSTM's embedding or standardised inputs, with B = 1."""
         if self.model.embedding is not None:
-            tokens = torch.as_tensor(np.asarray(x))
+            tokens = torch.from_numpy(as_numbers(x, "the list of tokens"))
             if tokens.ndim != 1 or not len(tokens) or tokens.is_floating_point():
                 raise ValueError("expected a list of tokens: whole numbers, at least one")
             if int(tokens.min()) < 0 or int(tokens.max()) >= self.model.embedding.num_embeddings:
                 last = self.model.embedding.num_embeddings - 1
                 raise ValueError(f"tokens must lie between 0 and {last}")
             return tokens.long()[None].to(self.model.head.weight.device)
-        values = np.asarray(x, np.float64)
+        values = as_numbers(x, "the sequence", floating=True, fill=math.nan)
         values = values[:, None] if values.ndim == 1 else values
         if values.ndim != 2 or not len(values) or values.shape[1] != self.model.input_size:
             raise ValueError(
@@ -313,5 +339,14 @@ def step_of(trace: Trace, t: int) -> tuple[State, Gates]:
 
 def _number(value: Any) -> float:
     """Return a feature's value as a number, NaN for what is none."""
-    number = None if is_missing(value) else number_in(value)
-    return math.nan if number is None else number
+    kind, number = reading(value) or ("", math.nan)
+    if kind == NUMBER:
+        return float(number)
+    if not is_missing(value):
+        warnings.warn(
+            f"a feature is a {type(value).__name__} and the model reads numbers: it counts as "
+            "missing; convert it, as float() does, or leave it out",
+            FeatureWarning,
+            stacklevel=2,
+        )
+    return math.nan

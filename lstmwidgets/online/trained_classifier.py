@@ -12,10 +12,9 @@ from river import base
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 
-from ..codec import plain
 from ..models import SequenceModel
 from ..text import UNKNOWN, Tokenizer, Vocabulary
-from .features import is_missing
+from ..values import label_in
 from .optimizers import OptimizerFactory
 from .trained import TrainedEstimator, step_of
 
@@ -91,11 +90,12 @@ class TrainedClassifier(TrainedEstimator, base.Classifier):
 
     def learn_one(self, x: Any, y: Any) -> None:
         """Learn an event. A label that is None or NaN only advances the state."""
-        if is_missing(y):
+        label = label_in(y)
+        if label is None:
             self.unlearned += 1
             self.step_one(x)
             return
-        target = torch.tensor([self._place(y)])
+        target = torch.tensor([self._place(label)])
         if self._is_step(x):
             self._advance(self._numbers(x, learns=True))
             output = self._trained_outputs(self._past)
@@ -179,11 +179,6 @@ class TrainedClassifier(TrainedEstimator, base.Classifier):
 
     def _place(self, y: Any) -> int:
         """Return a class's output, after making one if it is new."""
-        y = plain(y)
-        try:
-            hash(y)
-        except TypeError as error:
-            raise TypeError(f"expected a hashable label, got {type(y).__name__} {y!r}") from error
         if self.model.classes is None:
             self.model.classes = []
         self._seen_labels += 1

@@ -9,7 +9,7 @@ from river import base
 from river.time_series.base import Forecaster
 
 from ..models import SequenceModel
-from .numeric import target_in
+from ..values import target_in
 from .optimizers import OptimizerFactory
 from .trained import TrainedEstimator
 
@@ -84,9 +84,10 @@ class TrainedForecaster(TrainedEstimator, Forecaster):
     model : SequenceModel
         Trained with ``task="forecasting"`` on one series; its outputs are the next values of it.
     features : sequence of str, optional
-        Names of the model's inputs; not needed if the series is the only one.
+        Names of the model's inputs; not needed if the series is the only one, or if the model was
+        trained with a dataframe.
     target : str, optional
-        Which of them is the series.
+        Which of them is the series; by default the one that `fit` was told.
     optimizer, lr, window, clip
         As of `TrainedEstimator`.
     """
@@ -106,15 +107,20 @@ class TrainedForecaster(TrainedEstimator, Forecaster):
             raise ValueError(
                 f"a River forecaster is of one series; this model forecasts {model.series} together"
             )
-        if features is None and model.input_size == 1:
-            features, target = ["y"], "y"
-        if features is None or target not in features:
+        names = features or model.features or (["y"] if model.input_size == 1 else [])
+        if target is None:
+            target = names[0] if model.input_size == 1 else (model.targets or [None])[0]
+        if model.targets not in (None, [target]):
+            raise ValueError(
+                f"target= names {target!r} and the model was trained to forecast {model.targets}"
+            )
+        if target not in names:
             raise ValueError(
                 f"the model has {model.input_size} inputs: name them and which of them is the "
                 "series, from_model(model, features=[…], target=…)"
             )
         self.target = target
-        super().__init__(model, features, optimizer=optimizer, lr=lr, window=window, clip=clip)
+        super().__init__(model, names, optimizer=optimizer, lr=lr, window=window, clip=clip)
 
     @property
     def horizon(self) -> int:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -14,7 +14,17 @@ from .. import labels as of_labels
 from ..models import SequenceModel
 from . import scaling
 from .batches import Sequences
-from .series import as_series, as_tokens, check_finite_series, columns
+from .series import (
+    Names,
+    as_series,
+    as_tokens,
+    check_finite_series,
+    columns,
+    frame_names,
+    in_order,
+    numbers_in,
+    one_column,
+)
 
 Array = NDArray[Any]
 
@@ -60,15 +70,15 @@ def read(
     TypeError, ValueError
         If something in data or targets does not fit; the message says what and where.
     """
-    names = [target] if isinstance(target, str) else list(target or ())
+    names = target_columns(target)
     if names and targets is not None:
         raise ValueError("give the targets by targets=, or by target=, the names of columns")
-    x = read_inputs(model, data, () if model.task == "forecasting" else names)
+    x = read_inputs(model, data, names)
     every_step = model.pooling is None
     if names:
         if not every_step:
             raise ValueError("columns named by target= hold a target a step: needs pooling=None")
-        targets = columns(data, names)
+        targets = columns(data, in_order("target=", names, model.targets))
     elif every_step and len(x) == 1 and _is_series(targets, len(x[0])):
         targets = [targets]
     if model.task == "next_token":
@@ -82,12 +92,38 @@ def read(
     return Examples(x, y, every_step)
 
 
-def read_inputs(model: SequenceModel, data: Any, without: Sequence[str] = ()) -> list[Array]:
-    """Return a model's inputs, an array a sequence."""
+def read_inputs(model: SequenceModel, data: Any, targets: Names = ()) -> list[Array]:
+    """Return a model's inputs, an array a sequence, without columns that are targets only."""
     if model.vocabulary_size is not None:
         return as_tokens(data, model.vocabulary_size)
     assert model.input_size is not None
-    return as_series(data, model.input_size, without)
+    return as_series(data, model.input_size, _no_inputs(model, targets), model.features)
+
+
+def keep_names(model: SequenceModel, data: Any, targets: Any, target: Any) -> None:
+    """Keep the names of dataframes' columns in the model, as far as it has none yet."""
+    names = target_columns(target)
+    if model.features is None and model.input_size is not None:
+        model.features = frame_names(data, _no_inputs(model, names))
+    if model.targets is None:
+        ahead = model.features if model.task == "forecasting" and targets is None else None
+        model.targets = names or ahead or frame_names(targets)
+
+
+def target_columns(target: str | Sequence[str] | None) -> list[str]:
+    """Return what target= names, or raise."""
+    names = [target] if isinstance(target, str) else target
+    if names is not None and not (
+        isinstance(names, list | tuple) and all(isinstance(name, Hashable) for name in names)
+    ):
+        raise TypeError(
+            f"target= must be the name of a column or a list of them, got {type(target).__name__}"
+        )
+    return list(names or ())
+
+
+def _no_inputs(model: SequenceModel, targets: Names) -> Names:
+    return () if model.task == "forecasting" else targets  # a forecast reads what it is of
 
 
 def split(
@@ -175,6 +211,7 @@ def sequences(model: SequenceModel, examples: Examples, where: str = "targets") 
     else:
         values = np.concatenate(examples.y) if examples.every_step else np.stack(examples.y)
         y = scaling.standardised(model, "target", torch.from_numpy(values))
+        scaling.check_held(y, where)
     return Sequences(x, y, lengths, examples.every_step)
 
 
@@ -184,8 +221,9 @@ def inputs(model: SequenceModel, x: Sequence[Array]) -> tuple[torch.Tensor, torc
     if model.embedding is not None:
         return torch.from_numpy(np.concatenate(x)), lengths
     flat = torch.empty(int(lengths.sum()), len(model.input_mean), dtype=model.head.weight.dtype)
-    for one, part in zip(x, torch.split(flat, lengths.tolist()), strict=True):
+    for n, (one, part) in enumerate(zip(x, torch.split(flat, lengths.tolist()), strict=True)):
         part.copy_(scaling.standardised(model, "input", torch.from_numpy(one)))
+        scaling.check_held(part, f"sequence {n}")
     return flat, lengths
 
 
@@ -202,7 +240,7 @@ def _ahead(model: SequenceModel, x: list[Array], targets: Any) -> Examples:
     """Pair each step with the next values; the last steps, which lack some, are left out."""
     series = x
     if targets is not None:
-        series = _steps(targets, list(map(len, x)))
+        series = _steps(model, targets, list(map(len, x)))
     width = series[0].shape[1]
     horizon, rest = divmod(model.output_size, width)
     if rest:
@@ -228,10 +266,10 @@ def _values(
     model: SequenceModel, targets: Any, lengths: list[int], every_step: bool
 ) -> list[Array]:
     if every_step:
-        values = _steps(targets, lengths)
+        values = _steps(model, targets, lengths)
         width = values[0].shape[1]
     else:
-        table = _as_floats(targets, "targets")
+        table = numbers_in(targets, "targets", model.targets)
         table = table[:, None] if table.ndim == 1 else table
         if len(table) != len(lengths):
             raise ValueError(
@@ -249,14 +287,15 @@ def _values(
     return values
 
 
-def _steps(targets: Any, lengths: list[int]) -> list[Array]:
+def _steps(model: SequenceModel, targets: Any, lengths: list[int]) -> list[Array]:
     """Return numbers at every step, an array (T, C) a sequence."""
     _check_count(targets, lengths)
+    names = frame_names(targets) if model.targets is None else model.targets
     found = []
     for n, (one, steps) in enumerate(zip(targets, lengths, strict=True)):
-        values = _as_floats(one, f"targets of sequence {n}")
+        values = numbers_in(one, f"targets of sequence {n}", names)
         values = values[:, None] if values.ndim == 1 else values
-        if values.ndim != 2 or len(values) != steps:
+        if values.ndim != 2 or len(values) != steps or not values.size:
             raise ValueError(
                 f"targets of sequence {n} must have the shape (T,) or (T, K) with its {steps} "
                 f"steps, got {values.shape}"
@@ -273,14 +312,13 @@ def _labels(
     every_step: bool,
 ) -> list[Any]:
     if not every_step:
-        found = of_labels.listed(targets)
+        found = of_labels.listed(one_column(targets), "targets")
         _check_count(found, lengths)
         return found
     _check_count(targets, lengths)
     steps = []
     for n, one in enumerate(targets):
-        flat = one[:, 0] if isinstance(one, np.ndarray) and one.ndim == 2 else one
-        found = of_labels.listed(flat)
+        found = of_labels.listed(one_column(one), f"targets of sequence {n}")
         if len(found) != lengths[n]:
             raise ValueError(
                 f"sequence {n} has {lengths[n]} steps and {len(found)} labels; pooling=None needs "
@@ -297,20 +335,16 @@ def _is_series(targets: Any, steps: int) -> bool:
 
 
 def _check_count(targets: Any, lengths: list[int]) -> None:
+    flat = isinstance(targets, str | bytes | memoryview) or getattr(targets, "shape", None) == ()
+    if flat or not isinstance(targets, Sequence | np.ndarray | torch.Tensor):
+        raise TypeError(
+            "targets must be a list or an array with those of each sequence, got "
+            f"{type(targets).__name__}"
+        )
     if len(targets) != len(lengths):
         raise ValueError(
             f"expected a target for each of {len(lengths)} sequences, got {len(targets)}"
         )
-
-
-def _as_floats(values: Any, name: str) -> Array:
-    to_numpy: Callable[[], Any] | None = getattr(values, "to_numpy", None)
-    if isinstance(values, torch.Tensor):
-        values = values.detach().cpu().double().numpy()
-    try:
-        return np.asarray(to_numpy() if to_numpy else values, np.float64)
-    except (TypeError, ValueError) as error:
-        raise TypeError(f"{name} must be numbers of one shape: {error}") from error
 
 
 def _flat(examples: Examples) -> list[Any]:

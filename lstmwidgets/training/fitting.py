@@ -60,9 +60,10 @@ def iter_fit(
         It is trained in place and stays on the device it was trained on.
     data : array, list, dataframe or DataLoader
         Numbers: an array (N, T, I); a list of arrays or tensors (T, I), or (T,) where I is 1; a
-        dataframe of any library, whose rows are the time of one series, or a list of them. Tokens:
-        a list of int sequences, or an array (N, T) padded with 0. Or a `torch` DataLoader of
-        batches (x, y) or (x, lengths, y).
+        dataframe of any library, whose rows are the time of one series, or a list of them: their
+        columns are found by the names of the first one's, which `SequenceModel.features` keeps.
+        Tokens: a list of int sequences, or an array (N, T) padded with 0. Or a `torch` DataLoader
+        of batches (x, y) or (x, lengths, y). Masked values are an error that says how to fill them.
     targets : optional
         Regression: (N,) or (N, K). Classification: N labels of any hashable type. Without pooling
         one at every step: a list of (T,) or (T, K). Forecasting: the series that is forecast, a

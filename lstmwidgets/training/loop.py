@@ -33,6 +33,10 @@ EVALUATION = 4
 """How many times as many sequences are side by side in validation, which keeps no gates."""
 
 
+LEARNED = ("classes", "features", "targets")
+"""What a model knows of its data besides weights."""
+
+
 class DivergedError(ValueError, FloatingPointError):
     """The loss has become NaN or infinite; the model has the best weights from before."""
 
@@ -133,8 +137,9 @@ class Loop:
             return None
         found = checkpoints.read(self._checkpoint)
         checkpoints.check_same(self._checkpoint, "model", found["config"], self.model.config)
-        if found["classes"] is not None and self.model.classes is None:
-            self.model.classes = found["classes"]
+        for name in LEARNED:
+            if found[name] is not None and getattr(self.model, name) is None:
+                setattr(self.model, name, found[name])
         return found
 
     def _placed(self, source: Source) -> Source:
@@ -262,7 +267,7 @@ class Loop:
         generator = getattr(self._training, "generator", None)  # of a DataLoader
         return {
             "config": self.model.config,
-            "classes": self.model.classes,
+            **{name: getattr(self.model, name) for name in LEARNED},
             "identity": self._identity,
             "seed": self._seed,
             "epochs": [asdict(one) for one in self.epochs],

@@ -37,7 +37,8 @@ def predict(
     model : SequenceModel
         Trained.
     data : array, list, dataframe
-        As of `iter_fit`.
+        As of `iter_fit`. Columns of dataframes are found by the names that the model was trained
+        with; other ones are an error.
     batch_size : int
         Sequences side by side.
     target : str or sequence of str, optional
@@ -98,10 +99,9 @@ def predict_proba(model: SequenceModel, data: Any, *, batch_size: int = 256) -> 
 def _outputs(model: SequenceModel, data: Any, batch_size: int, target: Any) -> list[Tensor]:
     """Return outputs before `target_scale`, on the CPU: (N, K), or (T, K) for each sequence."""
     check_size("batch_size", batch_size)
-    names = [target] if isinstance(target, str) else list(target or ())
     # A classification that has begun online may have met fewer classes than it has room for.
     known = len(_classes(model)) if model.task == "classification" else model.output_size
-    x = examples.read_inputs(model, data, () if model.task == "forecasting" else names)
+    x = examples.read_inputs(model, data, examples.target_columns(target))
     flat, lengths = examples.inputs(model, x)
     sequences = Sequences(flat, torch.zeros(len(x)), lengths, every_step=False)
     found: list[Tensor] = [torch.empty(0)] * len(x)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -44,6 +44,10 @@ class Moments:
         count = sum(map(len, arrays))
         if not count:
             return
+        with np.errstate(over="ignore", invalid="ignore"):  # see `check_held`
+            self._add(count, arrays)
+
+    def _add(self, count: int, arrays: Sequence[NDArray[Any]]) -> None:
         mean = sum(rows.sum(0, dtype=np.float64) for rows in arrays) / count
         total, apart = self.count + count, mean - self.mean
         self._squares += sum(np.square(rows - mean, dtype=np.float64).sum(0) for rows in arrays)
@@ -76,8 +80,18 @@ def unmeasured(model: SequenceModel) -> dict[str, Moments]:
 def keep(model: SequenceModel, measured: Mapping[str, Moments]) -> None:
     """Keep mean and deviation in the model."""
     for name, moments in measured.items():
-        getattr(model, f"{name}_mean").copy_(as_tensor(moments.mean))
-        getattr(model, f"{name}_scale").copy_(as_tensor(moments.deviation))
+        mean, scale = as_tensor(moments.mean), as_tensor(moments.deviation)
+        for each in (mean, scale):
+            check_held(each.to(model.head.weight.dtype), f"the mean or deviation of the {name}s")
+        getattr(model, f"{name}_mean").copy_(mean)
+        getattr(model, f"{name}_scale").copy_(scale)
+
+
+def check_held(values: Tensor, name: str) -> None:
+    """Raise if numbers that were finite before have become too large for a model's dtype."""
+    if not bool(values.isfinite().all()):
+        kind = str(values.dtype).removeprefix("torch.")
+        raise ValueError(f"{name} has numbers too large for {kind}: give them in a larger unit")
 
 
 def standardised(model: SequenceModel, name: str, values: Tensor) -> Tensor:

@@ -9,12 +9,18 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from ..checks import WHOLE
+from ..checks import as_numbers
 
 Array = NDArray[Any]
+Names = Sequence[Any]
+
+OF_WORDS = "Vocabulary.encode makes tokens of words"
+OF_COLUMNS = "leave it out or turn it into numbers"
 
 
-def as_series(data: Any, input_size: int, without: Sequence[str] = ()) -> list[Array]:
+def as_series(
+    data: Any, input_size: int, without: Names = (), names: Names | None = None
+) -> list[Array]:
     """Return numbers as one array (T, I) a sequence.
 
     Parameters
@@ -26,14 +32,21 @@ def as_series(data: Any, input_size: int, without: Sequence[str] = ()) -> list[A
         I.
     without : sequence of str
         Columns of dataframes that are no inputs.
+    names : sequence of str, optional
+        The inputs' names in their order, by which columns are found in dataframes; by default the
+        columns of the first one, as they stand.
 
     Raises
     ------
     TypeError, ValueError
-        If there are no sequences, an empty one, one of another width, or something that is no
-        number, not finite, or missing; the message names sequence and step.
+        If there are no sequences, an empty one, one of another width or with other columns, or
+        something that is no number, not finite, or missing; the message names sequence and step.
     """
-    sequences = [_numbers(one, n, without) for n, one in enumerate(_parts(data, input_size))]
+    parts = _parts(data, input_size)
+    names = frame_names(data, without) if names is None else names
+    sequences = [
+        numbers_in(one, f"sequence {n}", names, without=without) for n, one in enumerate(parts)
+    ]
     for n, one in enumerate(sequences):
         if one.ndim == 1 and input_size == 1:
             sequences[n] = one = one[:, None]
@@ -62,17 +75,19 @@ def as_tokens(data: Any, vocabulary_size: int) -> list[Array]:
     TypeError, ValueError
         If there are no sequences, an empty one, or something that is no token.
     """
-    if isinstance(data, str) or not isinstance(data, Sequence | np.ndarray | torch.Tensor):
+    if isinstance(data, str | bytes | memoryview) or not isinstance(
+        data, Sequence | np.ndarray | torch.Tensor
+    ):
         raise TypeError(
             f"data must be a list of token sequences or an array (N, T), got {type(data).__name__}"
         )
     sequences = []
     for n, one in enumerate(data):
-        tokens = _plain(one, f"sequence {n}")
+        tokens = as_numbers(one, f"sequence {n}", advice=OF_WORDS)
         if tokens.ndim != 1 or (tokens.size and tokens.dtype.kind not in "iu"):
             raise TypeError(
                 f"sequence {n} must be whole numbers, the tokens, of shape (T,), got "
-                f"{tokens.dtype} of shape {tokens.shape}; Vocabulary.encode makes them of words"
+                f"{tokens.dtype} of shape {tokens.shape}; {OF_WORDS}"
             )
         tokens = tokens.astype(np.int64)
         wrong = np.flatnonzero((tokens < 0) | (tokens >= vocabulary_size))
@@ -86,7 +101,7 @@ def as_tokens(data: Any, vocabulary_size: int) -> list[Array]:
     return sequences
 
 
-def columns(data: Any, names: Sequence[str]) -> list[Array]:
+def columns(data: Any, names: Names) -> list[Array]:
     """Return the named columns of a dataframe, or of each of several, as arrays (T, C)."""
     frames = data if isinstance(data, list | tuple) else [data]
     found = []
@@ -97,8 +112,75 @@ def columns(data: Any, names: Sequence[str]) -> list[Array]:
         missing = [name for name in names if name not in frame.columns]
         if missing:
             raise ValueError(f"no column {missing[0]!r} in sequence {n}; it has {frame.columns}")
-        found.append(np.stack([frame[name].to_numpy() for name in names], axis=1))
+        found.append(np.stack([frame.get_column(name).to_numpy() for name in names], axis=1))
     return found
+
+
+def one_column(data: Any) -> Any:
+    """Return the column of a dataframe that has only one; anything else as it is."""
+    frame = _frame(data)
+    names: Names = getattr(frame, "columns", ())
+    return frame.get_column(names[0]) if len(names) == 1 else data
+
+
+def frame_names(data: Any, without: Names = ()) -> list[Any] | None:
+    """Return the columns of a dataframe, or of the first in a list; None where there is none."""
+    for one in data if isinstance(data, list | tuple) else [data]:
+        frame = _frame(one)
+        if getattr(frame, "columns", None) is not None:
+            return [name for name in frame.columns if name not in without]
+    return None
+
+
+def in_order(name: str, given: Names, known: Names | None) -> Names:
+    """Return columns in the order in which a model knows them, if it does.
+
+    Raises
+    ------
+    ValueError
+        If they are other ones; the message has both.
+    """
+    if known is None:
+        return given
+    if len(given) != len(known) or set(given) != set(known):
+        raise ValueError(
+            f"{name} has the columns {_listed(given)} and the model was trained with "
+            f"{_listed(known)}: rename or select columns, name those that are no inputs by "
+            "target=, or set model.features and model.targets to other names"
+        )
+    return known
+
+
+def numbers_in(one: Any, name: str, names: Names | None, *, without: Names = ()) -> Array:
+    """Return numbers of any form as an array: of a dataframe the columns of these names.
+
+    Parameters
+    ----------
+    one : array, tensor, list, dataframe or a series of one
+        The numbers.
+    name : str
+        What they are, for errors.
+    names : sequence of str or None
+        Columns in their order; None takes those of a dataframe as they stand. What has no columns
+        is taken as it is.
+    without : sequence of str
+        Columns that do not belong to it.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If something is no number or is masked, or if a dataframe's columns are not these.
+    """
+    frame = _frame(one)
+    if frame is None or getattr(frame, "columns", None) is None:
+        return as_numbers(one if frame is None else frame.to_numpy(), name, floating=True)
+    parts = []
+    given = [column for column in frame.columns if column not in without]
+    for column in in_order(name, given, names):
+        values = frame.get_column(column).to_numpy()
+        numbers = as_numbers(values, f"column {column!r} of {name}", advice=OF_COLUMNS)
+        parts.append(numbers.astype(np.float64))
+    return np.stack(parts, axis=1) if parts else np.empty((len(frame), 0))
 
 
 def check_finite_series(one: Array, name: str) -> None:
@@ -114,8 +196,6 @@ def check_finite_series(one: Array, name: str) -> None:
 
 def is_frame(data: Any) -> bool:
     """Say whether this is a dataframe, or a series of one, of any library."""
-    if isinstance(data, np.ndarray | torch.Tensor | list | tuple | str):
-        return False
     return _frame(data) is not None
 
 
@@ -124,7 +204,7 @@ def _parts(data: Any, input_size: int) -> Sequence[Any] | Array:
     if is_frame(data):
         return [data]
     if isinstance(data, np.ndarray | torch.Tensor):
-        plain = _plain(data, "data")
+        plain = as_numbers(data, "data", floating=True)
         if plain.ndim == 3 or (plain.ndim == 2 and input_size == 1):
             return plain
         raise ValueError(
@@ -139,52 +219,25 @@ def _parts(data: Any, input_size: int) -> Sequence[Any] | Array:
     )
 
 
-def _numbers(one: Any, n: int, without: Sequence[str]) -> Array:
-    frame = None if isinstance(one, np.ndarray | torch.Tensor | list | tuple) else _frame(one)
-    if frame is not None:
-        return _frame_numbers(frame, n, without)
-    numbers = _plain(one, f"sequence {n}")
-    if numbers.dtype.kind not in "fiub":
-        raise TypeError(f"sequence {n} must be numbers, got {numbers.dtype}")
-    return numbers if numbers.dtype.kind == "f" else numbers.astype(np.float64)
-
-
-def _frame_numbers(frame: Any, n: int, without: Sequence[str]) -> Array:
-    if getattr(frame, "columns", None) is None:  # a series
-        return np.asarray(frame.to_numpy(), np.float64)
-    names = [name for name in frame.columns if name not in without]
-    parts = []
-    for name in names:
-        dtype = frame[name].dtype
-        if not (dtype.is_numeric() or str(dtype) == "Boolean"):
-            raise TypeError(
-                f"column {name!r} of sequence {n} must be numbers, got {dtype}; leave it out or "
-                "turn it into numbers"
-            )
-        parts.append(np.asarray(frame[name].to_numpy(), np.float64))
-    return np.stack(parts, axis=1) if parts else np.empty((len(frame), 0))
+def _listed(names: Names) -> str:
+    """Return names for an error, the first of them if there are many."""
+    more = len(names) - 12
+    return f"{[*names[:12]]}" + (f" and {more} more" if more > 0 else "")
 
 
 def _frame(native: Any) -> Any:
     """Return a dataframe or its series as narwhals sees it, None for anything else."""
+    if isinstance(native, np.ndarray | torch.Tensor | list | tuple | str):
+        return None
     import narwhals as nw
 
-    frame: Any = nw.from_native(native, allow_series=True, pass_through=True)
-    if isinstance(frame, nw.LazyFrame):
-        frame = frame.collect()
-    return frame if isinstance(frame, nw.DataFrame | nw.Series) else None
-
-
-def _plain(one: Any, name: str) -> Array:
-    """Return a NumPy array of what may be one."""
-    if isinstance(one, torch.Tensor):
-        whole = one.dtype in WHOLE or one.dtype == torch.bool
-        known = whole or one.dtype in (torch.float32, torch.float64)
-        return (one if known else one.float()).detach().cpu().numpy()
     try:
-        return np.asarray(one)
-    except ValueError as error:  # NumPy's "inhomogeneous shape"
-        raise ValueError(f"{name} is ragged: its steps must all have the same width") from error
+        frame: Any = nw.from_native(native, allow_series=True, pass_through=True)
+        if isinstance(frame, nw.LazyFrame):
+            frame = frame.collect()
+    except nw.exceptions.NarwhalsError as error:  # a name that stands twice
+        raise ValueError(f"a dataframe cannot be read: {' '.join(str(error).split())}") from error
+    return frame if isinstance(frame, nw.DataFrame | nw.Series) else None
 
 
 def _check_some(sequences: Sequence[Array]) -> None:

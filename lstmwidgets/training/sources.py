@@ -49,6 +49,7 @@ def prepare(
     if is_loader(data):
         return _prepare_loader(model, data, targets, validation, target, scale)
     training = examples.read(model, data, targets, target)
+    examples.keep_names(model, data, targets, target)
     held: examples.Examples | None = None
     if isinstance(validation, int | float):
         training, held = examples.split(model, training, validation, seed)

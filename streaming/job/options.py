@@ -2,26 +2,40 @@
 
 from __future__ import annotations
 
+import errno
+import os
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from lstmwidgets.cells import CELLS
 
-from ..errors import StreamError
+from ..errors import StreamError, without_login
 from ..files import check_distinct
+from ..redis_address import SCHEMES, parse
 from ..sinks import Sink
+from ..sinks.named import OF_TABLES
 from ..sources import Columns, Source
+from ..sources.byte_lines import LONGEST
+from ..state.checkpoint import DATABASE, HOLDER, LOCK
 from ..state.keyed import HOT
 from ..state.waiting import MOST_EVENTS
 
 WINDOW, KEYED_WINDOW = 16, 4
 """Events that the gradient looks back; fewer with keys, each of which has a window of its own."""
 
+JOURNAL = "input.journal"
+"""Name of the file that keeps standard input, in the folder of checkpoints."""
 
-@dataclass(frozen=True)
+OWN = {DATABASE, f"{DATABASE}-wal", f"{DATABASE}-shm", LOCK, HOLDER, JOURNAL}
+"""Names of the files that a job keeps in that folder."""
+
+
+@dataclass(frozen=True, repr=False)
 class Job:
     """What to run; the fields are the options of the command.
+
+    Neither its `repr` nor its identity shows the login of a server.
 
     Attributes
     ----------
@@ -30,7 +44,13 @@ class Job:
     columns : Columns
         What is target, feature, key, id and time.
     format : str or None
-        Of standard input: ``"csv"`` or ``"jsonl"``.
+        Of standard input, or of a file whose name does not say it.
+    delimiter, decimal : str or None
+        What separates the columns of CSV, and the decimal mark; see `CsvFile`.
+    record_bytes : int
+        How long a line may be, or a row of CSV.
+    stdin : {"again", "on"} or None
+        How standard input goes on with a checkpoint; see `Journal`.
     follow : bool
         Wait for more at the end of the source.
     skip_bad_rows : bool
@@ -69,6 +89,10 @@ class Job:
     source: str | Source
     columns: Columns = field(default_factory=Columns)
     format: str | None = None
+    delimiter: str | None = None
+    decimal: str | None = None
+    record_bytes: int = LONGEST
+    stdin: str | None = None
     follow: bool = False
     skip_bad_rows: bool = False
     dead_letters: Path | None = None
@@ -92,21 +116,64 @@ class Job:
     checkpoint_seconds: float = 1.0
     checkpoint_events: int | None = None
 
+    def __repr__(self) -> str:
+        fields = ", ".join(f"{name}={value!r}" for name, value in vars(self).items())
+        return without_login(f"{type(self).__name__}({fields})")
+
     def check(self) -> None:
         """Raise a StreamError if options do not go together."""
+        for end in (self.source, self.predictions):
+            if isinstance(end, str) and end.startswith(SCHEMES):
+                parse(end)
         if self.cell not in CELLS:
             raise StreamError(f"--cell must be one of {', '.join(CELLS)}, got {self.cell!r}")
         if not self.learn and self.model is None:
             raise StreamError("--no-learn predicts with what --model FILE has learned; name one")
-        outputs = (self.report, self.recording, self.summary, self.dead_letters, self.late_targets)
-        predictions = Path(self.predictions) if isinstance(self.predictions, str) else None
-        source = self.source if isinstance(self.source, str) else self.source.name
-        check_distinct(source, predictions, *outputs)
+        if not self.checkpoint_seconds >= 0:
+            raise StreamError(
+                f"--checkpoint-seconds must be a number from 0 on, got {self.checkpoint_seconds}"
+            )
+        self._check_files()
         if isinstance(self.predictions, Sink) and self.predictions.exact and self.checkpoint:
             raise StreamError(
                 f"{self.predictions.name} can be gone on with after a crash: name it, so that "
                 "the job can open it where it was"
             )
+
+    def _check_files(self) -> None:
+        """Raise if a path is none, or an output would replace what is needed."""
+        source = self.source if isinstance(self.source, str) else self.source.name
+        predictions = Path(self.predictions) if isinstance(self.predictions, str) else None
+        outputs = {
+            "predictions": predictions,
+            "report": self.report,
+            "recording": self.recording,
+            "summary": self.summary,
+            "dead-letters": self.dead_letters,
+            "late-targets": self.late_targets,
+        }
+        files = {"model": self.model, "checkpoint": self.checkpoint, **outputs}
+        files = {f"--{option}": path for option, path in files.items()}
+        for name, path in {"the source": Path(source), **files}.items():
+            if path is not None:
+                _check_path(name, path)
+        for option in ("late-targets", "dead-letters"):
+            if str(outputs[option]).startswith(("redis:", "rediss:")):
+                raise StreamError(f"--{option} must be a file, got {outputs[option]}")
+        if self.dead_letters is not None and self.dead_letters.suffix in OF_TABLES:
+            raise StreamError(
+                f"--dead-letters are written as JSON Lines, got {self.dead_letters}; name a file "
+                "such as dead.jsonl"
+            )
+        check_distinct(source, self.model, *outputs.values())
+        for path in outputs.values():
+            if path is not None and path.name in OWN and self._is_jobs(path.parent):
+                raise StreamError(f"{path} is a job's own file; name another one")
+
+    def _is_jobs(self, folder: Path) -> bool:
+        """Say whether a folder is one of checkpoints."""
+        own = self.checkpoint is not None and os.path.realpath(self.checkpoint)
+        return os.path.realpath(folder) == own or (folder / DATABASE).exists()
 
     @property
     def identity(self) -> dict[str, Any]:
@@ -114,6 +181,9 @@ class Job:
         return {
             "source": _named(self.source),
             "format": self.format,
+            "delimiter": self.delimiter,
+            "decimal": self.decimal,
+            "record_bytes": self.record_bytes,
             **{name: _listed(value) for name, value in vars(self.columns).items()},
             "skip_bad_rows": self.skip_bad_rows,
             "dead_letters": _text(self.dead_letters),
@@ -137,12 +207,26 @@ class Job:
         return WINDOW if self.columns.key is None else KEYED_WINDOW
 
 
+def _check_path(name: str, path: Path) -> None:
+    """Raise if the system cannot have such a path."""
+    problem = ""
+    try:
+        path.stat()
+    except ValueError:
+        problem = "there is a NUL in it"
+    except OSError as error:
+        if error.errno in (errno.ELOOP, errno.ENAMETOOLONG):
+            problem = str(error.strerror)
+    if problem:
+        raise StreamError(f"{name} must be a path, got {str(path)!r}: {problem}")
+
+
 def _named(end: str | Source | Sink | None) -> str | None:
-    return end if end is None or isinstance(end, str) else end.name
+    return without_login(end) if isinstance(end, str) else None if end is None else end.name
 
 
 def _text(path: Path | None) -> str | None:
-    return None if path is None else str(path)
+    return None if path is None else without_login(str(path))
 
 
 def _listed(value: Any) -> Any:

@@ -13,6 +13,7 @@ from lstmwidgets.kernels import COMPILING
 from ..events import Outcome
 from ..runner import StreamRunner
 from ..sources import Source
+from ..terminal import note, one_line
 
 EVERY = 0.2
 """Seconds between updates of the bar."""
@@ -61,7 +62,7 @@ def shown(
     shown_at = 0.0
     with _bar(console) as bar:
         total = None if source.progress is None else 1
-        task = bar.add_task(source.name, total=total, status="")
+        task = bar.add_task(one_line(source.name), total=total, status="")
         for outcome in outcomes:
             yield outcome
             if outcome is None or outcome.late:
@@ -75,14 +76,14 @@ def shown(
                 bar.update(task, completed=source.progress, status=_status(runner, pace))
             else:
                 share = "" if source.progress is None else f"{source.progress:.0%}  "
-                console.print(f"{source.name}  {share}{_status(runner, pace)}", highlight=False)
+                note(console, f"{source.name}  {share}{_status(runner, pace)}")
         bar.update(task, completed=source.progress, status=_status(runner, pace))
 
 
 def _bar(console: Console) -> Progress:
     return Progress(
         SpinnerColumn(),
-        TextColumn("{task.description}"),
+        TextColumn("{task.description}", markup=False),
         BarColumn(),
         TaskProgressColumn(),
         TextColumn("{task.fields[status]}"),

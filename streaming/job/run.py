@@ -5,8 +5,9 @@ from __future__ import annotations
 import gc
 import random
 from collections.abc import Mapping
-from contextlib import ExitStack, closing
+from contextlib import AbstractContextManager, ExitStack, closing
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,11 +15,12 @@ import msgspec
 from rich.console import Console
 
 from lstmwidgets.online import LSTMRegressor
-from lstmwidgets.saving import from_bytes, save, to_bytes
+from lstmwidgets.online.features import UnknownFeaturesError
+from lstmwidgets.saving import save, to_bytes
 
 from ..counting import counted
 from ..errors import StreamError
-from ..files import atomic_write
+from ..files import atomic_write, writing
 from ..garbage import uncollected
 from ..interrupt import Interruptible
 from ..pictures.record import RunRecord
@@ -30,7 +32,9 @@ from ..state.frozen import BATCH as SERVED
 from ..state.frozen import Serving
 from ..state.keyed import KeyedStreams
 from ..state.waiting import WaitingEvents
-from .options import Job
+from ..terminal import note
+from .model import hash_of, regressor_in, regressor_of
+from .options import JOURNAL, Job
 from .progress_bar import Pace, shown
 from .results import JobResult, job_result
 
@@ -70,8 +74,16 @@ def run_job(job: Job, notes: Console | None = None) -> JobResult:
     100
     """
     job.check()
-    with ExitStack() as opened:
-        return Run(job, opened, Console(quiet=True) if notes is None else notes).run()
+    try:
+        with ExitStack() as opened:
+            return Run(job, opened, Console(quiet=True) if notes is None else notes).run()
+    except MemoryError as error:
+        raise StreamError(
+            f"there is not enough memory ({error}); choose a smaller --hidden-size, --window or "
+            "--hot-keys"
+        ) from error
+    except UnknownFeaturesError as error:
+        raise StreamError(f"{job.model}: {error}") from error
 
 
 class Run:
@@ -94,16 +106,23 @@ class Run:
         self.seed = random.SystemRandom().getrandbits(32) if job.seed is None else job.seed
         self.folder: JobFolder | None = None
         self.before: Saved | None = None
+        self._places: Mapping[str, Mapping[str, Any]] = {}
         kept = None
         if job.checkpoint is not None:
             self.folder = opened.enter_context(
                 JobFolder(job.checkpoint, job.identity, {"seed": self.seed})
             )
             self.seed = self.folder.options["seed"]
-            self.before, kept = self.folder.load() or (None, None)
+            last, kept = self.folder.load() or (None, None)
+            if last is not None:
+                self._places = last.outputs
+                self.before = last if last.offset else None
         self.source = self._open_source()
+        if self.before is not None:
+            self.source.resume(self.before.offset)
         self.sinks: dict[str, Sink] = {}
-        self._kept = kept
+        self._kept = kept or None  # none before the second checkpoint
+        self._model_file = self._read_model_file()
         self._saved: Saved | None = None
 
     def run(self) -> JobResult:
@@ -112,7 +131,7 @@ class Run:
         if before is not None and before.finished and not self.source.has_more(before.offset):
             with ExitStack() as opened:  # which looks whether all of it is there
                 self._open_sinks(opened)
-            self.notes.print(f"finished after {counted(before.events, 'event')}: nothing to do")
+            note(self.notes, f"finished after {counted(before.events, 'event')}: nothing to do")
             return JobResult(self.source.name, self.seed, before.events)
         finals = {
             name: self.opened.enter_context(atomic_write(path))
@@ -120,15 +139,17 @@ class Run:
             if (path := getattr(job, name)) is not None
         }
         model = self._model()
+        model.expect_known_features(before is None or not before.events)
         events = Interruptible(self.source)
         pace = Pace()
         with ExitStack() as opened:
             self._open_sinks(opened)
             runner = self._runner(model, events)
-            if before is not None:
+            if before is None:
+                self._begin()
+            else:
                 runner.progress = before.progress
-                self.source.resume(before.offset)
-                self.notes.print(f"going on after {counted(runner.events, 'event')}")
+                note(self.notes, f"going on after {counted(runner.events, 'event')}")
             record, live = self._recorded(runner, opened)
             if live is None and not {"report", "recording"} & finals.keys():
                 runner.batch = self._at_once(BATCH)  # nobody looks at the model in between
@@ -158,7 +179,7 @@ class Run:
         title = f"Predicting {self.source.name}"
         live = Live(title, record, lambda: self._facts(runner, record), job.live_port or 0)
         opened.enter_context(live)
-        self.notes.print(f"live at {live.address}", highlight=False, soft_wrap=True)
+        note(self.notes, f"live at {live.address}")
         return record, live
 
     def _play(self, runner: StreamRunner, record: RunRecord | None, pace: Pace) -> None:
@@ -189,10 +210,18 @@ class Run:
             offset=self.source.offset,
             outputs=outputs,
             progress=runner.progress,
+            model_file=self._model_file,
         )
         new = self.job.learn or self._kept is None
         self._kept = to_bytes(runner.model) if new else self._kept
         self.folder.save(self._saved, self._kept if new else None)
+
+    def _begin(self) -> None:
+        """Keep where the outputs begin: from here on they are this job's own."""
+        if self.folder is not None:
+            outputs = {name: dict(sink.flush()) for name, sink in self.sinks.items()}
+            first = Saved(events=0, offset={}, outputs=outputs, progress={})
+            self.folder.save(msgspec.structs.replace(first, model_file=self._model_file), None)
 
     def _settle(self) -> None:
         """Wait until the last checkpoint, if there is one, is on the disk."""
@@ -211,8 +240,12 @@ class Run:
                 job.columns,
                 follow=job.follow,
                 format=job.format,
-                journal=None if folder is None else folder.path / "input.journal",
-                notes=self.notes.print,
+                journal=None if folder is None else folder.path / JOURNAL,
+                delimiter=job.delimiter,
+                decimal=job.decimal,
+                record_bytes=job.record_bytes,
+                sender=job.stdin,
+                notes=partial(note, self.notes),
             )
         self.opened.enter_context(closing(source))
         if job.skip_bad_rows or job.dead_letters is not None:
@@ -236,31 +269,43 @@ class Run:
             if isinstance(path, Sink):
                 self.sinks[name] = opened.enter_context(path)
                 continue
-            place = str(path)
-            at: Mapping[str, Any] | None = None if self.folder is None else {}
-            if self.before is not None:
-                at = self.before.outputs[name]
             sink = open_sink(
-                place,
-                at,
+                str(path),
+                None if self.folder is None else self._places.get(name, {}),
                 text_ids=job.columns.id is not None,
                 keys=job.columns.key is not None,
-                notes=self.notes.print,
+                notes=partial(note, self.notes),
             )
+            if self.folder is not None and name not in self._places and sink.has_records():
+                raise StreamError(
+                    f"{path} holds records already, and the job in {job.checkpoint} is a new one; "
+                    f"remove it, or name another file for {name}"
+                )
             self.sinks[name] = opened.enter_context(sink)
 
     def _model(self) -> LSTMRegressor:
         """Return the model of the last checkpoint, the one to begin with, or a new one."""
         job = self.job
         if self._kept is not None:
-            return _read(self._kept, f"the model in {job.checkpoint}", "begin anew")
+            return regressor_of(self._kept, f"the model in {job.checkpoint}", "begin anew")
         if job.model is not None:
-            try:
-                data = job.model.read_bytes()
-            except OSError as error:
-                raise StreamError(f"cannot read {job.model}: {error.strerror}") from error
-            return _read(data, str(job.model), "save it with lstmwidgets.save")
-        return LSTMRegressor(job.hidden_size, cell=job.cell, window=job.events_back, seed=self.seed)
+            return regressor_in(job.model)
+        try:
+            return LSTMRegressor(
+                job.hidden_size, cell=job.cell, window=job.events_back, seed=self.seed
+            )
+        except ValueError as error:
+            raise StreamError(str(error)) from error
+
+    def _read_model_file(self) -> str | None:
+        """Return the hash of the model's file that the job began with; say if it has changed."""
+        path, before = self.job.model, self.before
+        now = None if path is None else hash_of(path)
+        if before is None:
+            return now
+        if now not in (None, before.model_file):
+            note(self.notes, f"{path} has changed; the job goes on with the model it began with")
+        return before.model_file
 
     def _runner(self, model: LSTMRegressor, events: Interruptible[Any]) -> StreamRunner:
         job, folder = self.job, self.folder
@@ -298,7 +343,8 @@ class Run:
     ) -> None:
         """Write what is made of the whole run."""
         if "recording" in finals and record.snapshots.items:
-            save(record.recording(), finals["recording"])
+            with self._writing("recording"):
+                save(record.recording(), finals["recording"])
         if "report" in finals:
             title = f"Predicting {self.source.name}"
             facts = self._facts(runner, record)
@@ -306,10 +352,16 @@ class Run:
                 from ..pictures.report import report_html  # which takes Bokeh half a second to load
 
                 html = report_html(title, facts, record, runner.comparisons)
-            finals["report"].write_text(html, encoding="utf-8")
+            with self._writing("report"):
+                finals["report"].write_text(html, encoding="utf-8")
         if "summary" in finals:
             told = msgspec.json.encode(job_result(runner, self.source, pace, self.seed).summary)
-            finals["summary"].write_bytes(msgspec.json.format(told))
+            with self._writing("summary"):
+                finals["summary"].write_bytes(msgspec.json.format(told))
+
+    def _writing(self, output: str) -> AbstractContextManager[None]:
+        """Name an output if it cannot be written."""
+        return writing(getattr(self.job, output))
 
     def _facts(self, runner: StreamRunner, record: RunRecord) -> dict[str, str]:
         model, job = runner.model, self.job
@@ -334,13 +386,3 @@ class Run:
         if not job.learn:
             facts["learning"] = "none"
         return facts
-
-
-def _read(data: bytes, name: str, advice: str) -> LSTMRegressor:
-    try:
-        model = from_bytes(data, name)
-    except ValueError as error:
-        raise StreamError(f"{error}; {advice}") from error
-    if not isinstance(model, LSTMRegressor):
-        raise StreamError(f"{name} is a {type(model).__name__}; stream runs an LSTMRegressor")
-    return model

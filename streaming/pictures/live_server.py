@@ -18,14 +18,19 @@ from bokeh.document import Document
 from bokeh.server.server import BaseServer
 from bokeh.server.tornado import BokehTornado
 from tornado.httpserver import HTTPServer
+from tornado.httputil import HTTPHeaders, HTTPServerRequest
 from tornado.ioloop import IOLoop
 from tornado.iostream import IOStream
+from tornado.web import ErrorHandler, OutputTransform
 
 from ..errors import StreamError
 from .live_page import ENDED, FAILED, STOPPED, LivePage
 from .live_record import LiveRecord
 
 HOST = "127.0.0.1"
+
+NAMES = (HOST, "localhost")
+"""What this machine is called in addresses of the page, at any port: people forward it."""
 
 PATIENCE = 2.0
 """Seconds that pages have at the end to take in how it ended."""
@@ -122,12 +127,13 @@ class Live:
 
     async def _serve(self) -> None:
         self._loop = asyncio.get_running_loop()
-        application = BokehTornado(
+        application = _Pages(
             {"/": Application(FunctionHandler(self._open))},
-            extra_websocket_origins=[f"{name}:{self._port}" for name in (HOST, "localhost")],
+            extra_websocket_origins=[f"{name}:*" for name in NAMES],
             use_index=False,
             log_function=_say_nothing,
         )
+        application.transforms.append(_ForThisPage)
         http = _Connections(application)
         http.add_socket(self._socket)
         server = BaseServer(IOLoop.current(), application, http)
@@ -146,6 +152,29 @@ class Live:
         self._pages.add(LivePage(document, self._title, self._record, self._facts))
 
 
+class _Pages(BokehTornado):
+    """Answers those who ask for this machine, from a page of this machine or from none.
+
+    A page elsewhere could otherwise read the job by having its own name lead here (DNS rebinding).
+    """
+
+    def find_handler(self, request: HTTPServerRequest, **options: Any) -> Any:
+        if _is_from_here(request.headers):
+            return super().find_handler(request, **options)
+        return self.get_handler_delegate(request, ErrorHandler, {"status_code": 403})
+
+
+class _ForThisPage(OutputTransform):
+    """Takes back that pages elsewhere may read an answer, as Bokeh says of its scripts."""
+
+    def transform_first_chunk(
+        self, status_code: int, headers: HTTPHeaders, chunk: bytes, finishing: bool
+    ) -> tuple[int, HTTPHeaders, bytes]:
+        for name in [name for name in headers if name.startswith("Access-Control-")]:
+            del headers[name]
+        return super().transform_first_chunk(status_code, headers, chunk, finishing)
+
+
 class _Connections(HTTPServer):
     """Closes all of its connections, those of open pages as well."""
 
@@ -162,6 +191,17 @@ class _Connections(HTTPServer):
             stream.close()
         await self.close_all_connections()
         await asyncio.sleep(0)  # lets those who read from them see it
+
+
+def _is_from_here(headers: HTTPHeaders) -> bool:
+    """Say whether a request is for this machine, and from a page of the same address, if any."""
+    host = headers.get("Host", "").lower()
+    name, _, port = host.partition(":")
+    if name not in NAMES or not (port.isdecimal() or host == name):
+        return False
+    origins = [headers.get(name) for name in ("Origin", "Sec-WebSocket-Origin")]
+    allowed = (None, f"http://{host}", f"https://{host}")
+    return all(origin in allowed for origin in origins)
 
 
 def _say_nothing(handler: object) -> None:

@@ -36,7 +36,8 @@ class Sink(ABC):
         Raises
         ------
         StreamError
-            If it cannot be written, or holds less than the place it is to go on from.
+            If it cannot be written, another job writes it, or what it holds is not what had been
+            written up to the place it is to go on from.
         """
 
     @abstractmethod
@@ -55,6 +56,10 @@ class Sink(ABC):
     @abstractmethod
     def flush(self) -> Mapping[str, Any]:
         """Bring all records to where no crash can take them; return where to go on, as JSON can."""
+
+    def has_records(self) -> bool:
+        """Say whether there are records already that a new job would replace."""
+        return False
 
     def committed(self) -> None:  # noqa: B027  # most sinks keep nothing for it
         """Note that a checkpoint holds what the last `flush` returned."""

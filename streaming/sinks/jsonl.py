@@ -12,7 +12,7 @@ from typing import Any, BinaryIO, Self
 import msgspec
 
 from ..errors import StreamError
-from ..files import atomic_write, cannot_write
+from ..files import atomic_write, cannot_write, check_at, held, tail, writing
 from .base import Sink
 
 
@@ -34,8 +34,8 @@ class JsonLines(Sink):
     Raises
     ------
     StreamError
-        If the file is shorter than that, or cannot be written: what the last `flush` had is then in
-        it.
+        If the file is shorter than that or another one, another job writes it, or it cannot be
+        written: what the last `flush` had is then in it.
 
     Examples
     --------
@@ -51,16 +51,22 @@ class JsonLines(Sink):
     def __init__(self, path: Path, at: Mapping[str, Any] | None = None) -> None:
         self.path = path
         self.name = str(path)
-        self._length = None if at is None else int(at.get("bytes", 0))
+        self._at = at
         self._encoder = msgspec.json.Encoder()
         self._open = ExitStack()
 
     def __enter__(self) -> Self:
-        if self._length is None:
-            beside = self._open.enter_context(atomic_write(self.path))
-            self._file: BinaryIO = self._open.enter_context(beside.open("wb"))
-        else:
-            self._file = self._open.enter_context(_opened_at(self.path, self._length))
+        with ExitStack() as opening:
+            if self._at is None:
+                beside = opening.enter_context(atomic_write(self.path))
+                self._file: BinaryIO = opening.enter_context(beside.open("wb"))
+            else:
+                with writing(self.path):
+                    self.path.parent.mkdir(parents=True, exist_ok=True)
+                    self.path.open("ab").close()
+                opening.enter_context(held(self.path))
+                self._file = opening.enter_context(_opened_at(self.path, self._at))
+            self._open = opening.pop_all()
         return self
 
     def __exit__(
@@ -69,10 +75,12 @@ class JsonLines(Sink):
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        try:
+        with writing(self.path):  # of what was still in memory
             self._open.__exit__(kind, error, traceback)
-        except OSError as trouble:  # of what was still in memory
-            raise cannot_write(self.path, trouble) from trouble
+
+    def has_records(self) -> bool:
+        """Say whether there is something in the file."""
+        return self.path.is_file() and self.path.stat().st_size > 0
 
     def write(self, record: msgspec.Struct) -> None:
         """Write one line."""
@@ -82,27 +90,30 @@ class JsonLines(Sink):
             raise cannot_write(self.path, error) from error
 
     def flush(self) -> dict[str, Any]:
-        """Bring all lines to the disk; return the file's length in bytes."""
-        try:
+        """Bring all lines to the disk; return the file's length, and what is at its end."""
+        with writing(self.path):
             self._file.flush()
             os.fsync(self._file.fileno())
-        except OSError as error:
-            raise cannot_write(self.path, error) from error
-        return {"bytes": self._file.tell()}
+            length = self._file.tell()
+            if self._at is None:
+                return {"bytes": length}
+            check_at(os.fstat(self._file.fileno()), self.path)
+            return {"bytes": length, "tail": tail(self.path, length)}
 
 
-def _opened_at(path: Path, length: int) -> BinaryIO:
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        size = path.stat().st_size if path.exists() else 0
+def _opened_at(path: Path, at: Mapping[str, Any]) -> BinaryIO:
+    length = int(at.get("bytes", 0))
+    with writing(path):
+        size = path.stat().st_size
         if size < length:
-            raise StreamError(
-                f"{path} has {size:,} bytes, and {length:,} had been written at the last "
-                "checkpoint; put the file back, or begin anew with another --checkpoint folder"
-            )
-        file = path.open("r+b" if length else "wb")
-    except OSError as error:
-        raise cannot_write(path, error) from error
-    file.truncate(length)
-    file.seek(length)
-    return file
+            problem = f"has {size:,} bytes, and {length:,} had been written at the last checkpoint"
+        elif at.get("tail") not in (None, tail(path, length)):
+            problem = "is not what had been written up to the last checkpoint"
+        else:
+            file = path.open("r+b")
+            file.truncate(length)
+            file.seek(length)
+            return file
+    raise StreamError(
+        f"{path} {problem}; put the file back, or begin anew with another --checkpoint folder"
+    )

@@ -6,11 +6,15 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from ..redis_address import SCHEMES
 from .base import Sink
 from .jsonl import JsonLines
 from .parquet import ParquetParts
 from .redis_stream import RedisSink
 from .sqlite import SqliteTable
+
+OF_TABLES = (".sqlite", ".db", ".parquet")
+"""Endings of what holds predictions and late targets only, and no other records."""
 
 
 def open_sink(
@@ -46,7 +50,7 @@ def open_sink(
     >>> type(open_sink("out/predictions.db")).__name__
     'SqliteTable'
     """
-    if name.startswith(("redis://", "rediss://")):
+    if name.startswith(SCHEMES):
         return RedisSink(name, notes=notes)
     path = Path(name)
     if path.suffix in (".sqlite", ".db"):

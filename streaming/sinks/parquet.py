@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from collections.abc import Mapping
+from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
 from typing import Any, BinaryIO, Self
@@ -13,7 +13,7 @@ from typing import Any, BinaryIO, Self
 import msgspec
 
 from ..errors import StreamError
-from ..files import cannot_write, sync_folder
+from ..files import cannot_write, check_at, held, sync_folder, writing
 from .base import Sink
 from .parts import PartFolder, PartSchema
 from .rows import row_of
@@ -50,9 +50,9 @@ class ParquetParts(Sink):
     Raises
     ------
     StreamError
-        If pyarrow is not installed, parts or rows of that place are missing, an id or key does not
-        fit into the columns, or the folder cannot be written: what the last `flush` had is then in
-        it.
+        If pyarrow is not installed, parts or rows of that place are missing or others, another job
+        writes the folder, an id or key does not fit into the columns, or the folder cannot be
+        written: what the last `flush` had is then in it.
     """
 
     def __init__(
@@ -69,6 +69,7 @@ class ParquetParts(Sink):
         self._in_place = at is not None
         self._part = int((at or {}).get("part", 0))
         self._bytes = int((at or {}).get("bytes", 0))
+        self._tail = (at or {}).get("tail")
         self._rows = rows
         self._schema = PartSchema(text_ids=text_ids, keys=keys)
         self._encoder = msgspec.json.Encoder()
@@ -76,12 +77,15 @@ class ParquetParts(Sink):
         self._folder = PartFolder(path if self._in_place else staging)
 
     def __enter__(self) -> Self:
-        with ExitStack() as opening, self._trouble_told():
+        with ExitStack() as opening, writing(self.path):
             if self.path.exists() and not self.path.is_dir():
                 raise StreamError(f"cannot write {self.path}: it is a file; name a folder")
             if not self._in_place:
                 opening.callback(shutil.rmtree, self._folder.path, ignore_errors=True)
-            self._count = self._folder.cut(self._part, self._bytes)
+            else:
+                self.path.mkdir(parents=True, exist_ok=True)
+                opening.enter_context(held(self.path))
+            self._count = self._folder.cut(self._part, self._bytes, self._tail)
             self._pending = self._opened(self._part)
             self._open = opening.pop_all()
         self._needed = self._flushed = self._part
@@ -93,7 +97,7 @@ class ParquetParts(Sink):
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        with self._open, self._trouble_told():
+        with self._open, writing(self.path):
             self._pending.close()
             if error is None:
                 if self._count or not self._part:  # without any rows, the columns at least
@@ -113,16 +117,25 @@ class ParquetParts(Sink):
             raise cannot_write(self.path, error) from error
 
     def flush(self) -> dict[str, Any]:
-        """Bring all rows to the disk; return the part and the length of its pending rows."""
-        with self._trouble_told():
+        """Bring all rows to the disk; return the part, the bytes of its pending rows, a hash."""
+        with writing(self.path):
             self._pending.flush()
             os.fsync(self._pending.fileno())
-        self._flushed = self._part
-        return {"part": self._part, "bytes": self._pending.tell()}
+            self._flushed = self._part
+            length = self._pending.tell()
+            if not self._in_place:
+                return {"part": self._part, "bytes": length}
+            check_at(os.fstat(self._pending.fileno()), self._folder.pending(self._part))
+            known = self._folder.tail(self._part, length)
+            return {"part": self._part, "bytes": length, "tail": known}
+
+    def has_records(self) -> bool:
+        """Say whether there are rows in the folder."""
+        return self.path.is_dir() and PartFolder(self.path).has_rows()
 
     def committed(self) -> None:
         """Remove the rows of parts that no checkpoint needs any more."""
-        with self._trouble_told():
+        with writing(self.path):
             for part in range(self._needed, self._flushed):
                 self._folder.pending(part).unlink(missing_ok=True)
         self._needed = self._flushed
@@ -145,10 +158,3 @@ class ParquetParts(Sink):
 
     def _finish_part(self) -> None:
         self._schema.convert(self._folder.pending(self._part), self._folder.part(self._part))
-
-    @contextmanager
-    def _trouble_told(self) -> Iterator[None]:
-        try:
-            yield
-        except OSError as error:
-            raise cannot_write(self.path, error) from error

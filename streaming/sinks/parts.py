@@ -15,6 +15,7 @@ import msgspec
 from lstmwidgets.files import atomic_write
 
 from ..errors import StreamError
+from ..files import tail
 from .rows import Row
 
 PART = re.compile(r"part-(\d{6,})\.parquet")
@@ -43,8 +44,27 @@ class PartFolder:
         """Return the path of the rows that have not become a part yet."""
         return self.path / f"_pending-{number:06d}.jsonl"
 
-    def cut(self, part: int, length: int) -> int:
+    def has_rows(self) -> bool:
+        """Say whether there are parts, or rows that have not become one."""
+        pending = self.path.glob("_pending-*.jsonl")
+        rows = any(path.stat().st_size for path in pending)
+        return rows or any(PART.fullmatch(path.name) for path in self.path.glob("part-*.parquet"))
+
+    def tail(self, part: int, length: int) -> str:
+        """Return hashes of the ends of the last whole part before a place and of its rows."""
+        last, pending = self.part(part - 1), self.pending(part)
+        known = tail(last, last.stat().st_size) if part else ""
+        return known + (tail(pending, length) if length else "")
+
+    def cut(self, part: int, length: int, known: str | None = None) -> int:
         """Remove all that was written after a place; return how many rows of the part are left.
+
+        Parameters
+        ----------
+        part, length : int
+            The place: a part, and bytes of its pending rows.
+        known : str, optional
+            What `tail` returned for it.
 
         Raises
         ------
@@ -52,7 +72,7 @@ class PartFolder:
             If the place is not there; nothing has then been removed.
         """
         self.path.mkdir(parents=True, exist_ok=True)
-        self._check(part, length)
+        self._check(part, length, known)
         for path in self.path.glob(UNFINISHED):
             path.unlink()
         self._remove(PART, lambda number: number >= part)
@@ -72,7 +92,7 @@ class PartFolder:
         for path in sorted(self.path.glob("part-*.parquet")):
             path.replace(into / path.name)
 
-    def _check(self, part: int, length: int) -> None:
+    def _check(self, part: int, length: int, known: str | None) -> None:
         missing = [n for n in range(part) if not self.part(n).exists()]
         pending = self.pending(part)
         size = pending.stat().st_size if pending.exists() else 0
@@ -83,6 +103,8 @@ class PartFolder:
                 f"has {size:,} bytes in {pending.name}, and {length:,} had been written at the "
                 "last checkpoint"
             )
+        elif known not in (None, self.tail(part, length)):
+            problem = "has not the rows that had been written up to the last checkpoint"
         else:
             return
         raise StreamError(

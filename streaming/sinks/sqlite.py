@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import sqlite3
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, closing, contextmanager
@@ -12,9 +13,13 @@ from typing import Any, Self
 import msgspec
 
 from ..errors import StreamError
-from ..files import atomic_write, cannot_write
+from ..files import atomic_write, check_at, held, writing
+from ..state.database import APPLICATION
 from .base import Sink
 from .rows import Row, row_of
+
+LAST_ROWS = 32
+"""Rows before a place by which a table is known again."""
 
 BATCH = 4096
 """Rows that are inserted at once, in a transaction of their own."""
@@ -49,8 +54,9 @@ class SqliteTable(Sink):
     Raises
     ------
     StreamError
-        If there are fewer rows than that, the file is no database or has another table of that
-        name, or it cannot be written: what the last `flush` had is then in it.
+        If there are fewer rows than that or others, another job writes the file, it is no database,
+        a job's own, or has another table of that name, or it cannot be written: what the last
+        `flush` had is then in it.
 
     Examples
     --------
@@ -69,6 +75,7 @@ class SqliteTable(Sink):
         self.name = str(path)
         self._in_place = at is not None
         self._count = int((at or {}).get("rows", 0))
+        self._tail = (at or {}).get("tail")
         self._waiting: list[Row] = []
         self._open = ExitStack()
 
@@ -78,9 +85,13 @@ class SqliteTable(Sink):
             if not self._in_place:
                 path = opening.enter_context(atomic_write(path))
                 opening.push(self._remove_old_logs)
-            with _trouble_told(self.path):
-                if self._in_place:
+            if self._in_place:
+                with writing(path):
                     path.parent.mkdir(parents=True, exist_ok=True)
+                    path.open("ab").close()
+                opening.enter_context(held(path))
+                self._known = path.stat()
+            with _trouble_told(self.path):
                 database = sqlite3.connect(path, timeout=30)
                 self._database = opening.enter_context(closing(database))
                 self._prepare()
@@ -106,9 +117,34 @@ class SqliteTable(Sink):
             self._insert()
 
     def flush(self) -> dict[str, Any]:
-        """Bring all rows to the disk; return how many there are."""
+        """Bring all rows to the disk; return how many there are, and what the last ones are."""
         self._insert()
-        return {"rows": self._count}
+        if not self._in_place:
+            return {"rows": self._count}
+        check_at(self._known, self.path)
+        with _trouble_told(self.path):
+            return {"rows": self._count, "tail": self._last_rows()}
+
+    def has_records(self) -> bool:
+        """Say whether there are rows in the table."""
+        if not self.path.is_file() or not self.path.stat().st_size:
+            return False
+        with (
+            _trouble_told(self.path),
+            closing(sqlite3.connect(f"{self.path.absolute().as_uri()}?mode=ro", uri=True)) as there,
+        ):
+            tables = there.execute("SELECT name FROM sqlite_master").fetchall()
+            return ("predictions",) in tables and bool(
+                there.execute(
+                    "SELECT count(*) FROM (SELECT 1 FROM predictions LIMIT 1)"
+                ).fetchone()[0]
+            )
+
+    def _last_rows(self) -> str:
+        """Return a hash of the last rows before the place."""
+        asked = "SELECT * FROM predictions WHERE n < ? ORDER BY n DESC LIMIT ?"
+        rows = self._database.execute(asked, (self._count, LAST_ROWS)).fetchall()
+        return hashlib.sha256(repr(rows).encode()).hexdigest()
 
     def _prepare(self) -> None:
         """Make the table, and delete what lies behind the place."""
@@ -117,6 +153,8 @@ class SqliteTable(Sink):
         database = self._database
         database.execute(f"PRAGMA journal_mode = {journal}")
         database.execute(f"PRAGMA synchronous = {synchronous}")
+        if database.execute("PRAGMA application_id").fetchone()[0] == APPLICATION:
+            raise StreamError(f"{self.path} is the database of a job; name another file")
         with database:
             database.execute(TABLE)
             names = tuple(row[1] for row in database.execute("PRAGMA table_info(predictions)"))
@@ -127,11 +165,15 @@ class SqliteTable(Sink):
                 )
             (last,) = database.execute("SELECT max(n) FROM predictions").fetchone()
             rows = 0 if last is None else last + 1
+            problem = ""
             if rows < self._count:
+                problem = f"has {rows:,} rows, and {self._count:,} had been written at"
+            elif self._tail not in (None, self._last_rows()):
+                problem = "has not the rows that had been written up to"
+            if problem:
                 raise StreamError(
-                    f"{self.path} has {rows:,} rows, and {self._count:,} had been written at the "
-                    "last checkpoint; put the file back, or begin anew with another --checkpoint "
-                    "folder"
+                    f"{self.path} {problem} the last checkpoint; put the file back, or begin anew "
+                    "with another --checkpoint folder"
                 )
             database.execute("DELETE FROM predictions WHERE n >= ?", (self._count,))
 
@@ -162,7 +204,8 @@ class SqliteTable(Sink):
 def _trouble_told(path: Path) -> Iterator[None]:
     """Turn the database's errors into what they mean."""
     try:
-        yield
+        with writing(path):
+            yield
     except sqlite3.OperationalError as error:
         raise StreamError(f"cannot write {path}: {error}") from error
     except sqlite3.DatabaseError as error:
@@ -170,5 +213,3 @@ def _trouble_told(path: Path) -> Iterator[None]:
             f"{path} is no SQLite database, or a damaged one ({error}); name another file, or "
             "restore it from a copy"
         ) from error
-    except OSError as error:
-        raise cannot_write(path, error) from error

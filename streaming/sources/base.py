@@ -34,6 +34,9 @@ class Columns:
         The column that names an event, for labels that come later; no feature either.
     time : str or None
         The column that says when an event was; by default the first one with datetimes.
+    missing : tuple of str
+        Words that stand for no value, besides the usual ones (`cell_values.MISSING`), in whatever
+        column; a number among them stands for all that are equal to it.
     """
 
     target: str | None = None
@@ -43,15 +46,25 @@ class Columns:
     key: str | None = None
     id: str | None = None
     time: str | None = None
+    missing: tuple[str, ...] = ()
+
+    @property
+    def named(self) -> set[str]:
+        """All columns that are named."""
+        single = (self.target, self.key, self.id, self.time)
+        return {*self.features, *self.drop, *self.text, *filter(None, single)}
 
     def check(self, source: str, available: Collection[str]) -> None:
         """Raise if a column is named that the source does not have."""
+        hint = ""
+        if any("," in name for name in available):
+            hint = "; a name with a comma goes into double quotes"
         for option, names in vars(self).items():
             for name in [names] if isinstance(names, str) else names or ():
-                if name not in available:
+                if name not in available and option != "missing":
                     raise StreamError(
                         f"{source} has no column {name!r} (--{option}); "
-                        f"its columns are: {', '.join(available)}"
+                        f"its columns are: {', '.join(available)}{hint}"
                     )
         self.check_roles()
 

@@ -3,8 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterable, Iterable, Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
+
+from msgspec.structs import replace
+
+from lstmwidgets import codec
+from lstmwidgets.online.dataframes import is_dataframe, rows
+from lstmwidgets.values import shown
 
 from ..errors import StreamError
 from ..events import Event
@@ -12,11 +19,14 @@ from .async_items import AsyncItems
 from .base import Columns, Source
 from .record_journal import FormlessError, RecordJournal, from_line, pair, to_line
 from .schema import RecordError, Schema
-from .values import VALUES
+from .shown import in_full
+from .values import VALUES, verbatim
 
 
 class IterableSource(Source):
     """Items of any iterable, asynchronous or not: mappings, pairs (x, y) as of River, or Events.
+
+    A dataframe's items are its rows, as mappings.
 
     With a journal every item is in that file before it is an event. A source that is made on the
     same journal gives its items first, from where `resume` puts it, and then those of the iterable:
@@ -61,9 +71,9 @@ class IterableSource(Source):
         self.name = name
         columns.check_roles()
         self._columns = columns
-        self._schema = Schema(columns, VALUES)
+        self._schema = Schema(columns, VALUES, name)
         self._items: AsyncItems[Any] | Iterator[Any] = (
-            AsyncItems(iterable) if isinstance(iterable, AsyncIterable) else iter(iterable)
+            AsyncItems(iterable) if isinstance(iterable, AsyncIterable) else items_of(iterable)
         )
         self._journal = None if journal is None else RecordJournal(journal)
         self.tells_waiting = isinstance(iterable, AsyncIterable)
@@ -79,6 +89,7 @@ class IterableSource(Source):
                     yield event
         finally:
             self.close()
+        self._schema.check_texts()
 
     def close(self) -> None:
         """Close the journal, and the iterable if it can be."""
@@ -95,11 +106,12 @@ class IterableSource(Source):
     @property
     def offset(self) -> dict[str, Any]:
         """Bytes of the journal, counts, and what the columns' types were found to be."""
-        return {
+        known = {} if self._journal is None else {"tail": self._journal.tail(self._bytes)}
+        return known | {
             "bytes": self._bytes,
             "events": self._number,
             "skipped": self.skipped,
-            "types": self._schema.types,
+            **self._schema.offset(self._number),
         }
 
     def has_more(self, offset: dict[str, Any]) -> bool:
@@ -115,7 +127,10 @@ class IterableSource(Source):
     def resume(self, offset: dict[str, Any]) -> None:
         """Go on at a byte of the journal, or go on counting."""
         self._bytes, self._number = offset["bytes"], offset["events"]
-        self.skipped, self._schema.types = offset["skipped"], offset["types"]
+        self.skipped = offset["skipped"]
+        self._schema.resume(offset)
+        if self._journal is not None and self._journal.tail(self._bytes) != offset.get("tail", ""):
+            raise StreamError(f"the journal of {self.name} has changed; put it back, or begin anew")
 
     def _taken(self) -> Iterator[tuple[bytes, Any] | None]:
         """Yield the lines of the journal, and then those of what comes, with the item itself."""
@@ -138,7 +153,7 @@ class IterableSource(Source):
             item = from_line(line) if line else item
             event = self._event(item)
         except RecordError as error:
-            raw = error.raw if isinstance(error, FormlessError) else repr(item)
+            raw = error.raw if isinstance(error, FormlessError) else in_full(item)
             place = f"record {self._number + self.skipped + 1}"
             self.refuse(error.record(self.name, place, raw))
         self._bytes += len(line)
@@ -147,7 +162,7 @@ class IterableSource(Source):
 
     def _event(self, item: Any) -> Event:
         if isinstance(item, Event):
-            return item
+            return with_plain_names(item)
         if isinstance(item, Mapping):
             self._columns.check_target(self.name)
             return self._schema.event(self._number, item)
@@ -155,3 +170,34 @@ class IterableSource(Source):
         if self._columns.target is not None:
             raise StreamError(f"{self.name} has pairs, whose second is the target; name no target")
         return self._schema.event(self._number, x, y)
+
+
+def items_of(iterable: Iterable[Any]) -> Iterator[Any]:
+    """Return an iterator over items, or over the rows of a dataframe."""
+    return rows(iterable) if is_dataframe(iterable) else iter(iterable)
+
+
+def with_plain_names(event: Event) -> Event:
+    """Return an event whose id is an int or a str, and whose key is a str.
+
+    Raises
+    ------
+    RecordError
+        If they are none.
+    """
+    id_, key = event.id, event.key
+    if type(id_) not in (int, str):
+        id_ = codec.key(id_)
+        if type(id_) is not int:
+            id_ = _named("id", id_)
+    if key is not None and type(key) is not str:
+        key = _named("key", key)
+    return event if id_ is event.id and key is event.key else replace(event, id=id_, key=key)
+
+
+def _named(what: str, value: Any) -> str:
+    with suppress(ValueError):
+        name = verbatim(value)
+        if name is not None:
+            return name
+    raise RecordError(f"expected a whole number or a text as {what}, got {shown(value)}")

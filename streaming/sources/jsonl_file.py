@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import codecs
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
-
-import msgspec
 
 from .base import Columns
+from .byte_lines import LONGEST, LongLine, too_long
+from .json_object import json_object
 from .line_source import LineSource, Record, Refused
 from .schema import RecordError
 from .values import VALUES
@@ -19,7 +17,8 @@ class JsonLinesFile(LineSource):
     """Lines of JSON, one object each, as events: of a file, or of standard input.
 
     What a value is, `Schema` says. Objects need not all have the same columns; one within another
-    is a record that cannot be read, unless its column is dropped.
+    is a record that cannot be read, unless its column is dropped. NaN and infinities, which JSON
+    does not have, are read as Python and pandas write them.
 
     Parameters
     ----------
@@ -33,6 +32,12 @@ class JsonLinesFile(LineSource):
     journal : Path, optional
         Where to keep what comes on standard input, to go on from after a crash; without it, what
         was read is not delivered again.
+    record_bytes : int
+        How long a line may be.
+    sender : {"again", "on"}, optional
+        How standard input goes on; see `Journal`.
+    notes : callable, optional
+        Is told what is left out of standard input.
 
     Raises
     ------
@@ -43,32 +48,42 @@ class JsonLinesFile(LineSource):
     _nothing = "no lines; expected a JSON object on each"
 
     def __init__(
-        self, path: str, columns: Columns, *, follow: bool = False, journal: Path | None = None
+        self,
+        path: str,
+        columns: Columns,
+        *,
+        follow: bool = False,
+        journal: Path | None = None,
+        record_bytes: int = LONGEST,
+        sender: str | None = None,
+        notes: Callable[[str], None] | None = None,
     ) -> None:
         columns.check_target("standard input" if path == "-" else path)
-        super().__init__(path, columns, VALUES, follow=follow, journal=journal)
+        super().__init__(
+            path,
+            columns,
+            VALUES,
+            follow=follow,
+            journal=journal,
+            record_bytes=record_bytes,
+            sender=sender,
+            notes=notes,
+        )
 
     def _records(self, number: int) -> Iterator[Record | Refused | None]:
-        decode = msgspec.json.Decoder(dict[str, Any]).decode
         event_of = self._schema.event
         for line in self._lines:
             if line is None:
                 yield None
                 continue
+            if type(line) is LongLine:
+                yield Refused(RecordError(too_long(self._lines.longest)), [line])
+                continue
             try:
-                event = event_of(number, decode(line.removeprefix(codecs.BOM_UTF8)))
-            except (RecordError, ValueError) as error:  # msgspec's errors are ValueErrors
+                event = event_of(number, json_object(line))
+            except RecordError as error:
                 blank = line.isspace()
-                yield (None, 1, len(line)) if blank else Refused(_in_our_words(error), [line])
+                yield (None, 1, len(line)) if blank else Refused(error, [line])
                 continue
             number += 1
             yield event, 1, len(line)
-
-
-def _in_our_words(error: RecordError | ValueError) -> RecordError:
-    if isinstance(error, RecordError):
-        return error
-    if isinstance(error, UnicodeDecodeError):
-        return RecordError("expected text in UTF-8, got other bytes")
-    reason = str(error)
-    return RecordError(f"expected one JSON object: {reason[:1].lower()}{reason[1:]}")

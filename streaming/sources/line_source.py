@@ -11,7 +11,7 @@ from typing import Any
 from ..errors import StreamError
 from ..events import Event
 from .base import Columns, Source
-from .byte_lines import Lines, PipeLines, standard_input
+from .byte_lines import Lines, PipeLines, size_of, standard_input
 from .file_lines import FileLines
 from .journal import Journal
 from .schema import RecordError, Schema
@@ -48,6 +48,12 @@ class LineSource(Source):
     journal : Path, optional
         Where to keep what comes on standard input, to go on from after a crash; without it, what
         was read is not delivered again.
+    record_bytes : int
+        How long a record may be.
+    sender : {"again", "on"}, optional
+        How standard input goes on; see `Journal`.
+    notes : callable, optional
+        Is told what is left out of a file or of standard input.
     """
 
     def __init__(
@@ -58,24 +64,31 @@ class LineSource(Source):
         *,
         follow: bool,
         journal: Path | None,
+        record_bytes: int,
+        sender: str | None,
+        notes: Callable[[str], None] | None,
     ) -> None:
         self.name = "standard input" if path == "-" else path
         columns.check_roles()
         self._columns = columns
-        self._schema = Schema(columns, parsers)
+        self._schema = Schema(columns, parsers, self.name)
+        self._notes = notes or (lambda _: None)
         self._lines: Lines
         if path != "-":
             self._lines = FileLines(Path(path), follow=follow)
         elif journal is not None:
-            self._lines = Journal(standard_input(), journal)
+            self._lines = Journal(standard_input(), journal, sender=sender, notes=notes)
         else:
             self._lines = PipeLines(standard_input())
             self.replayable = False
+        self._lines.longest = record_bytes
         self.tells_waiting = self._lines.tells_waiting
         self._bytes = self._line = self._number = 0
+        self._tail: str | None = None  # once it is closed
 
     def __iter__(self) -> Iterator[Event | None]:
         """Yield the events of the lines."""
+        self._lines.passes_long = self.on_bad is not None
         try:
             yield from self._events()
             while self._lines.move_on():
@@ -86,6 +99,7 @@ class LineSource(Source):
         if self._number == 0 and not self.skipped:
             raise StreamError(f"{self.name} has {self._nothing}")
         self._schema.check_seen(self.name)
+        self._schema.check_texts()
 
     _nothing: str
     """What is said of a source without records."""
@@ -128,7 +142,9 @@ class LineSource(Source):
         ahead.clear()
 
     def close(self) -> None:
-        """Close the file."""
+        """Close the file, and keep what `offset` needs of it."""
+        if self._tail is None:
+            self._tail = self._lines.tail(self._bytes)
         self._lines.close()
 
     @property
@@ -144,31 +160,34 @@ class LineSource(Source):
             "line": self._line,
             "events": self._number,
             "skipped": self.skipped,
-            "types": self._schema.types,
+            **self._schema.offset(self._number),
             **self._lines.identity,
+            "tail": self._lines.tail(self._bytes) if self._tail is None else self._tail,
         }
 
     def has_more(self, offset: dict[str, Any]) -> bool:
         """Say whether the file has grown; what is followed or standard input may have more."""
-        if self._lines.size is None:
-            return True
-        return self._lines.size > int(offset["bytes"])
+        return self._lines.has_more(int(offset["bytes"]))
 
     def sync(self) -> None:
         """Bring the journal of standard input to the disk."""
         self._lines.sync()
 
     def resume(self, offset: dict[str, Any]) -> None:
-        """Go on at a byte."""
-        self._lines.seek(int(offset["bytes"]), offset)
-        self._bytes, self._line = offset["bytes"], offset["line"]
+        """Go on at a byte, if what is before it is what had been read."""
+        ended = self._lines.seek(int(offset["bytes"]), offset)
+        tail = self._lines.tail(int(offset["bytes"]))
+        if tail and offset["tail"] and tail != offset["tail"]:
+            raise StreamError(
+                f"{self.name} has changed before line {int(offset['line']) + 1:,}, up to which it "
+                "had been read; put it back as it was, or begin anew"
+            )
+        self._bytes, self._line = offset["bytes"], offset["line"] - ended
         self._number, self.skipped = offset["events"], offset["skipped"]
-        self._schema.types = offset["types"]
+        self._schema.resume(offset)
 
     def _refuse(self, refused: Refused) -> None:
-        line = self._line + len(refused.lines)
-        raw = b"".join(refused.lines)
-        text = raw.decode(errors="replace").rstrip("\r\n")
-        self.refuse(refused.error.record(self.name, f"line {line}", text))
+        text = b"".join(refused.lines).decode(errors="replace").rstrip("\r\n")
+        self.refuse(refused.error.record(self.name, f"line {self._line + 1}", text))
         self._line += len(refused.lines)
-        self._bytes += len(raw)
+        self._bytes += sum(map(size_of, refused.lines))

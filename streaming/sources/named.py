@@ -4,17 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from ..errors import StreamError
 from .base import Columns, Source
+from .byte_lines import BLOCK, LONGEST
 from .csv_file import CsvFile
+from .formats import format_of
 from .jsonl_file import JsonLinesFile
 from .parquet_files import ParquetFiles
 from .redis_stream import RedisSource
 from .river_dataset import RiverDataset
 
-FORMATS = {".jsonl": "jsonl", ".ndjson": "jsonl", ".parquet": "parquet"}
-"""Formats by the ends of files' names; all others are CSV."""
+MOST = 2**31 - 1
+"""Bytes that a record may have at most: more than that, Python's reader of CSV cannot take."""
 
 
 def open_source(
@@ -24,6 +27,10 @@ def open_source(
     follow: bool = False,
     format: str | None = None,  # noqa: A002  # as the command calls it
     journal: Path | None = None,
+    delimiter: str | None = None,
+    decimal: str | None = None,
+    record_bytes: int = LONGEST,
+    sender: str | None = None,
     notes: Callable[[str], None] | None = None,
 ) -> Source:
     """Return the source that a name on the command line stands for.
@@ -42,8 +49,16 @@ def open_source(
         By default what the file's name ends with, and CSV without such an end.
     journal : Path, optional
         Where standard input, which cannot be read twice, is kept.
+    delimiter : str, optional
+        What separates the columns of CSV; by default what the header line has most of.
+    decimal : {".", ","}, optional
+        The decimal mark in CSV; see `CsvFile`.
+    record_bytes : int
+        How long a line may be, or a row of CSV.
+    sender : {"again", "on"}, optional
+        How standard input goes on; see `Journal`.
     notes : callable, optional
-        Is told when a broker does not answer.
+        Is told when a broker does not answer, and what is left out of a file.
 
     Raises
     ------
@@ -52,19 +67,54 @@ def open_source(
     """
     if format not in (None, "csv", "jsonl", "parquet"):
         raise StreamError(f"--format must be csv, jsonl or parquet, got {format!r}")
-    if name.startswith(("redis://", "rediss://")):
+    _check(delimiter, decimal, record_bytes, sender)
+    if sender is not None and (name != "-" or journal is None):
+        raise StreamError("--stdin is for standard input (-) with --checkpoint; leave it out")
+    format = _format(name, format)  # noqa: A001
+    if format != "csv" and (delimiter is not None or decimal is not None):
+        raise StreamError(f"{name} is no CSV file; leave out --delimiter and --decimal")
+    if format == "redis":
         return RedisSource(name, columns, follow=follow, notes=notes)
-    kind, separator, rest = name.partition(":")
-    if separator and kind == "river":
+    if format == "river":
         if follow:
             raise StreamError(f"{name} ends; leave out --follow")
-        return RiverDataset(rest, columns)
-    if format is None:
-        folder = name != "-" and Path(name).is_dir()
-        format = "parquet" if folder else FORMATS.get(Path(name).suffix.lower(), "csv")  # noqa: A001
+        return RiverDataset(name.removeprefix("river:"), columns)
     if format == "parquet":
         if name == "-":
             raise StreamError("Parquet cannot be read from standard input; name the file")
         return ParquetFiles(name, columns, follow=follow)
-    of_lines = CsvFile if format == "csv" else JsonLinesFile
-    return of_lines(name, columns, follow=follow, journal=journal if name == "-" else None)
+    common: dict[str, Any] = {
+        "follow": follow,
+        "journal": journal if name == "-" else None,
+        "record_bytes": record_bytes,
+        "sender": sender,
+        "notes": notes,
+    }
+    if format == "jsonl":
+        return JsonLinesFile(name, columns, **common)
+    return CsvFile(name, columns, delimiter=delimiter, decimal=decimal, **common)
+
+
+def _format(name: str, given: str | None) -> str:
+    """Return the format that a name stands for."""
+    if name.startswith(("redis://", "rediss://")):
+        return "redis"
+    if name.startswith("river:"):
+        return "river"
+    return format_of(name) if given is None else given
+
+
+def _check(
+    delimiter: str | None, decimal: str | None, record_bytes: int, sender: str | None
+) -> None:
+    """Raise if an option has no meaning."""
+    if delimiter is not None and (len(delimiter) != 1 or delimiter in '"\r\n\0'):
+        raise StreamError(f"--delimiter must be one character, or tab, got {delimiter!r}")
+    if decimal not in (None, ".", ","):
+        raise StreamError(f"--decimal must be . or , got {decimal!r}")
+    if not BLOCK <= record_bytes <= MOST:
+        raise StreamError(
+            f"--record-bytes must be between {BLOCK:,} and {MOST:,}, got {record_bytes:,}"
+        )
+    if sender not in (None, "again", "on"):
+        raise StreamError(f"--stdin must be again or on, got {sender!r}")

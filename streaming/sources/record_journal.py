@@ -13,8 +13,9 @@ from lstmwidgets.codec import decode, encode
 
 from ..errors import StreamError
 from ..events import Event
-from ..files import write_all
-from .schema import RecordError, shown
+from ..files import make_private, tail, write_all
+from .schema import RecordError
+from .shown import in_full, shown
 
 
 class FormlessError(RecordError):
@@ -44,6 +45,7 @@ class RecordJournal:
     def __init__(self, path: Path) -> None:
         self._path = path
         try:
+            make_private(path)
             self._writer = path.open("ab", buffering=0)
             self._reader = path.open("rb")
         except OSError as error:
@@ -60,6 +62,10 @@ class RecordJournal:
             raise StreamError(f"{self._path} is shorter than it was; begin anew")
         self._reader.seek(position)
         yield from self._reader
+
+    def tail(self, position: int) -> str:
+        """Return a hash of the last bytes before a byte."""
+        return tail(self._path, position)
 
     def write(self, line: bytes) -> None:
         """Keep a line."""
@@ -85,7 +91,7 @@ def to_line(item: Any) -> bytes:
     try:
         form = _form(item)
     except RecordError as error:
-        form = {"bad": [str(error), encode(error.column), repr(item)]}
+        form = {"bad": [str(error), encode(error.column), in_full(item)]}
     return msgspec.json.encode(form) + b"\n"
 
 

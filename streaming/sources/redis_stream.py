@@ -6,12 +6,11 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
-import msgspec
-
 from ..events import Event
 from ..redis_address import PATIENCE, parse
 from .base import WAIT, Columns, Source
 from .cell_values import CELLS
+from .json_object import json_object
 from .redis_place import Place, StreamState, moment, state_of
 from .schema import RecordError, Schema
 from .values import VALUES
@@ -66,8 +65,8 @@ class RedisSource(Source):
         self._follow = follow
         columns.check_target(self.name)
         columns.check_roles()
-        self._texts = Schema(columns, CELLS)
-        self._values = Schema(columns, VALUES)
+        self._texts = Schema(columns, CELLS, self.name)
+        self._values = Schema(columns, VALUES, self.name)
         self._retry = self._address.retry(patience, notes)
         self._client = self._address.client()
         self._place = Place()
@@ -88,6 +87,8 @@ class RedisSource(Source):
                 continue
             if not entries:
                 if not self._follow:
+                    self._texts.check_texts()
+                    self._values.check_texts()
                     return
                 yield None
             for entry in entries:
@@ -120,14 +121,15 @@ class RedisSource(Source):
             "passed": self._place.passed,
             "events": self._number,
             "skipped": self.skipped,
-            "types": [self._texts.types, self._values.types],
+            "columns": [each.offset(self._number) for each in (self._texts, self._values)],
         }
 
     def resume(self, offset: dict[str, Any]) -> None:
         """Go on behind an entry."""
         self._place = Place(offset["id"], offset["passed"])
         self._number, self.skipped = offset["events"], offset["skipped"]
-        self._texts.types, self._values.types = offset["types"]
+        for schema, columns in zip((self._texts, self._values), offset["columns"], strict=True):
+            schema.resume(columns)
         try:
             self._place.check(self.name, self._ask(self._place)[1])
         except self._retry.failures:  # which are waited for, and the place checked, when it is read
@@ -176,7 +178,7 @@ class RedisSource(Source):
         event, number = None, self._number
         try:
             if list(fields) == [b"json"]:
-                event = self._values.event(number, _object(fields[b"json"]))
+                event = self._values.event(number, json_object(fields[b"json"]))
             else:
                 texts = {_text(name): _text(value) for name, value in fields.items()}
                 event = self._texts.event(number, texts)
@@ -195,10 +197,3 @@ def _text(data: bytes) -> str:
         return data.decode()
     except UnicodeDecodeError:
         raise RecordError(f"expected text in UTF-8, got {data!r}") from None
-
-
-def _object(data: bytes) -> dict[str, Any]:
-    try:
-        return msgspec.json.decode(data, type=dict[str, Any])
-    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
-        raise RecordError(f"expected a JSON object ({error})", "json") from None

@@ -22,10 +22,10 @@ class RiverDataset(Source):
     def __init__(self, name: str, columns: Columns) -> None:
         self.name = f"river:{name}"
         self._columns = columns
-        self._schema = Schema(columns, VALUES)
+        self._schema = Schema(columns, VALUES, self.name)
         self._samples = self._number = 0
-        if columns.target is not None or columns.text:
-            raise StreamError("River's data sets name their target and types; leave out --target")
+        if columns.target is not None:
+            raise StreamError("River's data sets name their target; leave out --target")
         columns.check_roles()
         self._dataset = _load(name)
         if self._dataset.task != "Regression":
@@ -55,6 +55,7 @@ class RiverDataset(Source):
             if event is not None:
                 self._number += 1
                 yield event
+        self._schema.check_texts()
 
     def close(self) -> None:
         """Do nothing: River opens its files by itself and keeps them until they are read."""
@@ -72,13 +73,14 @@ class RiverDataset(Source):
             "samples": self._samples,
             "events": self._number,
             "skipped": self.skipped,
-            "types": self._schema.types,
+            **self._schema.offset(self._number),
         }
 
     def resume(self, offset: dict[str, Any]) -> None:
         """Leave out as many samples."""
         self._samples, self._number = int(offset["samples"]), offset["events"]
-        self.skipped, self._schema.types = offset["skipped"], offset["types"]
+        self.skipped = offset["skipped"]
+        self._schema.resume(offset)
 
 
 def _load(name: str) -> Any:

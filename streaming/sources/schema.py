@@ -9,16 +9,32 @@ from typing import Any
 from ..errors import StreamError
 from ..events import BadRecord, Event
 from .base import Columns
+from .cell_values import COMPACT, AmbiguousTimeError
+from .missing import with_missing
+from .shown import shown
+from .text_columns import TextColumns, as_option, reads_as
+from .times_of_day import at_its_time
 
 EXPECTED = {
     "number": "a number",
+    "whole": "a number",
+    "comma": "a number with a decimal comma",
     "boolean": "true or false",
+    "compact": f"a date and time as {' or '.join(COMPACT.values())}",
     "datetime": "an ISO 8601 date and time",
     "text": "text",
     "verbatim": "text",
 }
-SHOWN = 80
-"""Characters of a value that an error shows."""
+A_TIME = "an ISO 8601 date and time, seconds since 1970, or digits as 202403291230"
+
+WIDER = {"whole": ("number", "comma")}
+"""Kinds that a column can turn out to be of, by the kind that its first values were of."""
+
+SHORT = 20
+"""Characters of a text that may be a word for no value."""
+
+FIRST_SECOND, LAST_SECOND = (datetime(year, 1, 1, tzinfo=UTC).timestamp() for year in (1800, 2200))
+"""Seconds since 1970 that can be meant as such."""
 
 
 class RecordError(Exception):
@@ -43,9 +59,10 @@ class Schema:
     """Makes events of records, and finds out what type a column has by its first value.
 
     A column is numbers (as floats), true/false, datetimes or text; later values must be the same.
-    No value, NaN, and a text that is empty or says NA, N/A, NaN, null or None are missing: the
-    feature is left out of the event. A column may come later than the first record. A record that
-    cannot be read decides no column's type.
+    No value, NaN, and a text that is empty or stands for none (`MISSING`) are missing: the feature
+    is left out of the event. A column may come later than the first record. A record that cannot
+    be read decides no column's type. Columns of text that are none of categories end the stream:
+    see `TextColumns`.
 
     Parameters
     ----------
@@ -54,6 +71,13 @@ class Schema:
     parsers : mapping
         `CELLS` for text, `VALUES` for typed values: by kind of column, what returns the value of
         what a record has, None if it is missing, and raises ValueError if it is of another kind.
+    source : str
+        Its name, for errors.
+
+    Attributes
+    ----------
+    numbers : tuple of str
+        The kinds of numbers that a column can be of, the strictest first.
 
     Examples
     --------
@@ -64,12 +88,26 @@ class Schema:
     ('07', {'a': 1.5, 'on': True}, None)
     """
 
-    def __init__(self, columns: Columns, parsers: Mapping[str, Callable[[Any], Any]]) -> None:
+    def __init__(
+        self, columns: Columns, parsers: Mapping[str, Callable[[Any], Any]], source: str = "source"
+    ) -> None:
+        self.numbers: tuple[str, ...] = ("number",)
         self._columns = columns
-        self._kinds = parsers
+        self._name_of = parsers["verbatim"]
+        self._kinds = with_missing(parsers, columns.missing)
         self._parsers: dict[str, Callable[[Any], Any]] = {}
         self._moments: dict[str, bool] = {}  # columns of datetimes, and whether they are features
         self._types: dict[str, str] = {}
+        self._texts = TextColumns(source)
+
+    def offset(self, events: int) -> dict[str, Any]:
+        """Return what so many events have shown of the columns, in plain values."""
+        return {"types": self._types, "texts": self._texts.state(events)}
+
+    def resume(self, offset: Mapping[str, Any]) -> None:
+        """Go on with what `offset` returned."""
+        self.types = offset["types"]
+        self._texts.resume(offset["texts"])
 
     @property
     def types(self) -> dict[str, str]:
@@ -103,6 +141,8 @@ class Schema:
         ------
         RecordError
             If a column's type has changed, or the key or the id is missing.
+        StreamError
+            If a column of text is none of categories.
         """
         columns, parsers = self._columns, self._parsers
         x: dict[str, Any] = {}
@@ -115,7 +155,10 @@ class Schema:
                 if value is not None:
                     x[name] = value
         except (ValueError, OverflowError):
-            raise self._mismatch(name, raw) from None
+            wider = self._wider(name, raw)
+            if wider is None:
+                raise self._mismatch(name, raw) from None
+            return self._widened({name: wider}, number, record, target)
         y = self._given(target) if columns.target is None else x.pop(columns.target, None)
         event_id = number if columns.id is None else _canonical(self._named(record, columns.id))
         key = None
@@ -126,9 +169,21 @@ class Schema:
         time = None if columns.time is None else self._time(x, columns.time)
         if found and found.items() - self._types.items():
             self.types = self._types | found
+            for name, kind in found.items():
+                if kind == "text" and self._is_used(name):
+                    self._texts.begin(name)
+        if self._texts.open:
+            self._texts.look(number, x)
         if self._moments and columns.time is None:
             time = self._first_moment(x, record)
+        if time is not None:
+            names = self._moments if columns.time is None else (columns.time,)
+            time = at_its_time(time, record, names)
         return Event(event_id, x, y, time, key)
+
+    def check_texts(self) -> None:
+        """Raise, at the end of the stream, if a column of text is none of categories."""
+        self._texts.end()
 
     def check_seen(self, source: str) -> None:
         """Raise if no record had a column that was named as target, feature or time."""
@@ -152,12 +207,12 @@ class Schema:
     def _possible(self, name: str) -> Collection[str]:
         """Return the kinds that a column may be of."""
         if name == self._columns.target:
-            return ("number",)
+            return self.numbers
         if name == self._columns.time:
-            return ("number", "datetime")
+            return ("compact", *self.numbers, "datetime")
         if name in self._columns.text:
             return ("verbatim",)
-        return ("number", "boolean", "datetime", "text")
+        return (*self.numbers, "boolean", "datetime", "text")
 
     def _first(self, name: str, raw: Any, found: dict[str, str]) -> Any:
         """Read the first value of a column, and find its kind by it."""
@@ -165,6 +220,8 @@ class Schema:
         for kind in self._possible(name):
             try:
                 value = self._kinds[kind](raw)
+            except AmbiguousTimeError as error:
+                raise RecordError(str(error), name) from None
             except (ValueError, OverflowError):
                 continue
             found[name] = "" if value is None else kind
@@ -174,14 +231,53 @@ class Schema:
         found[name] = "verbatim"  # whatever it is, nobody asked for it
         return None
 
+    def _wider(self, name: str, raw: Any) -> str | None:
+        """Return the kind that a column turns out to be of by a value that is not of its kind."""
+        for kind in WIDER.get(self._types.get(name, ""), ()):
+            try:
+                self._kinds[kind](raw)
+            except ValueError:
+                continue
+            return kind
+        return None
+
+    def _widened(
+        self, kinds: dict[str, str], number: int, record: Mapping[str, Any], target: Any
+    ) -> Event:
+        """Return a record's event with other kinds, which stay if it can be read."""
+        before = self._types
+        self.types = before | kinds
+        try:
+            return self.event(number, record, target)
+        except RecordError:
+            self.types = before
+            raise
+
     def _mismatch(self, name: str, raw: Any) -> RecordError:
         kind = self._types.get(name)
-        expected = [EXPECTED[each] for each in ([kind] if kind else self._possible(name))]
-        named = self._columns.target, self._columns.time
-        hint = (
-            "" if name in named or not isinstance(raw, str) else " (--text reads a column as text)"
-        )
-        return RecordError(f"expected {' or '.join(expected)}, got {shown(raw)}{hint}", name)
+        kinds = [kind] if kind else self._possible(name)
+        if "whole" in kinds:
+            kinds = [each for each in kinds if each not in WIDER["whole"]]
+        is_time = name == self._columns.time and not kind
+        expected = A_TIME if is_time else " or ".join(EXPECTED[each] for each in kinds)
+        if kind == "number" and isinstance(raw, str) and "," in raw and len(self.numbers) > 1:
+            expected += " with a decimal point"
+        return RecordError(f"expected {expected}, got {shown(raw)}{self._hint(name, raw)}", name)
+
+    def _hint(self, name: str, raw: Any) -> str:
+        """Return what to do about a value that is not of its column's kind."""
+        if isinstance(raw, Mapping | list | tuple):
+            return f" (flatten it, or leave the column out with --drop {as_option(name)})"
+        if not isinstance(raw, str):
+            return ""
+        hints = []
+        if "," in raw and "comma" not in self.numbers and reads_as(raw) == "number":
+            hints.append("--decimal , reads decimal commas")
+        elif len(raw) <= SHORT:
+            hints.append("--missing takes a word for no value")
+        if name not in (self._columns.target, self._columns.time):
+            hints.insert(0, "--text reads a column as text")
+        return f" ({', '.join(hints)})" if hints else ""
 
     def _given(self, target: Any) -> float | None:
         try:
@@ -193,7 +289,7 @@ class Schema:
     def _named(self, record: Mapping[str, Any], column: str) -> str:
         raw = record.get(column)
         try:
-            value: str | None = None if raw is None else self._kinds["verbatim"](raw)
+            value: str | None = None if raw is None else self._name_of(raw)
         except ValueError:
             raise RecordError(f"expected a single value, got {shown(raw)}", column) from None
         if value is None:
@@ -204,10 +300,13 @@ class Schema:
         value = x.get(column) if self._columns.is_feature(column) else x.pop(column, None)
         if not isinstance(value, float):
             return value
-        try:
+        if FIRST_SECOND <= value < LAST_SECOND:
             return datetime.fromtimestamp(value, UTC)
-        except (ValueError, OverflowError, OSError):
-            raise RecordError(f"expected seconds since 1970, got {value:g}", column) from None
+        raise RecordError(
+            f"expected seconds since 1970, between the years 1800 and 2200, got {value:.17g} "
+            "(divide milliseconds by 1000, or write ISO 8601)",
+            column,
+        )
 
     def _first_moment(self, x: dict[str, Any], record: Mapping[str, Any]) -> datetime | None:
         for name, used in self._moments.items():
@@ -231,9 +330,3 @@ def _canonical(name: str) -> int | str:
     if len(name) < 19 and name.removeprefix("-").isdecimal() and str(int(name)) == name:
         return int(name)
     return name
-
-
-def shown(raw: Any) -> str:
-    """Return a value for people, cut if it is long."""
-    text = repr(raw)
-    return text if len(text) <= SHOWN else f"{text[: SHOWN - 3]}..."

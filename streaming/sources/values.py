@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from datetime import date, datetime
+from datetime import date, datetime, time, timedelta
 from decimal import Decimal
+from enum import Enum
+from fractions import Fraction
+from numbers import Number
 from typing import Any
+from uuid import UUID
 
 from lstmwidgets import codec
 
@@ -13,13 +17,25 @@ from . import cell_values as cells
 
 
 def plain(value: Any) -> Any:
-    """Return scalars, decimals and dates as Python's numbers and datetimes, others as they are."""
-    value = codec.plain(value)
-    if isinstance(value, Decimal):
+    """Return a value as Python's own number, datetime or text, if it counts as one.
+
+    Decimals, fractions and durations (in seconds) are numbers, dates are datetimes; times of day,
+    members of enumerations and UUIDs are texts. Others are returned as they are.
+    """
+    if type(value) is bool or type(value) is datetime:
+        return value
+    value = codec.own(codec.plain(value))
+    if isinstance(value, Decimal | Fraction):
         return float(value)
+    if isinstance(value, timedelta):
+        return value.total_seconds()
     if isinstance(value, date) and not isinstance(value, datetime):
         return datetime(value.year, value.month, value.day)
-    return value
+    if isinstance(value, time):
+        return value.isoformat()
+    if isinstance(value, Enum):
+        return value.name
+    return str(value) if isinstance(value, UUID) else value
 
 
 def number(value: Any) -> float | None:
@@ -56,8 +72,23 @@ def moment(value: Any) -> datetime | None:
     return None
 
 
+def compact(value: Any) -> datetime | None:
+    """Return the date and time of a text or a whole number of digits, as those in `COMPACT`."""
+    value = plain(value)
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    if isinstance(value, int) and not isinstance(value, bool) and value < 10**14:
+        value = str(value)
+    if isinstance(value, str):
+        return cells.compact(value)
+    check_missing(value)
+    return None
+
+
 def words(value: Any) -> str | None:
     """Return a text, None if it is a word for a missing value."""
+    if type(value) is not str:
+        value = plain(value)
     if isinstance(value, str):
         return value if cells.words(value) is not None else None
     check_missing(value)
@@ -65,16 +96,19 @@ def words(value: Any) -> str | None:
 
 
 def verbatim(value: Any) -> str | None:
-    """Return any single value as the text that CSV would have for it."""
+    """Return any single value as the text that CSV would have for it, but 7.0 as 7."""
+    if type(value) is str:
+        return value or None
+    value = codec.own(codec.plain(value))
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, Number):
+        return str(codec.key(value)) if value == value else None
     value = plain(value)
     if isinstance(value, str):
         return value or None
-    if isinstance(value, bool):
-        return str(value).lower()
     if isinstance(value, datetime):
         return value.isoformat()
-    if isinstance(value, int | float):
-        return str(value) if value == value else None
     check_missing(value)
     return None
 
@@ -90,8 +124,9 @@ def check_missing(value: Any) -> None:
 VALUES: Mapping[str, Callable[[Any], Any]] = {
     "number": number,
     "boolean": boolean,
+    "compact": compact,
     "datetime": moment,
     "text": words,
     "verbatim": verbatim,
 }
-"""By the kind of a column; the strictest come first."""
+"""By the kind of a column, what returns the value of a typed value of it."""

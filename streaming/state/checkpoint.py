@@ -6,7 +6,7 @@ import os
 import sqlite3
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -14,38 +14,41 @@ from typing import Any, Self
 import msgspec
 from filelock import FileLock, Timeout
 
-from ..errors import StreamError
-from .cold import ColdStore
-from .database import Database, damage_told, has_table
+from lstmwidgets.codec import decode, encode
 
-FORMAT = 5
+from ..errors import StreamError
+from ..files import atomic_write, check_at, make_private, sync_folder, writing
+from .cold import ColdStore, schema
+from .database import APPLICATION, Database, damage_told, damaged
+
+FORMAT = 6
 DATABASE, LOCK, HOLDER = "job.sqlite", "lock", "holder"
+OPTIONS, SAVED, MODEL = "options", "saved", "model"
+"""What is in the table of the job itself; the last two from the first checkpoint on."""
+
+TABLES = ("job", "streams", "waiting")
 
 CACHE = 32 * 1024 * 1024
 """Bytes of the database in memory at most, keys that have changed since the last checkpoint too."""
 
-TABLES = """
-CREATE TABLE job (format INTEGER NOT NULL, options TEXT NOT NULL);
-CREATE TABLE checkpoint (saved TEXT NOT NULL);
-CREATE TABLE model (data BLOB NOT NULL);
-"""
-
 
 class Saved(msgspec.Struct, frozen=True, kw_only=True):
-    """A moment between two events.
+    """A moment between two events; the first one comes before the source is read.
 
     Attributes
     ----------
     events : int
         How many have gone through.
     offset : dict
-        Where the source goes on; its own affair.
+        Where the source goes on; its own affair. Empty before it is read.
     outputs : dict of str to dict
         Where each sink goes on, by what goes into it; its own affair.
     progress : dict
         What the runner has counted.
     finished : bool
         Whether the source has come to its end.
+    model_file : str or None
+        Hash of the file of the model that the job began with, if it began with one.
     """
 
     events: int
@@ -53,14 +56,17 @@ class Saved(msgspec.Struct, frozen=True, kw_only=True):
     outputs: dict[str, dict[str, Any]]
     progress: dict[str, Any]
     finished: bool = False
+    model_file: str | None = None
 
 
 class JobFolder:
     """The folder of a job that can be killed at any moment and started again.
 
     It holds one SQLite database (write-ahead log, ``synchronous=FULL``): what is committed is on
-    the disk, and a crash leaves the last commit. A lock, which the system lets go of when the
-    process ends in whatever way, keeps a second process out.
+    the disk, and a crash leaves the last commit. It gets its name when it has the job's options in
+    it, so that an empty one is none. All of it is read and compared with its checksums when the job
+    goes on. A lock, which the system lets go of when the process ends in whatever way, keeps a
+    second process out.
 
     Parameters
     ----------
@@ -82,21 +88,22 @@ class JobFolder:
         self, path: Path, options: Mapping[str, Any], drawn: Mapping[str, Any] | None = None
     ) -> None:
         self.path = path
-        try:
-            path.mkdir(parents=True, exist_ok=True)
-            self._lock = FileLock(path / LOCK)
-            self._lock.acquire(timeout=0)
-        except Timeout:
-            raise StreamError(f"{path} is held by {_holder(path)}; stop it first") from None
-        except OSError as error:
-            raise StreamError(f"cannot write to {path}: {error.strerror or error}") from error
-        try:
+        with ExitStack() as opening, writing(path):
+            path.mkdir(mode=0o700, parents=True, exist_ok=True)
+            self._lock = FileLock(path / LOCK, mode=0o600)
+            try:
+                self._lock.acquire(timeout=0)
+            except Timeout:
+                raise StreamError(f"{path} is held by {_holder(path)}; stop it first") from None
+            opening.callback(self._lock.release)
+            make_private(path / HOLDER)
             (path / HOLDER).write_text(str(os.getpid()))
-            self._database = _opened(path / DATABASE)
-            self.options = self._agreed(dict(options), dict(drawn or {}))
-        except BaseException:
-            self._lock.release()
-            raise
+            self._database = self._opened(options, drawn or {})
+            opening.callback(self._database.close)
+            self._job = ColdStore(self._database, "job")
+            self._known = (path / DATABASE).stat()
+            self.options = self._agreed(options, drawn or {})
+            opening.pop_all()
 
     def __enter__(self) -> Self:
         return self
@@ -124,8 +131,7 @@ class JobFolder:
 
     def load(self) -> tuple[Saved, bytes] | None:
         """Return the last checkpoint and its model; None before the first."""
-        with damage_told(self.path / DATABASE):
-            return _last(self._database)
+        return _last(self._job)
 
     def save(self, saved: Saved, model: bytes | None) -> None:
         """Put a checkpoint in the place of the last one, with all that `cold` stores have got.
@@ -142,15 +148,17 @@ class JobFolder:
         Raises
         ------
         StreamError
-            If the one before failed, see `settle`.
+            If the one before failed, see `settle`, or the database is not there any more.
         """
-        text = msgspec.json.encode(saved).decode()
+        check_at(self._known, self.path / DATABASE)
+        try:
+            data = msgspec.json.encode(saved)
+        except UnicodeEncodeError as error:
+            raise StreamError(f"a name is no text in UTF-8: {error.object!r}; rename it") from error
+        self._job.put_many([SAVED], [len(data)], data)
+        if model is not None:
+            self._job.put_many([MODEL], [len(model)], model)
         with damage_told(self.path / DATABASE):
-            self._database.later("DELETE FROM checkpoint")
-            self._database.later("INSERT INTO checkpoint VALUES (?)", (text,))
-            if model is not None:
-                self._database.later("DELETE FROM model")
-                self._database.later("INSERT INTO model VALUES (?)", (model,))
             self._database.commit()
 
     def settle(self) -> None:
@@ -164,18 +172,18 @@ class JobFolder:
         with damage_told(self.path / DATABASE):
             self._database.settle()
 
-    def _agreed(self, options: dict[str, Any], drawn: dict[str, Any]) -> dict[str, Any]:
+    def _opened(self, options: Mapping[str, Any], drawn: Mapping[str, Any]) -> Database:
+        """Open the database, after making it for a new job."""
+        path = self.path / DATABASE
+        for litter in self.path.glob(f".{DATABASE}.*.part*"):  # of a process that was killed here
+            litter.unlink()
+        if not path.exists():
+            _make(path, {k: drawn.get(k) if v is None else v for k, v in options.items()})
+        return _opened(path)
+
+    def _agreed(self, options: Mapping[str, Any], drawn: Mapping[str, Any]) -> dict[str, Any]:
         """Return the job's options as they were first given, if they are still the same."""
-        with damage_told(self.path / DATABASE):
-            row = self._database.execute("SELECT format, options FROM job").fetchone()
-            if row is None:
-                new = {k: drawn.get(k) if v is None else v for k, v in options.items()}
-                text = msgspec.json.encode(new).decode()
-                self._database.later("INSERT INTO job VALUES (?, ?)", (FORMAT, text))
-                self._database.commit()
-                self._database.settle()
-                return new
-        before: dict[str, Any] = msgspec.json.decode(row[1])
+        before = _options(self._job)
         differences = [
             f"{name} was {before.get(name)!r} and is now {options.get(name)!r}"
             for name in {**before, **options}
@@ -231,10 +239,11 @@ def inspect(path: Path) -> tuple[dict[str, Any], Saved | None, dict[str, int]]:
     """
     with look_into(path) as (options, database, last):
         saved, model = last or (None, b"")
-        sizes = {"bytes of the model": len(model)}
-        for what, table, column in (("keys", "streams", "key"), ("recent ids", "waiting", "id")):
-            there = options.get(column) is not None and has_table(database, table)
-            sizes[what] = len(ColdStore(database, table)) if there else 0
+        sizes = {
+            "bytes of the model": len(model),
+            "keys": len(ColdStore(database, "streams")) if options.get("key") is not None else 0,
+            "recent ids": len(ColdStore(database, "waiting")),
+        }
         return options, saved, sizes
 
 
@@ -244,59 +253,98 @@ def look_into(
 ) -> Iterator[tuple[dict[str, Any], Database, tuple[Saved, bytes] | None]]:
     """Give a folder's job, its database to read, and its last checkpoint, without the lock.
 
-    The job is empty for a moment at its beginning, and the checkpoint None before the first. All
-    of it is of one moment, whatever a running job writes meanwhile.
+    The checkpoint is None before the first one. All of it is of one moment, whatever a running job
+    writes meanwhile.
 
     Raises
     ------
     StreamError
         If it is no job's folder, or damaged.
     """
-    if not (path / DATABASE).is_file():
+    try:
+        there = (path / DATABASE).is_file()
+    except OSError:  # of a path that cannot be
+        there = False
+    if not there:
         raise StreamError(f"{path} holds no job: there is no {DATABASE} in it")
     with damage_told(path / DATABASE):
-        database = Database(f"file:{path / DATABASE}?mode=ro", uri=True)
+        database = Database(f"{(path / DATABASE).absolute().as_uri()}?mode=ro", uri=True)
+        database.name = str(path / DATABASE)
         try:
             database.execute("BEGIN")
-            row = None
-            if has_table(database, "job"):  # a job that has only just begun may have none yet
-                _check_format(database, path)
-                row = database.execute("SELECT options FROM job").fetchone()
-            if row is None:
-                yield {}, database, None
-            else:
-                yield msgspec.json.decode(row[0]), database, _last(database)
+            _check_format(database)
+            job = ColdStore(database, "job")
+            job.check()
+            yield _options(job), database, _last(job)
         finally:
             database.close()
 
 
+def _make(path: Path, options: Mapping[str, Any]) -> None:
+    """Make a job's database, which gets its name when all of this is in it."""
+    with atomic_write(path) as beside, damage_told(path):
+        database = Database(beside)
+        try:
+            database.execute(f"PRAGMA user_version = {FORMAT}")
+            database.execute(f"PRAGMA application_id = {APPLICATION}")
+            for table in TABLES:
+                ColdStore(database, table)
+            ColdStore(database, "job").put(OPTIONS, msgspec.json.encode(encode(options)))
+            database.commit()
+        finally:
+            database.close()
+    sync_folder(path.parent)
+
+
 def _opened(path: Path) -> Database:
+    """Open a job's database and compare all of it with its checksums."""
     with damage_told(path):
         database = Database(path, isolation_level="IMMEDIATE")
-        database.execute(f"PRAGMA cache_size = -{CACHE // 1024}")
-        database.execute("PRAGMA journal_mode = WAL")
-        database.execute("PRAGMA synchronous = FULL")
-        if not database.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
-            database.executescript(f"BEGIN; {TABLES} COMMIT;")
-        else:
-            (state,) = database.execute("PRAGMA quick_check").fetchone()
+        try:
+            _check_format(database)
+            database.execute(f"PRAGMA cache_size = -{CACHE // 1024}")
+            database.execute("PRAGMA journal_mode = WAL")
+            database.execute("PRAGMA synchronous = FULL")
+            (state,) = database.execute("PRAGMA integrity_check(1)").fetchone()
             if state != "ok":
-                raise sqlite3.DatabaseError(state)
-        _check_format(database, path.parent)
+                raise sqlite3.DatabaseError(" ".join(state.split()))
+            for table in TABLES:
+                ColdStore(database, table).check()
+        except BaseException:
+            database.close()
+            raise
     return database
 
 
-def _check_format(database: Database, path: Path) -> None:
-    row = database.execute("SELECT format FROM job").fetchone()
-    if row is not None and row[0] != FORMAT:
-        raise StreamError(
-            f"{path} was written in format {row[0]}, and this lstmwidgets reads format {FORMAT}"
-        )
+def _check_format(database: Database) -> None:
+    """Raise unless a database is a job's, of this version, with the tables that it should have."""
+    (version,) = database.execute("PRAGMA user_version").fetchone()
+    known = "SELECT sql FROM sqlite_master WHERE sql IS NOT NULL"
+    tables = [row[0] for row in database.execute(known).fetchall()]
+    if version == FORMAT and {*tables} == {text for name in TABLES for text in schema(name)}:
+        return
+    before = "CREATE TABLE job (format INTEGER NOT NULL, options TEXT NOT NULL)"
+    if before in tables:
+        (version,) = database.execute("SELECT format FROM job").fetchone() or ("",)
+    elif version in (0, FORMAT):
+        raise damaged(database.name, "it has not the tables of a job")
+    raise StreamError(
+        f"{database.name} was written in format {version}, and this lstmwidgets reads format "
+        f"{FORMAT}; use the version that wrote it, or begin anew with another folder"
+    )
 
 
-def _last(database: Database) -> tuple[Saved, bytes] | None:
-    row = database.execute("SELECT saved, data FROM checkpoint, model").fetchone()
-    return None if row is None else (msgspec.json.decode(row[0], type=Saved), bytes(row[1]))
+def _options(job: ColdStore) -> dict[str, Any]:
+    data = job.get(OPTIONS)
+    options: dict[str, Any] = {} if data is None else decode(msgspec.json.decode(data))
+    return options
+
+
+def _last(job: ColdStore) -> tuple[Saved, bytes] | None:
+    saved, model = job.get(SAVED), job.get(MODEL)
+    if saved is None:
+        return None
+    return msgspec.json.decode(saved, type=Saved), model or b""
 
 
 def _holder(path: Path) -> str:

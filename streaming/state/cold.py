@@ -2,14 +2,54 @@
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Iterable, Iterator
+from typing import Any
 
 import msgspec
 
-from .database import Database, damage_told, has_table
+from .database import Database, damage_told, damaged, has_table
 
 PORTION = 1 << 26
 """Bytes that are put in with one statement."""
+
+
+SCHEMA = (
+    "CREATE TABLE @ (name PRIMARY KEY, checksum INTEGER NOT NULL, value BLOB NOT NULL)",
+    "CREATE TABLE @_sum (total INTEGER NOT NULL)",
+    "CREATE TRIGGER @_new AFTER INSERT ON @ "
+    "BEGIN UPDATE @_sum SET total = total + new.checksum; END",
+    "CREATE TRIGGER @_changed AFTER UPDATE ON @ "
+    "BEGIN UPDATE @_sum SET total = total + new.checksum - old.checksum; END",
+    "CREATE TRIGGER @_removed AFTER DELETE ON @ "
+    "BEGIN UPDATE @_sum SET total = total - old.checksum; END",
+)
+"""Makes a table @.
+
+Every row has a checksum of its name and its bytes. Their sum stands in a table beside it, which
+triggers keep up with what is put in and removed: it tells of a row that was lost.
+"""
+
+STATEMENTS = {
+    "make": ";".join(["BEGIN", *SCHEMA, "INSERT INTO @_sum VALUES (0)", "COMMIT;"]),
+    "get": "SELECT checksum, value FROM @ WHERE name = ?",
+    "put": "INSERT INTO @ VALUES (?, ?, ?) "
+    "ON CONFLICT (name) DO UPDATE SET checksum = excluded.checksum, value = excluded.value",
+    "put many": "INSERT INTO @ SELECT json_extract(value, '$[0]'), json_extract(value, '$[1]'), "
+    "substr(?, json_extract(value, '$[2]'), json_extract(value, '$[3]')) FROM json_each(?) "
+    "WHERE true "
+    "ON CONFLICT (name) DO UPDATE SET checksum = excluded.checksum, value = excluded.value",
+    "remove": "DELETE FROM @ WHERE name IN (SELECT value FROM json_each(?))",
+    "all": "SELECT name, checksum, value FROM @ ORDER BY name",
+    "unordered": "SELECT name, checksum, value FROM @",
+    "sum": "SELECT total FROM @_sum",
+    "count": "SELECT count(*) FROM @",
+}
+
+
+def schema(table: str) -> list[str]:
+    """Return the statements that make a table of bytes."""
+    return [text.replace("@", table) for text in SCHEMA]
 
 
 class ColdStore:
@@ -23,7 +63,12 @@ class ColdStore:
     database : Database, optional
         The job's; by default one on the disk that goes with the process.
     table : str
-        Name of the table.
+        Name of the table, which is made if need be.
+
+    Raises
+    ------
+    StreamError
+        If the database cannot be read or written, or what is read is not what was put in.
 
     Examples
     --------
@@ -36,31 +81,21 @@ class ColdStore:
 
     def __init__(self, database: Database | None = None, table: str = "cold") -> None:
         self._database = Database("") if database is None else database
-        self._get = f"SELECT value FROM {table} WHERE name = ?"  # noqa: S608  # a name of ours
-        replace = "ON CONFLICT (name) DO UPDATE SET value = excluded.value"
-        self._put = f"INSERT INTO {table} VALUES (?, ?) {replace}"  # noqa: S608
-        self._put_many = (
-            f"INSERT INTO {table} SELECT json_extract(value, '$[0]'), "  # noqa: S608
-            "substr(?, json_extract(value, '$[1]'), json_extract(value, '$[2]')) "
-            f"FROM json_each(?) WHERE true {replace}"
-        )
-        self._remove = f"DELETE FROM {table} WHERE name IN (SELECT value FROM json_each(?))"  # noqa: S608
-        self._all = f"SELECT value FROM {table} ORDER BY name"  # noqa: S608
-        self._count = f"SELECT count(*) FROM {table}"  # noqa: S608
-        with damage_told("the database"):
+        self._sql = {name: text.replace("@", table) for name, text in STATEMENTS.items()}
+        with damage_told(self._database.name):
             if not has_table(self._database, table):
-                self._database.execute(f"CREATE TABLE {table} (name PRIMARY KEY, value BLOB)")
+                self._database.executescript(self._sql["make"])
 
     def get(self, name: str | int) -> bytes | None:
         """Return what is kept by a name; None if nothing is."""
-        with damage_told("the database"):
-            row = self._database.execute(self._get, (name,)).fetchone()
-        return None if row is None else bytes(row[0])
+        with damage_told(self._database.name):
+            row = self._database.execute(self._sql["get"], (name,)).fetchone()
+        return None if row is None else self._checked(name, *row)
 
     def put(self, name: str | int, value: bytes) -> None:
         """Keep bytes by a name, in the place of what was there."""
-        with damage_told("the database"):
-            self._database.execute(self._put, (name, value))
+        with damage_told(self._database.name):
+            self._database.execute(self._sql["put"], (name, _checksum(name, value), value))
 
     def put_many(
         self, names: Iterable[str | int], sizes: Iterable[int], values: bytes | memoryview
@@ -77,13 +112,14 @@ class ColdStore:
             All of them, one after the other.
         """
         view = memoryview(values)
-        places: list[tuple[str | int, int, int]] = []
+        places: list[tuple[str | int, int, int, int]] = []
         begin = end = 0
         for name, size in zip(names, sizes, strict=True):
+            value = view[end : end + size]
             if isinstance(name, str) and "\0" in name:  # SQLite's JSON ends there
-                self.put(name, bytes(view[end : end + size]))
+                self.put(name, bytes(value))
             else:
-                places.append((name, end - begin + 1, size))
+                places.append((name, _checksum(name, value), end - begin + 1, size))
             end += size
             if end - begin >= PORTION:
                 self._put_later(places, view[begin:end])
@@ -92,19 +128,42 @@ class ColdStore:
 
     def remove(self, names: Iterable[int]) -> None:
         """Forget what is kept by these numbers, if anything is, by the time of the next commit."""
-        self._database.later(self._remove, (msgspec.json.encode(list(names)).decode(),))
+        self._database.later(self._sql["remove"], (msgspec.json.encode(list(names)).decode(),))
 
     def values(self) -> Iterator[bytes]:
         """Yield all of it, in the order of the names."""
-        with damage_told("the database"):
-            for (value,) in self._database.execute(self._all):
-                yield bytes(value)
+        with damage_told(self._database.name):
+            for name, checksum, value in self._database.execute(self._sql["all"]):
+                yield self._checked(name, checksum, value)
 
-    def _put_later(self, places: list[tuple[str | int, int, int]], values: memoryview) -> None:
+    def check(self) -> None:
+        """Read all of it, and raise unless all that was put in is there."""
+        total = 0
+        with damage_told(self._database.name):
+            for name, checksum, value in self._database.execute(self._sql["unordered"]):
+                self._checked(name, checksum, value)
+                total += checksum
+            sums = self._database.execute(self._sql["sum"]).fetchall()
+        if sums != [(total,)]:
+            raise damaged(self._database.name, "rows are missing")
+
+    def _checked(self, name: Any, checksum: Any, value: Any) -> bytes:
+        """Return a value that is what was put in by its name."""
+        if type(value) is not bytes or checksum != _checksum(name, value):
+            raise damaged(self._database.name, f"what it has of {name!r} is not what was kept")
+        return value
+
+    def _put_later(self, places: list[tuple[str | int, int, int, int]], values: memoryview) -> None:
         if places:
-            self._database.later(self._put_many, (values, msgspec.json.encode(places).decode()))
+            self._database.later(
+                self._sql["put many"], (values, msgspec.json.encode(places).decode())
+            )
 
     def __len__(self) -> int:
-        with damage_told("the database"):
-            (count,) = self._database.execute(self._count).fetchone()
+        with damage_told(self._database.name):
+            (count,) = self._database.execute(self._sql["count"]).fetchone()
         return int(count)
+
+
+def _checksum(name: str | int, value: bytes | memoryview) -> int:
+    return zlib.crc32(value, zlib.crc32(str(name).encode()))

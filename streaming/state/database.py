@@ -14,8 +14,24 @@ from typing import Any
 import msgspec
 
 from ..errors import StreamError
+from ..files import make_private
 
 Values = tuple[Any, ...]
+
+APPLICATION = 0x4C53_544D
+"""Stands in the header of a job's database, so that nothing else is written into it."""
+
+OF_THE_SYSTEM = {
+    sqlite3.SQLITE_PERM,
+    sqlite3.SQLITE_BUSY,
+    sqlite3.SQLITE_LOCKED,
+    sqlite3.SQLITE_NOMEM,
+    sqlite3.SQLITE_READONLY,
+    sqlite3.SQLITE_IOERR,
+    sqlite3.SQLITE_FULL,
+    sqlite3.SQLITE_CANTOPEN,
+}
+"""Errors that say nothing about what is in the file."""
 
 
 class Database:
@@ -31,6 +47,11 @@ class Database:
     options
         Of `sqlite3.connect`.
 
+    Attributes
+    ----------
+    name : str
+        For people.
+
     Examples
     --------
     >>> database = Database("")
@@ -43,6 +64,9 @@ class Database:
     """
 
     def __init__(self, path: Path | str, **options: Any) -> None:
+        self.name = str(path) or "the temporary database"
+        if isinstance(path, Path):  # then its journals are for the owner only, too
+            make_private(path)
         self._connection = sqlite3.connect(path, check_same_thread=False, **options)
         self._queue: list[tuple[str, Values]] = []
         self._thread: ThreadPoolExecutor | None = None
@@ -115,10 +139,14 @@ def damage_told(place: Path | str) -> Iterator[None]:
     """Turn a database's errors into what they mean."""
     try:
         yield
-    except sqlite3.OperationalError as error:
-        raise StreamError(f"cannot write to {place}: {error}") from error
-    except (sqlite3.DatabaseError, msgspec.MsgspecError) as error:
-        raise StreamError(
-            f"{place} is damaged ({error}); restore it from a copy, or begin anew with "
-            "another folder"
-        ) from error
+    except (sqlite3.DatabaseError, msgspec.MsgspecError, UnicodeDecodeError) as error:
+        if getattr(error, "sqlite_errorcode", 0) & 0xFF in OF_THE_SYSTEM:
+            raise StreamError(f"cannot write to {place}: {error}") from error
+        raise damaged(place, str(error)) from error
+
+
+def damaged(place: Path | str, problem: str) -> StreamError:
+    """Return the error that says that a job's database is damaged."""
+    return StreamError(
+        f"{place} is damaged ({problem}); restore it from a copy, or begin anew with another folder"
+    )

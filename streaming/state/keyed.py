@@ -11,6 +11,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from lstmwidgets.online.arrays import check_memory
 from lstmwidgets.online.numeric import NumericEstimator
 from lstmwidgets.online.stream_slots import StreamSlots
 
@@ -20,6 +21,9 @@ from .cold import ColdStore
 
 HOT = 10_000
 """Streams in memory at most, by default; one of 32 units and a window of 16 takes 6 kB."""
+
+LEAST = 16
+"""Numbers of four bytes that a stream in memory takes at least."""
 
 LAST = struct.Struct("<d")
 """The last target, in front of a stream's bytes; NaN if there was none."""
@@ -243,6 +247,10 @@ def named(key: str | None) -> str:
 
 
 def check_room(hot: int) -> None:
-    """Raise unless at least one stream fits into memory."""
+    """Raise unless at least one stream is to be in memory, and all that are to be fit into it."""
     if hot < 1:
         raise StreamError(f"at least one stream must be in memory, got {hot}")
+    try:
+        check_memory(f"the state of {hot:,} keys in memory (--hot-keys)", LEAST * hot)
+    except ValueError as error:
+        raise StreamError(str(error)) from error

@@ -116,6 +116,10 @@ class WaitingEvents:
         """How many wait."""
         return sum(not event.labelled for event in self._recent.values())
 
+    def __contains__(self, id_: int | str) -> bool:
+        """Say whether the event of an id is remembered."""
+        return id_ in self._recent
+
     def is_new(self, event: Event) -> bool:
         """Say whether an event is to be predicted: it is no target of another, and comes first.
 
