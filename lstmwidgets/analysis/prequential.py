@@ -135,10 +135,17 @@ class Prequential(Run):
             self.task.learn(x, y)
         else:
             self.task.skip(x, y)
-        if self.lstm is not None and self.lstm.activations is not None:
-            self._copy(self.lstm.activations)
+        self._copy_step()
         self.events += 1
-        self._note(self._mark(x), y, prediction)
+        mark = None if self._marked_by is NOTHING else self._mark(x)
+        self._note(mark, y, prediction)
+
+    def _copy_step(self) -> None:
+        """Keep what the LSTM has just done, if it can be looked into and has seen an event."""
+        if self.lstm is not None:
+            activations = self.lstm.activations
+            if activations is not None:
+                self._copy(activations)
 
     def _read(self, text: str, y: Any) -> Iterator[bool]:
         """Note every word, then learn the text."""
@@ -148,8 +155,7 @@ class Prequential(Run):
             if last is not None:
                 self._note(*last, scored=False)
                 yield True
-            if self.lstm is not None and self.lstm.activations is not None:
-                self._copy(self.lstm.activations)
+            self._copy_step()
             last = (word, target, prediction)
         if self.learning and target is not None:
             self.task.learn(text, y)
