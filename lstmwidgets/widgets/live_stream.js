@@ -83,18 +83,24 @@ class Session {
     const now = performance.now();
     const seconds = (now - this.paced) / 1000;
     this.paced = now;
-    const painted = Math.max(0, ...[...this.views].map((view) => view.chart.takePainted())) / seconds;
+    const charts = [...this.views].map((view) => view.chart);
+    const painted = Math.max(0, ...charts.map((chart) => chart.takePainted())) / seconds;
     const received = this.received / seconds;
     this.received = 0;
-    const playing = this.playing && !document.hidden;
-    const steady = playing && this.steady; // all of the time was played
-    this.steady = playing;
-    if (!steady || !painted || received < 2) return;
-    const old = this.interval;
-    if (received > 1.2 * painted) this.interval = Math.min(1.3 * old, 1 / painted, SLOWEST);
-    else this.interval = Math.max(FASTEST, 0.85 * old);
-    if (Math.abs(this.interval / old - 1) > 0.01)
-      this.model.send({ type: "pace", view: this.id, seconds: this.interval });
+    const seen = !document.hidden && charts.some((chart) => chart.visible);
+    const steady = seen && this.playing && this.steady; // all of the time
+    this.steady = seen && this.playing;
+    if (!seen) this.askFor(SLOWEST);
+    else if (!steady) this.askFor(Math.min(this.interval, 2 * FASTEST));
+    else if (received > 1.2 * painted)
+      this.askFor(Math.min(1.3 * this.interval, 1 / Math.max(1, painted), SLOWEST));
+    else this.askFor(Math.max(FASTEST, 0.85 * this.interval));
+  }
+
+  askFor(interval) {
+    if (Math.abs(interval / this.interval - 1) < 0.01) return;
+    this.interval = interval;
+    this.model.send({ type: "pace", view: this.id, seconds: interval });
   }
 
   set(name, value) {
