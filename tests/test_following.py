@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from river import datasets, linear_model
 
 from lstmwidgets.analysis import QUANTITIES, Recording, order_units
-from lstmwidgets.online import LSTMClassifier, LSTMRegressor, LSTMTextClassifier
+from lstmwidgets.online import LSTMClassifier, LSTMForecaster, LSTMRegressor, LSTMTextClassifier
 from lstmwidgets.plots import Brush
 from lstmwidgets.widgets import CellInspector, LiveStream, StateHeatmap
 
@@ -113,6 +113,7 @@ MODELS: dict[str, tuple[Callable[[], Any], list[Any]]] = {
         lambda: LSTMClassifier(4, seed=1),
         [({"a": n % 3}, f"class {n % 5}") for n in range(99)],
     ),
+    "forecaster": (lambda: LSTMForecaster(hidden_size=4), [math.sin(n / 3) for n in range(99)]),
     "texts": (lambda: LSTMTextClassifier(4, seed=1), [("a good film", "+"), ("bad", "-")] * 20),
 }
 
