@@ -61,12 +61,27 @@ def look(root: Locator) -> None:
     expect(root).to_contain_text("averages over 8 units")
 
 
+def order(root: Locator) -> None:
+    """Pin a unit, and let the kernel put the units in another order."""
+    root.get_by_role("textbox", name="Pinned units").fill("3")
+    root.get_by_role("textbox", name="Pinned units").press("Enter")
+    root.get_by_role("button", name="unit 3").first.wait_for()
+    canvas = root.locator("[data-panel=cell] canvas")
+    before = canvas.evaluate("canvas => canvas.toDataURL()")
+    root.get_by_label("Order of units").select_option("cluster")
+    for _ in range(100):
+        if canvas.evaluate("canvas => canvas.toDataURL()") != before:
+            return
+        canvas.page.wait_for_timeout(100)
+    raise AssertionError("the units are as they were")
+
+
 WIDGETS = (
     Shown(
         "live",
         "live = LiveStream(LSTMRegressor(8, seed=1), datasets.WaterFlow(), speed=40)\n"
         "live.step(100)",
-        ".lw-live",
+        ".lw-live:not(.lw-states)",
         play,
         "button:has-text('Step')",
     ),
@@ -79,6 +94,7 @@ WIDGETS = (
         look,
         ".lw-layer",
     ),
+    Shown("states", "states = StateHeatmap(live)", ".lw-states", order, "select >> nth=0"),
 )
 
 # Further kinds of live streams, for all that looks at the page only.
