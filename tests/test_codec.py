@@ -7,7 +7,7 @@ import math
 from collections import OrderedDict
 from datetime import UTC, date, datetime, time, timedelta, timezone
 from decimal import Decimal
-from enum import IntEnum
+from enum import Enum, IntEnum
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
@@ -36,6 +36,8 @@ HASHABLE = st.recursive(
     | st.text(st.characters())  # halves of characters too
     | st.binary()
     | st.decimals().filter(lambda value: not value.is_snan())  # which has no hash
+    | st.fractions()
+    | st.uuids()
     | st.dates()
     | st.datetimes(timezones=ZONES)
     | st.times(timezones=ZONES)
@@ -52,6 +54,14 @@ VALUES = st.recursive(
     ),
     max_leaves=12,
 )
+
+
+class Level(IntEnum):
+    LOW = 1
+
+
+class Size(Enum):
+    LARGE = 3
 
 
 def told(value: Any) -> Any:
@@ -132,16 +142,20 @@ def test_a_forged_form_makes_plain_values_or_an_error(data: st.DataObject) -> No
         (np.datetime64("NaT"), None),
         (np.array(2.5), 2.5),
         (torch.tensor(3), 3),
+        (np.longdouble(0.5), 0.5),
+        (np.ma.masked, None),
+        (pd.NA, None),
         (pd.Timestamp("2024-01-02 03:04", tz="UTC"), datetime(2024, 1, 2, 3, 4, tzinfo=UTC)),
         (pd.Timedelta("1h"), timedelta(hours=1)),
         (pd.NaT, None),
+        (Level.LOW, 1),
         ((np.int8(1), [np.float32(0.5)]), (1, [0.5])),
         (OrderedDict({np.int64(1): np.str_("x")}), {1: "x"}),
     ],
 )
 def test_what_others_have_becomes_pythons_own(given: Any, kept: Any) -> None:
     assert told(decode(encode(given))) == told(kept)
-    scalar = not isinstance(given, tuple | dict | pd.Timestamp | pd.Timedelta)
+    scalar = not isinstance(given, tuple | dict | pd.Timestamp | pd.Timedelta | Level)
     assert not scalar or told(plain(given)) == told(kept)
 
 
@@ -152,17 +166,13 @@ def test_which_keys_are_the_same() -> None:
     assert len({plain(key) for key in (1, "1", (1,), b"1", date(1, 1, 1), Decimal("1.5"))}) == 6
 
 
-class Level(IntEnum):
-    LOW = 1
-
-
 class Point(NamedTuple):
     x: int
 
 
 @pytest.mark.parametrize(
     "odd",
-    [{1}, frozenset({1}), 1j, object(), Level.LOW, Point(1), np.zeros(2), torch.zeros(1), int],
+    [{1}, frozenset({1}), 1j, object(), Size.LARGE, Point(1), np.zeros(2), torch.zeros(1), int],
     ids=lambda odd: type(odd).__name__,
 )
 def test_what_cannot_be_kept_is_named(odd: Any) -> None:

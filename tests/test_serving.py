@@ -217,6 +217,7 @@ def test_features_that_came_late_and_more_than_the_experts_read() -> None:
         assert same_bits(said, observed(model, keys, stream))
 
 
+@pytest.mark.filterwarnings("ignore::lstmwidgets.online.FeatureWarning")
 def test_the_model_may_learn_on_or_be_another_copy() -> None:
     model = copy.deepcopy(model_of({}))
     stream, keys = events(60, 11), np.arange(60) % 7

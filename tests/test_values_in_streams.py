@@ -113,6 +113,17 @@ def hourly(days: int = 3) -> list[tuple[datetime, float]]:
     return [(moment, math.sin(moment.hour)) for moment in times]
 
 
+def yesterday(records: list[Any], columns: Columns) -> list[float | None]:
+    """Return what the baseline says of records."""
+    baseline, said = SameTimeYesterday(), []
+    for event in IterableSource(records, columns):
+        assert event is not None
+        assert event.y is not None
+        said.append(baseline.predict(event))
+        baseline.learn(event, event.y)
+    return said
+
+
 @pytest.mark.parametrize("named", [None, "day"])
 @pytest.mark.parametrize("kind", ["text", "typed", "dropped", "full"])
 def test_the_same_hour_yesterday_reads_day_and_time_from_two_columns(
@@ -128,20 +139,15 @@ def test_the_same_hour_yesterday_reads_day_and_time_from_two_columns(
         records = [{"day": moment, "opening": "06:00", "y": y} for moment, y in hourly()]
     drop = ("at",) if kind == "dropped" else ()
     text = ("at",) if kind in ("text", "typed") else ("opening",) if kind == "full" else ()
-    result = run(records, Columns(target="y", drop=drop, time=named, text=text))
-    (yesterday,) = (one for one in result.comparisons if one.name == "same hour yesterday")
-    assert (yesterday.events, yesterday.baseline) == (48, 0.0)
+    forecasts = yesterday(records, Columns(target="y", drop=drop, time=named, text=text))
+    assert forecasts == [None] * 24 + [y for _, y in hourly()[24:]]
 
 
 def test_the_same_hour_of_days_alone_is_not_known() -> None:
     records = [{"day": moment.date(), "y": y} for moment, y in hourly()]
-    result = run(records, Columns(target="y"))
-    assert [one.events for one in result.comparisons if one.name == "same hour yesterday"] == [0]
-    baseline = SameTimeYesterday()  # of one event a day it is
-    for day in range(1, 4):
-        event = Event(day, {}, float(day), time=datetime(2024, 3, day))
-        assert baseline.predict(event) == (day - 1 or None)
-        baseline.learn(event, float(day))
+    assert yesterday(records, Columns(target="y")) == [None] * len(records)
+    one_a_day = [{"day": date(2024, 3, day), "y": float(day)} for day in (1, 2, 3, 5)]
+    assert yesterday(one_a_day, Columns(target="y")) == [None, 1.0, 2.0, None]
 
 
 @pytest.mark.parametrize("learn", [True, False])

@@ -131,7 +131,7 @@ class LSTMClassifier(LSTMEstimator, base.MiniBatchClassifier):
         Parameters
         ----------
         x : dict
-            Features: numbers, booleans, strings, datetimes.
+            Features: numbers, texts, times; `lstmwidgets.values` has what else counts.
         y : hashable
             Label. None and NaN are counted in `unlearned`; the event then advances the state as an
             unlabelled one.

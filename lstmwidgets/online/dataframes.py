@@ -59,7 +59,10 @@ def frame_like(X: Any, columns: Mapping[Any, Sequence[Any]]) -> Any:
 
 def is_dataframe(source: Any) -> bool:
     """Say whether something has rows of named columns, as dataframes have."""
-    return hasattr(source, "columns") and hasattr(source, "to_dict")
+    return hasattr(source, "columns") and any(
+        hasattr(source, name)
+        for name in ("to_dict", "to_pydict")  # the latter of Arrow
+    )
 
 
 def _frame(X: Any) -> Any:
@@ -77,9 +80,9 @@ def _series(y: Any) -> Any:
     try:
         return _dataframe().into_series(y)
     except (TypeError, ValueError) as error:
-        columns = list(y.columns) if is_dataframe(y) else []
+        columns = _frame(y).columns if is_dataframe(y) else []
         if len(columns) == 1:
-            return _dataframe().into_frame(y)[columns[0]]
+            return _frame(y)[columns[0]]
         chosen = f", such as y[{columns[0]!r}]" if columns else ""
         raise TypeError(
             f"expected a series with one target a row as y, got {shown(y)}; give one{chosen}"

@@ -238,29 +238,36 @@ class FeatureEncoder:
         is_strange = names.isdisjoint(self._names)
         is_due = self.expects and not self._met
         self._met = self._met or not is_strange
-        if not names or not self._names or not (is_strange or is_due):
+        if not names or not self._names or not (is_due or (is_strange and self._is_told_of)):
             return
-        came, known = listed(x), listed(dict.fromkeys(self._keys))
+        features = dict.fromkeys(self._keys)
+        lacking = [name for name in features if name not in names]
+        if not lacking:
+            return
+        came, known = listed(x), listed(features)
         if not is_strange:
-            lacking = [name for name in dict.fromkeys(self._keys) if name not in names]
-            if lacking:
-                self._tell(
-                    "lacking",
-                    f"the model was saved with features that the event lacks: {listed(lacking)}. "
-                    f"It has {came}; what is lacking counts as missing until it comes",
-                )
+            self._tell(
+                "lacking",
+                f"the model was saved with features that the event lacks: {listed(lacking)}. "
+                f"It has {came}; what is lacking counts as missing until it comes",
+            )
         elif is_due:
             raise UnknownFeaturesError(
                 f"the model was saved with the features {known} and the event has none of them, "
                 f"but {came}; rename them or, if they are to be learned as others, give one of the "
                 "model's features beside them, such as None"
             )
-        elif self.events >= SETTLED:
+        else:
             self._tell(
                 "unknown",
                 f"an event has none of the features that were learned ({known}), but {came}, which "
                 "are others to the model; rename them if they are the same",
             )
+
+    @property
+    def _is_told_of(self) -> bool:
+        """Whether an event without any known feature is worth a warning."""
+        return self.events >= SETTLED and "unknown" not in self._told
 
     def _tell_of(self, new: Sequence[Reading]) -> None:
         """Warn of values without columns, and of those that are hardly meant as they are read."""

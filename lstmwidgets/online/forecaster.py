@@ -142,7 +142,8 @@ class LSTMForecaster(NumericEstimator, Forecaster):
             The value. None, NaN, infinities and numbers beyond 1e30 are counted in `unlearned`,
             and the forecast stands for them in what follows.
         x : dict, optional
-            Features known at the time: numbers, booleans, strings, datetimes.
+            Features known at the time: numbers, texts, times; `lstmwidgets.values` has what else
+            counts.
         """
         target = target_in(y)
         if target is None:

@@ -124,7 +124,7 @@ class LSTMRegressor(NumericEstimator, base.MiniBatchRegressor):
         Parameters
         ----------
         x : dict
-            Features: numbers, booleans, strings, datetimes.
+            Features: numbers, texts, times; `lstmwidgets.values` has what else counts.
         y : float
             Target. None, NaN, infinities and numbers beyond 1e30 are counted in `unlearned`; the
             event then advances the state as an unlabelled one.
