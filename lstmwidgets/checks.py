@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import reprlib
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from decimal import Decimal
 from numbers import Integral, Real
 from typing import Any
@@ -13,11 +13,23 @@ import numpy as np
 import torch
 from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
+from torch.nn.utils.rnn import PackedSequence
 
 from .state import FullGateState, LSTMState, State
 
 WHOLE = (torch.uint8, torch.int8, torch.int16, torch.int32, torch.int64)
 """Types of whole numbers; bool, a mask rather than a count, is not among them."""
+
+
+def is_symbolic() -> bool:
+    """Say whether a program is made, in which sizes and values are not known: nobody may ask."""
+    return is_tracing() or torch.compiler.is_exporting()
+
+
+def is_tracing() -> bool:
+    """Say whether `torch.jit.trace` is at work: sizes are tensors then."""
+    jit: Any = torch.jit
+    return bool(jit.is_tracing())
 
 
 def check_size(name: str, size: object) -> None:
@@ -114,11 +126,19 @@ def check_floating(name: str, value: object) -> None:
 
 def check_input(x: object, axes: tuple[str, ...], input_size: int, weight: Tensor) -> Tensor:
     """Return x if it is a tensor with these axes that fits the weights, else raise."""
+    if isinstance(x, PackedSequence):
+        raise TypeError(
+            "expected a torch.Tensor as input, got PackedSequence; pad_packed_sequence(x, "
+            "batch_first=True) returns the tensor and what to give as lengths="
+        )
     if not isinstance(x, Tensor):
         raise TypeError(f"expected a torch.Tensor as input, got {type(x).__name__}")
+    if is_tracing():  # when sizes are tensors, about which no decision may be made
+        return x
     if x.layout != torch.strided or x.is_nested:
         raise TypeError(f"expected a dense tensor as input, got {x.layout}; see Tensor.to_dense")
-    if x.ndim != len(axes) or x.shape[-1] != input_size or 0 in x.shape:
+    empty = not torch.compiler.is_exporting() and 0 in x.shape  # there it would be a condition
+    if x.ndim != len(axes) or x.shape[-1] != input_size or empty:
         expected = f"({', '.join(axes)}) with {axes[-1]} = {input_size}"
         raise ValueError(f"expected input of shape {expected}, got {tuple(x.shape)}")
     _check_alike("input", x, weight)
@@ -144,7 +164,7 @@ def check_state(
     for name, part in zip(names, state, strict=True):
         if not isinstance(part, Tensor):
             raise TypeError(f"state.{name} must be a torch.Tensor, got {type(part).__name__}")
-        if part.shape != shape:
+        if not is_tracing() and part.shape != shape:
             raise ValueError(
                 f"state.{name} must have the shape (layers, batch, hidden) = {shape}, got "
                 f"{tuple(part.shape)}; initial_state(batch_size) makes a fitting one"
@@ -154,6 +174,26 @@ def check_state(
     return state_type(*state)
 
 
+def check_state_dict(
+    module: object, state_dict: Mapping[str, Any], prefix: str, *_more: object
+) -> None:
+    """Raise if a state dict is that of an `nn.LSTM` that no LSTM here can be; a hook of modules."""
+    del module
+    names = {name.removeprefix(prefix) for name in state_dict if name.startswith(prefix)}
+    if any(name.endswith("_reverse") for name in names):
+        problem = "of a bidirectional LSTM, and this one reads forwards only"
+    elif any(name.startswith("weight_hr_l") for name in names):
+        problem = "of an LSTM with projections (proj_size=), which this one does not have"
+    elif "weight_ih_l0" in names and "bias_ih_l0" not in names:
+        problem = (
+            "of an LSTM without biases (bias=False), and this one has them: add zeros of shape "
+            "(4 * hidden_size,) as bias_ih_l0, bias_hh_l0 and so on"
+        )
+    else:
+        return
+    raise ValueError(f"the state dict is {problem}")
+
+
 def check_lengths(lengths: object, batch: int, steps: int) -> Tensor:
     """Return lengths if they are whole numbers from 1 to T, one a sequence, else raise."""
     if not isinstance(lengths, Tensor):
@@ -161,6 +201,8 @@ def check_lengths(lengths: object, batch: int, steps: int) -> Tensor:
     if lengths.dtype not in WHOLE:
         raise TypeError(f"lengths must be whole numbers, got {lengths.dtype}")
     lengths = lengths.long()  # small unsigned types wrap round in differences
+    if is_symbolic():
+        return lengths
     if lengths.shape != (batch,):
         raise ValueError(f"lengths must have the shape ({batch},), got {tuple(lengths.shape)}")
     if int(lengths.min()) < 1 or int(lengths.max()) > steps:

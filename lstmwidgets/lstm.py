@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import math
 import warnings
-from collections.abc import Callable
-from typing import Self
+from collections.abc import Callable, Sequence
+from typing import Any, Self
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import dropout as drop
 
 from .cells import CELLS, Weights, advance_layers
 from .checks import (
@@ -22,8 +21,11 @@ from .checks import (
     check_reset,
     check_size,
     check_state,
+    check_state_dict,
+    is_symbolic,
 )
 from .fused import Fused
+from .running import Record, run_layers
 from .state import State, stretches
 from .stepper import NUMPY_DTYPES, CompiledStepper, Stepper
 from .torch_stepper import TorchStepper
@@ -71,6 +73,12 @@ class LSTM(nn.Module):
     -----
     The standard cell's batched path is PyTorch's own operator, with cuDNN on a GPU. Other cells
     run a loop over time whose input projection is one matrix product for all steps.
+
+    `torch.export` and `torch.onnx.export` take batches of any size, and sequences of any length
+    (``dynamic_shapes=({0: Dim("batch"), 1: Dim("time")},)``) through PyTorch's ``scan``.
+    `torch.jit.trace` takes any batch; a program of the standard cell takes any length, those of
+    others refuse another one than they were traced with. Such programs check neither lengths nor
+    tokens. `torch.compile` leaves the standard cell's operator as it is.
 
     Examples
     --------
@@ -132,6 +140,8 @@ class LSTM(nn.Module):
                 weight = torch.empty(shape, device=device, dtype=dtype)
                 self.register_parameter(f"{name}_l{layer}", nn.Parameter(weight))
         self.reset_parameters()
+        before_loading: Any = self.register_load_state_dict_pre_hook
+        before_loading(check_state_dict)
         if cell == "standard":
             self._fused().flatten()
 
@@ -165,6 +175,9 @@ class LSTM(nn.Module):
             Each field (L, B, H).
         """
         check_size("batch_size", batch_size)
+        return self._zeros(batch_size)
+
+    def _zeros(self, batch_size: int) -> State:
         zeros = self.weight_hh_l0.new_zeros(self.num_layers, batch_size, self.hidden_size)
         state_type = self._cell.state_type
         return state_type(*(zeros.clone() for _ in state_type._fields))
@@ -174,7 +187,7 @@ class LSTM(nn.Module):
         x: Tensor,
         state: StateLike = None,
         *,
-        lengths: Tensor | None = None,
+        lengths: Tensor | Sequence[int] | None = None,
         reset: Tensor | None = None,
     ) -> tuple[Tensor, State]:
         """Run over whole sequences.
@@ -186,7 +199,7 @@ class LSTM(nn.Module):
         state : LSTMState or FullGateState, optional
             State before the first step, each field (L, B, H); zeros by default. A plain tuple in
             the same order will do.
-        lengths : Tensor of int, optional
+        lengths : Tensor, array or list of int, optional
             True length of each padded sequence, (B,), from 1 to T. Beyond its end a sequence's
             output is zero, and its final state is the one at its end.
         reset : Tensor of bool, optional
@@ -211,6 +224,11 @@ class LSTM(nn.Module):
             lengths = check_lengths(lengths, batch, steps).to(x.device)
         if reset is None:
             return self._run(x, state, lengths)
+        if is_symbolic():
+            raise ValueError(
+                "reset= decides where sequences are cut, which a traced or exported program cannot "
+                "do; cut them before, or export step"
+            )
         reset = check_reset(reset, batch, steps).to(x.device)
         if lengths is not None:  # a reset in the padding would wipe the final state
             reset = reset & (torch.arange(steps, device=x.device) < lengths[:, None])
@@ -219,7 +237,8 @@ class LSTM(nn.Module):
             kept = ~reset[:, begin, None]  # (B, 1)
             state = type(state)(*(part.where(kept, 0) for part in state))
             within = None if lengths is None else (lengths - begin).clamp(0, end - begin)
-            output, state = self._run(x[:, begin:end], state, within)
+            run = self._run if within is None or bool((within > 0).all()) else self._loop
+            output, state = run(x[:, begin:end], state, within)
             outputs.append(output)
         return torch.cat(outputs, dim=1), state
 
@@ -249,11 +268,12 @@ class LSTM(nn.Module):
         Notes
         -----
         For a stream without gradients, `stepper` is ten times faster and more. The look for NaN
-        waits for the device and cannot be traced by `torch.compile` or `torch.vmap`; `forward` has
-        no such look.
+        waits for the device and cannot be traced by `torch.vmap`; `forward` has no such look, nor
+        have programs made by `torch.export` or `torch.jit.trace`.
         """
         state = self._checked(x_t, ("batch", "input_size"), state)
-        check_finite(x_t)
+        if not is_symbolic():
+            check_finite(x_t)
         output, state, _ = advance_layers(
             self._cell, self._layers(), x_t, state, self.dropout if self.training else 0.0
         )
@@ -281,7 +301,7 @@ class LSTM(nn.Module):
             As `forward`.
         """
         state = self._checked(x, ("batch", "time", "input_size"), state)
-        record: list[list[Tensor]] = []
+        record: Record = []
         _, state = self._loop(x, state, record=record)
         i, f, g, o, c, h = (torch.stack(layers) for layers in zip(*record, strict=True))
         return Trace(i, f, g, o, c, h, state, self.cell)
@@ -341,9 +361,13 @@ class LSTM(nn.Module):
         ]
 
     def _run(self, x: Tensor, state: State, lengths: Tensor | None) -> tuple[Tensor, State]:
-        if self.cell == "standard" and (lengths is None or bool((lengths > 0).all())):
-            return self._fused().run(x, state, lengths)
-        return self._loop(x, state, lengths)
+        if self.cell != "standard":
+            return self._loop(x, state, lengths)
+        if is_symbolic():  # PyTorch's operator is for one number of steps there, and no lengths
+            any_steps = torch.compiler.is_dynamo_compiling() or isinstance(x.shape[1], torch.SymInt)
+            if any_steps or lengths is not None:
+                return self._loop(x, state, lengths)
+        return self._fused().run(x, state, lengths)
 
     def _fused(self) -> Fused:
         weights = [weight for layer in self._layers() for weight in layer.values()]
@@ -354,42 +378,15 @@ class LSTM(nn.Module):
         x: Tensor,
         state: State,
         lengths: Tensor | None = None,
-        record: list[list[Tensor]] | None = None,
+        record: Record | None = None,
     ) -> tuple[Tensor, State]:
-        """Run any cell step by step, layer after layer; `record` gets each layer's trace fields."""
-        x = x.transpose(0, 1)  # (T, B, I): each step's slice of a projection is then contiguous
-        alive = None
-        if lengths is not None:
-            alive = torch.arange(len(x), device=x.device)[:, None, None] < lengths[:, None]
-            x = torch.where(alive, x, 0)  # whatever lies in the padding stays out of gradients
-        finals = []
-        for level, weights in enumerate(self._layers()):
-            if level:
-                x = drop(x, self.dropout, self.training)
-            now = tuple(part[level] for part in state)
-            outputs, inside = [], []
-            for t, projected in enumerate(self._cell.project(x, weights).unbind(0)):
-                after, gates = self._cell.advance(projected, now, weights)
-                if alive is not None:
-                    pairs = zip(after, now, strict=True)
-                    after = tuple(torch.where(alive[t], new, old) for new, old in pairs)
-                now = after
-                outputs.append(now[0])
-                if record is not None:
-                    inside.append((*gates, now[1], now[0]))
-            x = torch.stack(outputs)  # (T, B, H)
-            if alive is not None:
-                x = torch.where(alive, x, 0)
-            if record is not None:
-                record.append([torch.stack(values, 1) for values in zip(*inside, strict=True)])
-            finals.append(now)
-        final = self._cell.state_type(*(torch.stack(parts) for parts in zip(*finals, strict=True)))
-        return x.transpose(0, 1), final
+        dropout = self.dropout if self.training else 0.0
+        return run_layers(self._cell, self._layers(), x, state, lengths, dropout, record)
 
     def _checked(self, x: Tensor, axes: tuple[str, ...], state: StateLike) -> State:
         check_input(x, axes, self.input_size, self.weight_hh_l0)
         if state is None:
-            return self.initial_state(x.shape[0])
+            return self._zeros(x.shape[0])
         shape = (self.num_layers, x.shape[0], self.hidden_size)
         return check_state(state, self._cell.state_type, shape, self.weight_hh_l0)
 

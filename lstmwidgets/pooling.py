@@ -29,7 +29,7 @@ def pool(
         case None:
             return hidden.where(inside, 0)
         case "last":
-            return hidden[torch.arange(len(hidden), device=hidden.device), lengths - 1]
+            return hidden[torch.arange(hidden.shape[0], device=hidden.device), lengths - 1]
         case "mean":
             return hidden.where(inside, 0).sum(1) / lengths[:, None]
         case "max":

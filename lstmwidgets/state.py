@@ -97,6 +97,10 @@ class Gates(NamedTuple):
     output_gate: Tensor
 
 
+# Plain tensors with names: torch.load(…, weights_only=True) may make them.
+torch.serialization.add_safe_globals([LSTMState, FullGateState, Gates])
+
+
 def stretches(reset: Tensor) -> Iterator[tuple[int, int]]:
     """Cut the time axis of reset (B, T) wherever a sequence starts anew."""
     steps = reset.shape[1]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -41,9 +43,45 @@ def curve(losses: list[tuple[float, float | None]]) -> Iterator[Epoch]:
 def test_the_verdict_says_what_the_curves_show(
     losses: list[tuple[float, float | None]], stopped: str, said: str
 ) -> None:
-    import re
-
     assert re.match(f".*{said}", verdict(list(curve(losses)), stopped))
+
+
+@pytest.mark.parametrize(
+    ("losses", "trivial", "said"),
+    [
+        ([(1.5e12, None), (3e12, None), (1.53e12, None)], 1.0, "never was below 1.5e.12, .* is 1"),
+        ([(9e13, 5e9), (4e12, 4e9)], 1.0, "never was below 4e.12"),
+        ([(3e12, None)], 0.5, "never was below 3e.12"),
+        ([(1, None), (40, None), (80, None)], None, "only rose, from 1 to 80"),
+        ([(1, 1), (1.2, 1.1), (9, 8)], 1.0, "only rose, from 1 to 9"),
+        ([(1, None), (math.nan, None)], 1.0, "the training loss became nan"),
+        ([(math.inf, math.inf)], None, "the training loss became inf"),
+        ([(9e9, None)], 0.0, "never was below 9e"),
+    ],
+)
+def test_weights_that_ran_away_are_told_as_such(
+    losses: list[tuple[float, float | None]], trivial: float | None, said: str
+) -> None:
+    told = verdict(list(curve(losses)), trivial_loss=trivial)
+    assert re.match(rf"Diverged: .*{said}.*\. Try a much smaller lr", told)
+
+
+@pytest.mark.parametrize("task", ["regression", "classification", "forecasting"])
+def test_a_learning_rate_of_a_million_diverges(task: str) -> None:
+    data = series()
+    steps = {"pooling": None} if task == "forecasting" else {}
+    outputs = 1 if task == "regression" else 2
+    model = model_of(input_size=2, output_size=outputs, task=task, hidden_size=4, **steps)
+    targets = {
+        "regression": means(data),
+        "classification": [bool(n % 2) for n in range(len(data))],
+        "forecasting": None,
+    }
+    options = {"epochs": 4, "device": "cpu", "progress": False}
+    result = fit(model, data, targets[task], lr=1e6, seed=0, **options)
+    assert result.verdict.startswith("Diverged: the training loss")
+    good = fit(model_of(input_size=2, pooling="mean"), data, means(data), epochs=4, progress=False)
+    assert "Diverged" not in good.verdict
 
 
 def test_epochs_come_with_their_losses_falling() -> None:

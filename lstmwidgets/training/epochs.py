@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -12,6 +13,9 @@ RISE = 0.05
 
 GAP = 0.3
 """A validation loss this share above the training loss is apart from it."""
+
+WILD = 2.0
+"""A loss so many times that of always giving the same answer, or 1, comes of weights run away."""
 
 FALL = 0.1
 """A training loss that has not fallen by this share since the first epoch has learned little."""
@@ -77,11 +81,15 @@ class FitResult:
         All of them, also those before a resume.
     stopped : str
         ``"epochs"``, all were run; ``"early"``, the loss no longer fell; ``"interrupted"``.
+    trivial_loss : float or None
+        Loss of always saying the mean of the training targets, or that all classes are equally
+        likely; None for a DataLoader's numbers, which nobody has looked at.
     """
 
     model: SequenceModel = field(repr=False)
     epochs: list[Epoch]
     stopped: str
+    trivial_loss: float | None = None
 
     @property
     def best_epoch(self) -> int:
@@ -96,17 +104,19 @@ class FitResult:
     @property
     def verdict(self) -> str:
         """What the curves say, in plain words."""
-        return verdict(self.epochs, self.stopped)
+        return verdict(self.epochs, self.stopped, self.trivial_loss)
 
 
-def verdict(epochs: Sequence[Epoch], stopped: str = "epochs") -> str:
+def verdict(
+    epochs: Sequence[Epoch], stopped: str = "epochs", trivial_loss: float | None = None
+) -> str:
     """Say in plain words whether a training over- or underfits, and what to try.
 
     Parameters
     ----------
     epochs : sequence of Epoch
         As they came.
-    stopped : str
+    stopped, trivial_loss
         As in `FitResult`.
 
     Examples
@@ -125,6 +135,9 @@ def verdict(epochs: Sequence[Epoch], stopped: str = "epochs") -> str:
         return "Nothing was learned: no epoch came to its end."
     best = max((one for one in epochs if one.best), key=lambda one: one.epoch, default=epochs[-1])
     last = epochs[-1]
+    diverged = _diverged(epochs, trivial_loss)
+    if diverged:
+        return f"Diverged: {diverged}. Try a much smaller lr, a smaller clip, or other units."
     if last.validation_loss is None:
         return f"{_without_validation(epochs, best, stopped)}"
     if last.loss > best.loss * (1 + RISE) and last.train_loss < best.train_loss:
@@ -162,16 +175,32 @@ def _without_validation(epochs: Sequence[Epoch], best: Epoch, stopped: str) -> s
     return f"The training loss came down to {best.train_loss:.3g}{more}. {advice}"
 
 
+def _diverged(epochs: Sequence[Epoch], trivial_loss: float | None) -> str | None:
+    """Say what shows that the weights ran away; None if they did not."""
+    first, last, lowest = epochs[0].train_loss, epochs[-1].train_loss, _lowest(epochs)
+    if not all(math.isfinite(one.train_loss) for one in epochs):
+        return f"the training loss became {last}"
+    if trivial_loss is not None and lowest > WILD * max(trivial_loss, 1):
+        return (
+            f"the training loss never was below {lowest:.3g}, and that of always giving the same "
+            f"answer is {trivial_loss:.3g}"
+        )
+    if lowest == first and last > first * (1 + RISE):
+        return f"the training loss only rose, from {first:.3g} to {last:.3g}"
+    return None
+
+
+def _lowest(epochs: Sequence[Epoch]) -> float:
+    return min(one.train_loss for one in epochs)
+
+
 def _learned_little(epochs: Sequence[Epoch]) -> bool:
-    return (
-        len(epochs) > 1
-        and min(one.train_loss for one in epochs) > (1 - FALL) * epochs[0].train_loss
-    )
+    return len(epochs) > 1 and _lowest(epochs) > (1 - FALL) * epochs[0].train_loss
 
 
 def _underfitting(epochs: Sequence[Epoch]) -> str:
-    lowest = min(one.train_loss for one in epochs)
     return (
         f"Underfitting: the training loss hardly fell, from {epochs[0].train_loss:.3g} to "
-        f"{lowest:.3g}. Try a higher lr, more epochs, a larger hidden_size, or less dropout."
+        f"{_lowest(epochs):.3g}. Try a higher lr, more epochs, a larger hidden_size, or less "
+        "dropout."
     )

@@ -220,4 +220,4 @@ def fit(**options: Any) -> FitResult:
             deque(epochs, maxlen=0)
         except KeyboardInterrupt:
             loop.stopped = "interrupted"
-    return FitResult(loop.model, loop.epochs, loop.stopped)
+    return FitResult(loop.model, loop.epochs, loop.stopped, loop.trivial_loss)

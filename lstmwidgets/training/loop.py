@@ -55,7 +55,7 @@ class Loop:
     ----------
     epochs : list of Epoch
         Those that were run, before a resume too.
-    stopped : str
+    stopped, trivial_loss
         As of `lstmwidgets.training.epochs.FitResult`.
     """
 
@@ -98,6 +98,7 @@ class Loop:
         if isinstance(sources.training, Sequences):
             place = self._fabric.device
             check_memory(model, sources.training, options.batch_size, options.window, place)
+        self.trivial_loss = _trivial_loss(model, sources.training)
         self._identity = {"seed": self._seed, **options.plain(), **sources.describe()}
         self._training = self._placed(sources.training)
         held = sources.validation
@@ -329,6 +330,15 @@ def _means(totals: Tensor) -> tuple[float, float]:
     if not count:
         raise ValueError("an epoch had no targets: the DataLoader gave no batches, or empty ones")
     return loss / weight, score / count
+
+
+def _trivial_loss(model: SequenceModel, source: Source) -> float | None:
+    """Return the loss of always giving the same answer, the mean or equal probabilities."""
+    if not model.scales_targets:
+        return math.log(model.output_size)
+    if not isinstance(source, Sequences):
+        return None
+    return float(source.y.double().var(0, correction=0).mean())
 
 
 def _copy(model: SequenceModel) -> dict[str, Tensor]:
