@@ -222,7 +222,8 @@ class CsvFile(LineSource):
         if number == 0 and names[0] == "" and not row[0].strip().isdigit():
             names = ["column 1", *names[1:]]
         record = dict(zip(names, row, strict=True))
-        record.pop("", None)
+        if names[0] == "":
+            del record[""]
         event = self._schema.event(number, record)
         if number == 0 and names[0] in ("", "column 1"):
             what = "counts rows: it is left out" if names[0] == "" else "is read as 'column 1'"
