@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
+from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ from hypothesis import strategies as st
 
 from lstmwidgets.streaming import BadRecord, Event, StreamError
 from lstmwidgets.streaming.interrupt import Interruptible
-from lstmwidgets.streaming.sources import Columns, CsvFile, JsonLinesFile, open_source
+from lstmwidgets.streaming.sources import Columns, CsvFile, JsonLinesFile, Source, open_source
 from lstmwidgets.streaming.sources.byte_lines import BLOCK, LONGEST, Lines, LongLine, size_of
 
 from .test_every_source import passed_on
@@ -143,6 +144,26 @@ def test_a_header_that_repeats_or_is_ordered_otherwise_swaps_nothing(tmp_path: P
     assert notes == []
     with pytest.raises(StreamError, match=r"no column 'b' \(--features\); its columns are: c, y"):
         read(put(tmp_path, text + "c,y\n1,2\n"), columns={"features": ("b",)})
+
+
+def test_a_header_in_the_middle_is_one_after_a_kill_too(tmp_path: Path) -> None:
+    text = "a,b,y\n" + "".join(
+        f"{n},{10 * n},{n % 7}\n" if n % 20 else "y,b,a\n1,20,2\na,b,y\n" for n in range(1, 90)
+    )
+    path = put(tmp_path, text)
+    whole = read(path)
+    assert [event.x for event in whole if event.x["b"] != 10 * event.x["a"]] == []
+    for cut in range(len(whole) + 1):
+        with closing(CsvFile(path, Columns("y"))) as source:
+            found = [event for _, event in zip(range(cut), events(source), strict=False)]
+            offset = passed_on(source.offset)
+        source = CsvFile(path, Columns("y"))
+        source.resume(offset)
+        assert found + list(events(source)) == whole
+
+
+def events(source: Source) -> Iterator[Event]:
+    return (event for event in source if event is not None)
 
 
 # --- quotes -----------------------------------------------------------------------------------

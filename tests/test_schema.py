@@ -380,3 +380,27 @@ def test_usual_rows_are_read_in_one_go_and_others_are_not() -> None:
         assert number_rows(["a", "b", "y"], columns, kinds) is None
     for kind in ("datetime", "text", ""):
         assert number_rows(["a", "b", "y"], Columns("y"), kinds | {"b": kind}) is None
+
+
+MARKED = st.sampled_from(
+    ["1", "2,5", "2.5", "1.2,5", "-3", "", "?", ".", "1e3", "1e,5", "nan", "x"]
+)
+
+
+@given(rows=st.lists(st.tuples(MARKED, MARKED, MARKED), min_size=1, max_size=6))
+def test_rows_with_decimal_commas_are_read_as_others_are(rows: list[tuple[str, str, str]]) -> None:
+    header = ["a", "b", "y"]
+    fast, slow = (Schema(Columns(target="y"), CELLS) for _ in range(2))
+    fast.numbers = slow.numbers = ("whole", "number", "comma")
+    for first in (("1", "2,5", "2.5"), *rows):
+        results = []
+        for schema in (slow, fast):
+            read = None if schema is slow else number_rows(header, Columns("y"), schema.types)
+            try:
+                event = None if read is None else read(0, first)
+                event = event or schema.event(0, dict(zip(header, first, strict=True)))
+                results.append(repr(event))
+            except RecordError as error:
+                results.append(str(error))
+        assert results[0] == results[1]
+        assert fast.types == slow.types

@@ -140,6 +140,7 @@ class CsvFile(LineSource):
                 if type(error) is not RecordError or not self._is_header(row):
                     yield _refused(error, text)
                     continue
+                yield None  # so that what was read before it is dealt with by the old names
                 self._take_header(row)
                 header, types, event = self._header, None, None
             lines = len(text.taken)
@@ -182,6 +183,7 @@ class CsvFile(LineSource):
                 ) from None
             except (RecordError, csv.Error) as error:
                 if self._header:
+                    text.put_back()
                     return
                 raise StreamError(
                     f"{self.name} is not a CSV file: {in_our_words(error)}"
@@ -218,13 +220,14 @@ class CsvFile(LineSource):
 
     def _event(self, number: int, row: list[str]) -> Event:
         """Return a row's event; the first one says whether a column without a name counts rows."""
-        names = self._header
-        if number == 0 and names[0] == "" and not row[0].strip().isdigit():
+        names, undecided = self._header, number == 0 and self._header[0] == ""
+        if undecided and not row[0].strip().isdigit():
             names = ["column 1", *names[1:]]
         record = dict(zip(names, row, strict=True))
-        record.pop("", None)
+        if names[0] == "":
+            del record[""]
         event = self._schema.event(number, record)
-        if number == 0 and names[0] in ("", "column 1"):
+        if undecided:
             what = "counts rows: it is left out" if names[0] == "" else "is read as 'column 1'"
             self._notes(f"{self.name}: the first column has no name and {what}")
             self._header = names

@@ -61,7 +61,7 @@ class CsvText:
                 raise UnclosedError("a quote is opened and not closed") from None
             raise
         if line is None:
-            self._put_back()
+            self.put_back()
             raise WaitingError
         if self.taken:  # only within quotes a row goes on in another line
             before = size_of(self.taken[0]) if len(self.taken) == 1 else self._size
@@ -86,7 +86,7 @@ class CsvText:
         try:
             return next(self)
         finally:
-            self._put_back()
+            self.put_back()
 
     def check_quotes(self, delimiter: str) -> None:
         """Raise if a row of several lines is one only because a quote was not closed.
@@ -112,7 +112,8 @@ class CsvText:
         self.not_utf8 = False
         return size
 
-    def _put_back(self) -> None:
+    def put_back(self) -> None:
+        """Give the lines of the row at hand again."""
         self._again += reversed(self.taken)
         self.taken.clear()
         self.not_utf8 = False

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from itertools import compress
 from operator import itemgetter
 
 from ..events import Event
@@ -57,18 +56,20 @@ def number_rows(header: Sequence[str], columns: Columns, types: Mapping[str, str
     pick = itemgetter(*(header.index(name) for name in used))
     place = None if columns.key is None else header.index(columns.key)
     commas = [types[name] == "comma" for name in used]
-    markless = [types[name] == "whole" for name in used]
-    marked = any(commas) or any(markless)
+    pointless = [name for name in used if types[name] != "number"]
+    pick_pointless = itemgetter(*map(header.index, pointless)) if pointless else None
+    has_commas = any(commas)
     missing = missing_numbers(columns.missing)
 
     def read(number: int, row: Sequence[str]) -> Event | None:
         cells = pick(row)
-        if marked:
-            if "." in "".join(compress(cells, commas)) + "".join(compress(cells, markless)):
+        if pick_pointless is not None:
+            if "." in "".join(pick_pointless(row)):
                 return None
-            cells = [
-                c.replace(",", ".") if comma else c for c, comma in zip(cells, commas, strict=True)
-            ]
+            if has_commas:
+                cells = [
+                    c.replace(",", ".") if has else c for c, has in zip(cells, commas, strict=True)
+                ]
         try:
             y, *values = map(float, cells)
         except ValueError:

@@ -30,6 +30,9 @@ A_TIME = "an ISO 8601 date and time, seconds since 1970, or digits as 2024032912
 WIDER = {"whole": ("number", "comma")}
 """Kinds that a column can turn out to be of, by the kind that its first values were of."""
 
+NOT_OF_ITS_KIND = (ValueError, ArithmeticError)
+"""What parsers raise: numbers too large, and signalling NaN, are errors of arithmetic."""
+
 SHORT = 20
 """Characters of a text that may be a word for no value."""
 
@@ -154,7 +157,7 @@ class Schema:
                 value = self._first(name, raw, found) if parse is None else parse(raw)
                 if value is not None:
                     x[name] = value
-        except (ValueError, OverflowError):
+        except NOT_OF_ITS_KIND:
             wider = self._wider(name, raw)
             if wider is None:
                 raise self._mismatch(name, raw) from None
@@ -222,7 +225,7 @@ class Schema:
                 value = self._kinds[kind](raw)
             except AmbiguousTimeError as error:
                 raise RecordError(str(error), name) from None
-            except (ValueError, OverflowError):
+            except NOT_OF_ITS_KIND:
                 continue
             found[name] = "" if value is None else kind
             return value if used else None
@@ -282,7 +285,7 @@ class Schema:
     def _given(self, target: Any) -> float | None:
         try:
             value: float | None = self._kinds["number"](target)
-        except (ValueError, OverflowError):
+        except NOT_OF_ITS_KIND:
             raise RecordError(f"expected a number as target, got {shown(target)}") from None
         return value
 
@@ -290,7 +293,7 @@ class Schema:
         raw = record.get(column)
         try:
             value: str | None = None if raw is None else self._name_of(raw)
-        except ValueError:
+        except NOT_OF_ITS_KIND:
             raise RecordError(f"expected a single value, got {shown(raw)}", column) from None
         if value is None:
             raise RecordError("expected a value in every record, got none", column)
