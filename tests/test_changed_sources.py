@@ -81,7 +81,7 @@ def test_another_file_in_its_place_is_told(tmp_path: Path, kind: str, more: int)
 
 
 @pytest.mark.parametrize("kind", ["csv", "jsonl"])
-@settings(max_examples=12, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=6, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(place=st.floats(0.1, 1, exclude_max=True), what=st.sampled_from(["delete", "insert"]))
 def test_a_byte_more_or_less_is_told(tmp_path: Path, kind: str, place: float, what: str) -> None:
     source = write(tmp_path / f"rows.{kind}", rows_of(60))

@@ -110,9 +110,9 @@ def flips(stopped: Stopped, count: int, seed: int) -> list[str]:
 
 
 def test_a_flipped_bit_of_the_database_is_told_or_harmless(stopped: Stopped) -> None:
-    told = flips(stopped, 25, 1)
+    told = flips(stopped, 12, 1)
     if "killed" not in str(stopped.folder):  # else most of it is in the log, and gone back behind
-        assert len(told) > 5
+        assert len(told) > 2
 
 
 @pytest.mark.slow

@@ -104,7 +104,7 @@ def plain() -> bytes:
 SOME = st.fixed_dictionaries({}, optional=OPTIONS).filter(lambda chosen: 0 < len(chosen) < 4)
 
 
-@settings(max_examples=20)
+@settings(max_examples=10)
 @given(SOME)
 def test_odd_options_are_told_or_do_no_harm(chosen: dict[str, Any]) -> None:
     check(chosen)

@@ -161,12 +161,12 @@ def write_pairs(path: Path, events: int) -> Path:
     draw = random.Random(0)
     rows, written = [], []
     for n in range(events):
-        row = f"{n},{draw.choice(KEYS)},{draw.random():.4f}"
+        row = f"{n},{draw.choice(KEYS)},{draw.random():.4f},{n % 7}"
         rows.append(row)
         written.append(f"{row},")
         if n >= 10:
             written.append(f"{rows[n - 10]},{draw.gauss(n % 100, 2):.3f}")
-    path.write_text("number,sensor,load,flow\n" + "\n".join(written) + "\n")
+    path.write_text("number,sensor,load,n,flow\n" + "\n".join(written) + "\n")
     return path
 
 
