@@ -4,13 +4,14 @@
 draw it. Widgets carry them into notebooks.
 """
 
-from .bundle import joined_modules, joined_styles
+from .bundle import CHART_MODULES, joined_modules, joined_styles
 from .feed import Choice, Feed, Frame
 from .page import still_page
 from .panels import live_panels
 from .still import still_frame
 
 __all__ = [
+    "CHART_MODULES",
     "Choice",
     "Feed",
     "Frame",

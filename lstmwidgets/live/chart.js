@@ -1,10 +1,11 @@
 // Panels above each other over one axis of events: time, hover, pan, zoom and theme.
 
-import { element, PANELS } from "./panels.js";
+import { Axis } from "./axis.js";
+import { element } from "./drawing.js";
+import { PANELS } from "./panels.js";
 import { DARK, LIGHT } from "./palette.js";
 import { pointer, tellPointer } from "./pointer.js";
 import { isDark, onThemeChange } from "./theme.js";
-import { eventTicks, timeTicks } from "./ticks.js";
 
 const RIGHT = 12;
 const WORDS = 40; // beside each other
@@ -35,11 +36,9 @@ export class Chart {
   }
 
   makeAxis() {
-    const timed = this.panels.filter((panel) => !["curve", "horizons"].includes(panel.spec.kind));
-    this.timed = timed;
-    this.axis = element(null, "canvas", { class: "lw-axis", "aria-hidden": "true" });
-    if (timed.length) timed.at(-1).element.after(this.axis);
-    this.pen = this.axis.getContext("2d");
+    this.timed = this.panels.filter((panel) => !["curve", "horizons"].includes(panel.spec.kind));
+    this.axis = new Axis();
+    if (this.timed.length) this.timed.at(-1).element.after(this.axis.canvas);
   }
 
   makeOverlay() {
@@ -109,16 +108,8 @@ export class Chart {
     this.ratio = ratio;
     this.font = `12px ${getComputedStyle(this.root).fontFamily}`;
     for (const panel of this.panels) panel.resize(width, ratio);
-    this.resizeAxis();
+    this.axis.resize(this.width, this.ratio, this.words);
     this.refresh();
-  }
-
-  resizeAxis() {
-    const height = this.words ? 62 : 22;
-    this.axisHeight = height;
-    this.axis.width = Math.round(this.width * this.ratio);
-    this.axis.height = Math.round(height * this.ratio);
-    this.axis.style.height = `${height}px`;
   }
 
   // Several changes, one drawing.
@@ -155,7 +146,7 @@ export class Chart {
     const { store } = this;
     if (Boolean(store.labels) !== Boolean(this.words)) {
       this.words = Boolean(store.labels);
-      this.resizeAxis();
+      this.axis.resize(this.width, this.ratio, this.words);
     }
     this.clampView();
     const { start, end } = this.range;
@@ -168,7 +159,7 @@ export class Chart {
     };
     this.scene = scene;
     for (const panel of this.panels) if (!panel.folded) panel.draw(scene);
-    if (this.timed.length) this.drawAxis(scene);
+    if (this.timed.length) this.axis.draw(scene);
     this.placeCross();
     this.painted++;
     if (now - this.told > TELLING || !this.moving) {
@@ -185,52 +176,6 @@ export class Chart {
     const low = store.first - 0.5, high = store.next - 0.5;
     if (view.start < low) Object.assign(view, { start: low, end: low + span });
     if (view.end > high) Object.assign(view, { start: Math.max(low, high - span), end: high });
-  }
-
-  drawAxis({ store, start, end, room, x, first, last, palette }) {
-    const { pen, ratio } = this;
-    pen.setTransform(ratio, 0, 0, ratio, 0, 0);
-    pen.clearRect(0, 0, this.width, this.axisHeight);
-    pen.font = this.font;
-    pen.fillStyle = palette.muted;
-    pen.strokeStyle = palette.frame;
-    pen.beginPath();
-    if (this.words) this.drawWords(store, first, last, x);
-    else {
-      const most = room / 96;
-      const at = (step) => store.value("time", step);
-      const times = store.timed && last > first && timeTicks(first, last, at, most);
-      pen.textAlign = "center";
-      pen.textBaseline = "top";
-      let free = 0;
-      const ticks = times || (store.ticks?.(start, end, most) ?? eventTicks(start, end, most));
-      for (const [step, text] of ticks) {
-        if (step < start || step > end) continue;
-        pen.moveTo(x(step), 0);
-        pen.lineTo(x(step), 4);
-        const half = pen.measureText(text).width / 2;
-        const at = Math.min(this.width - half - 2, Math.max(half + 2, x(step)));
-        if (at - half < free) continue;
-        pen.fillText(text, at, 6);
-        free = at + half + 10;
-      }
-    }
-    pen.stroke();
-  }
-
-  drawWords(store, first, last, x) {
-    const { pen } = this;
-    const apart = x(1) - x(0);
-    const every = Math.max(1, Math.ceil(13 / apart));
-    pen.textAlign = "right";
-    pen.textBaseline = "middle";
-    for (let step = last; step >= first; step -= every) {
-      pen.save();
-      pen.translate(x(step) + 3, 8);
-      pen.rotate(-0.9);
-      pen.fillText(shortened(store.label(step), 12), 0, 0);
-      pen.restore();
-    }
   }
 
   tell() {
@@ -290,7 +235,7 @@ export class Chart {
     const shown = step !== null && scene && step >= scene.start && step <= scene.end;
     this.cross.hidden = !shown;
     if (!shown) return;
-    this.cross.style.height = `${this.axis.offsetTop}px`; // what follows has an axis of its own
+    this.cross.style.height = `${this.axis.canvas.offsetTop}px`; // what follows has an axis of its own
     this.cross.style.transform = `translateX(${scene.x(step).toFixed(1)}px)`;
   }
 
@@ -439,9 +384,4 @@ export class Chart {
 function ahead(count) {
   const step = 2 ** Math.max(4, Math.ceil(Math.log2(Math.max(1, count))) - 2);
   return Math.ceil(Math.max(1, count) / step) * step;
-}
-
-function shortened(text, most) {
-  const letters = [...text];
-  return letters.length > most ? `${letters.slice(0, most - 1).join("")}…` : text;
 }

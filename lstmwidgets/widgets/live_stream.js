@@ -2,7 +2,7 @@
 
 import { Chart } from "../live/chart.js";
 import { newName, SAVED, watchKernel } from "../live/kernel.js";
-import { element } from "../live/panels.js";
+import { element } from "../live/drawing.js";
 import { RunStore, unpack } from "../live/store.js";
 
 const SPEEDS = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, null]; // null: full speed

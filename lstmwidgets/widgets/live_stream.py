@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import threading
 import time
 from collections.abc import Iterable, Mapping
@@ -14,23 +13,22 @@ import traitlets
 from ..analysis.prequential import Prequential
 from ..analysis.recording import Recording, as_recording
 from ..analysis.replay import Replay
-from ..analysis.tasks import Metric, last_step
+from ..analysis.tasks import Metric
 from ..cells import CELLS
 from ..checks import check_size
-from ..live import Feed, Frame, joined_modules, joined_styles, live_panels
+from ..live import CHART_MODULES, Feed, Frame, joined_modules, joined_styles, live_panels
 from ..plots.live_run import run_layout
 from ..plots.pages import save_page
 from ..trace import Trace
 from .following import Followers, run_name
-from .player import FAILED, FINISHED, FRAMES, PLAYING, READY, STOPPED, Player
+from .open_pages import OpenPages
+from .player import FAILED, FINISHED, PLAYING, READY, STOPPED, Player
+from .settings import Speed, model_with, settings_of
 from .snapshots import WithSnapshot
+from .sources import checked_source, is_read_once, length_of
 from .threads import AnsweredAnywhere
 
-MODULES = (
-    *("live/theme.js", "live/kernel.js", "live/colors.js", "live/palette.js", "live/ticks.js"),
-    *("live/store.js", "live/panels.js", "live/pointer.js", "live/chart.js"),
-    "widgets/live_stream.js",
-)
+MODULES = (*CHART_MODULES, "widgets/live_stream.js")
 STYLES = ("live/live.css",)
 
 THEMES = ("auto", "light", "dark")
@@ -40,26 +38,6 @@ READING = 0.25
 
 RESTING = 1.0
 """Seconds at rest until the saved notebook gets what is shown."""
-
-UNSEEN = 10.0
-"""Seconds without a view, after there was one, until a player ends: its cell was deleted.
-
-Loading a page anew takes less.
-"""
-
-SETTINGS = ("hidden_size", "cell", "lr", "gradient", "window", "seed")
-"""Parameters of our estimators that can be changed while one looks on."""
-
-SLOWEST = 0.5
-"""Most seconds between two frames, however slow a page says it is."""
-
-
-def _speed_to_json(speed: float, _: object) -> float | None:
-    return None if math.isinf(speed) else speed
-
-
-def _speed_from_json(speed: float | None, _: object) -> float:
-    return math.inf if speed is None else float(speed)
 
 
 class LiveStream(AnsweredAnywhere, WithSnapshot):
@@ -139,9 +117,7 @@ class LiveStream(AnsweredAnywhere, WithSnapshot):
     _css = joined_styles(*STYLES)
 
     playing = traitlets.Bool(False, help="whether it goes on by itself").tag(sync=True)
-    speed = traitlets.Float(20.0, help="events a second").tag(
-        sync=True, to_json=_speed_to_json, from_json=_speed_from_json
-    )
+    speed = Speed(20.0)
     learning = traitlets.Bool(True, help="whether the model learns").tag(sync=True)
     theme = traitlets.Enum(THEMES, "auto", help="auto, light or dark").tag(sync=True)
     folded = traitlets.List(traitlets.Unicode(), help="folded panels").tag(sync=True)
@@ -173,7 +149,7 @@ class LiveStream(AnsweredAnywhere, WithSnapshot):
             self.run = Replay(as_recording(model), window=window, coverage=coverage)
             model, learning = None, False
         else:
-            source = _checked(source)
+            source = checked_source(source)
             if horizon:
                 check_size("horizon", horizon)
             self.run = Prequential(
@@ -185,16 +161,15 @@ class LiveStream(AnsweredAnywhere, WithSnapshot):
         self._read_at = 0.0
         self._failure = ""
         self._next_model: Any = None
-        self._views: set[str] = set()
-        self._paces: dict[str, float] = {}
         self._feed = Feed(self.run)
         self.followers = Followers()
         self.player = Player(self._advance, self._show, self._changed, model=model)
+        self._pages = OpenPages(gone=self.player.leave)
         super().__init__(
             speed=speed,
             learning=learning,
             theme=theme,
-            total=_length(self.run.source if isinstance(self.run, Replay) else source),
+            total=length_of(self.run.source if isinstance(self.run, Replay) else source),
             _about={
                 "panels": live_panels(self.run),
                 "window": window,
@@ -202,7 +177,7 @@ class LiveStream(AnsweredAnywhere, WithSnapshot):
                 "run": run_name(self.run),
                 "choices": {"cell": list(CELLS), "gradient": ["tbptt", "eligibility"]},
             },
-            settings=self._settings(),
+            settings=settings_of(getattr(self.run, "lstm", None)),
         )
         self.player.speed = self.speed
         self._changed()
@@ -254,13 +229,12 @@ class LiveStream(AnsweredAnywhere, WithSnapshot):
         for name in settings:
             if name not in known:
                 raise ValueError(f"this model has no setting {name!r}; it has {sorted(known)}")
-        if self._source is None or iter(self._source) is self._source:
+        if self._source is None or is_read_once(self._source):
             raise ValueError(
                 "the source can be read only once: make a new widget with a new source"
             )
         model = self.model if self._next_model is None else self._next_model
-        inner = model is last_step(model)
-        self._next_model = model.clone(settings if inner else {list(model.steps)[-1]: settings})
+        self._next_model = model_with(model, settings)
         self.settings = known | settings
         self._again = True
         self.player.play()
@@ -298,17 +272,6 @@ class LiveStream(AnsweredAnywhere, WithSnapshot):
         events = "texts" if self.run.words else "events"
         return f"{type(self).__name__} after {self.run.events:,} {events}"
 
-    def _settings(self) -> dict[str, Any]:
-        lstm = getattr(self.run, "lstm", None)
-        return {name: getattr(lstm, name) for name in SETTINGS if hasattr(lstm, name)}
-
-    @traitlets.validate("speed")
-    def _check_speed(self, proposal: Any) -> float:
-        speed = proposal["value"]
-        if not speed > 0:
-            raise ValueError(f"speed must be above 0 (math.inf for full speed), got {speed!r}")
-        return float(speed)
-
     @traitlets.observe("speed")
     def _speed_chosen(self, _: Any) -> None:
         self.player.speed = self.speed
@@ -332,7 +295,7 @@ class LiveStream(AnsweredAnywhere, WithSnapshot):
         player = self.player
         if player.state not in (STOPPED, FINISHED, FAILED) or not (self.run.steps or player.error):
             return True
-        if self._source is not None and iter(self._source) is self._source:
+        if is_read_once(self._source):
             before = f"{self._failure} " if player.state == FAILED else ""
             player.error = (
                 f"{before}The source has been read, and can be read only once: make a new widget "
@@ -429,17 +392,12 @@ class LiveStream(AnsweredAnywhere, WithSnapshot):
             self._wants_whole = True
             self.player.redraw()
         elif kind == "hello":
-            self._views.add(view)
+            self._pages.hello(view)
         elif kind == "bye":
-            self._views.discard(view)
-            self._paces.pop(view, None)
-            if not self._views:
-                timer = threading.Timer(UNSEEN, self._end_unseen)
-                timer.daemon = True
-                timer.start()
+            self._pages.bye(view)
         elif kind == "pace":
-            self._paces[view] = min(SLOWEST, float(message["seconds"]))
-        self.player.interval = max([1 / FRAMES, *self._paces.values()])
+            self._pages.pace(view, float(message["seconds"]))
+        self.player.interval = self._pages.interval
 
     def _begin_again(self, settings: dict[str, Any]) -> None:
         try:
@@ -448,32 +406,6 @@ class LiveStream(AnsweredAnywhere, WithSnapshot):
             self.player.error = str(error)
             self._changed()
 
-    def _end_unseen(self) -> None:
-        if not self._views:
-            self.player.leave()
-
     def _repr_mimebundle_(self, **options: Any) -> Any:
         self._keep()
         return super()._repr_mimebundle_(**options)
-
-
-def _checked(source: Iterable[Any] | None) -> Iterable[Any]:
-    if source is None:
-        raise TypeError("a model needs a source to play: LiveStream(model, source)")
-    if isinstance(source, str) or not isinstance(source, Iterable):
-        raise TypeError(
-            "source must be an iterable of events, as River's data sets are, "
-            f"got {type(source).__name__}"
-        )
-    return source
-
-
-def _length(source: Any) -> int | None:
-    """Return how many events a source has, if it knows."""
-    samples = getattr(source, "n_samples", None)  # River's data sets
-    if isinstance(samples, int):
-        return samples
-    try:
-        return len(source)
-    except TypeError:
-        return None

@@ -5,7 +5,7 @@
 
 import { Chart } from "../live/chart.js";
 import { newName, SAVED, watchKernel } from "../live/kernel.js";
-import { element } from "../live/panels.js";
+import { element } from "../live/drawing.js";
 import { RunStore, unpack } from "../live/store.js";
 import { eventTicks } from "../live/ticks.js";
 import { Marks } from "./unit_panels.js";

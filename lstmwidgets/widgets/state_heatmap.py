@@ -12,20 +12,19 @@ import traitlets
 from ..analysis import QUANTITIES, Recording, as_recording
 from ..analysis.ordering import ORDERS
 from ..checks import check_choice
-from ..live import Choice, joined_modules, joined_styles
+from ..live import CHART_MODULES, Choice, joined_modules, joined_styles
 from ..plots import Brush, StateFigures
 from ..plots.pages import save_page
 from ..plots.state_heatmap import chosen_quantities
 from ..plots.unit_brush import checked_brush
 from .following import followed
-from .live_stream import MODULES as LIVE_MODULES
 from .live_stream import THEMES
 from .shown_states import FollowedStates, RecordedStates
 from .snapshots import WithSnapshot
 from .threads import AnsweredAnywhere
 
 MODULES = (
-    *(name for name in LIVE_MODULES if name.startswith("live/")),
+    *CHART_MODULES,
     *("widgets/unit_panels.js", "widgets/unit_pointer.js", "widgets/state_heatmap.js"),
 )
 STYLES = ("live/live.css", "widgets/state_heatmap.css")

@@ -1,6 +1,9 @@
 // The panels of a layer's units: heatmaps with rows, pins and a box; lines of the units pinned.
 
-import { element, HeatmapPanel, PANELS, Panel, path } from "../live/panels.js";
+import { element, path } from "../live/drawing.js";
+import { HeatmapPanel } from "../live/heatmap_panel.js";
+import { Panel } from "../live/panel.js";
+import { PANELS } from "../live/panels.js";
 import { written } from "../live/ticks.js";
 
 // Of Okabe & Ito (2008), darker or lighter: lines at 3 : 1.

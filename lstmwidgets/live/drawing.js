@@ -1,0 +1,103 @@
+// What panels draw with: elements, lines, areas and images.
+
+export function element(parent, tag, { text, ...attributes } = {}, listeners = {}) {
+  const node = document.createElement(tag);
+  for (const [name, value] of Object.entries(attributes)) node.setAttribute(name, value);
+  if (text !== undefined) node.textContent = text;
+  for (const [name, call] of Object.entries(listeners)) node.addEventListener(name, call);
+  parent?.append(node);
+  return node;
+}
+
+export const say = (node, text) => {
+  if (node.textContent !== text) node.textContent = text;
+};
+
+// Lines of numbers at (step, value), at most two points a pixel: its lowest and its highest.
+export function path(pen, points, x, y, room) {
+  pen.beginPath();
+  const { from, to, at } = points;
+  const dense = to - from > 2 * room;
+  let open = false;
+  if (!dense) {
+    for (let n = from; n <= to; n++) {
+      const value = at(n);
+      if (Number.isNaN(value)) {
+        open = false;
+        continue;
+      }
+      const alone = !open && (n === to || Number.isNaN(at(n + 1)));
+      if (alone) pen.moveTo(x(n) - 0.6, y(value)); // a point without neighbours is a dot
+      if (open || alone) pen.lineTo(x(n) + (alone ? 0.6 : 0), y(value));
+      else pen.moveTo(x(n), y(value));
+      open = !alone;
+    }
+  } else {
+    const apart = (to - from + 1) / room;
+    for (let pixel = 0; pixel < room; pixel++) {
+      let low = Infinity, high = -Infinity;
+      const end = Math.min(to, Math.floor(from + (pixel + 1) * apart) - 1);
+      for (let n = Math.floor(from + pixel * apart); n <= end; n++) {
+        const value = at(n);
+        if (value < low) low = value;
+        if (value > high) high = value;
+      }
+      if (low > high) {
+        open = false;
+        continue;
+      }
+      const here = x(from + (pixel + 0.5) * apart);
+      if (open) pen.lineTo(here, y(low));
+      else pen.moveTo(here, y(low));
+      pen.lineTo(here, y(high));
+      open = true;
+    }
+  }
+  pen.stroke();
+}
+
+export function area(pen, from, to, low, high, x, y) {
+  let n = from;
+  while (n <= to) {
+    while (n <= to && Number.isNaN(low(n))) n++;
+    const begin = n;
+    while (n <= to && !Number.isNaN(low(n))) n++;
+    if (n === begin) break;
+    pen.beginPath();
+    for (let k = begin; k < n; k++) pen.lineTo(x(k), y(low(k)));
+    for (let k = n - 1; k >= begin; k--) pen.lineTo(x(k), y(high(k)));
+    pen.closePath();
+    pen.fill();
+  }
+}
+
+export function drawDrifts(pen, scene, height) {
+  const { store, x } = scene;
+  pen.strokeStyle = scene.palette.naive;
+  pen.lineWidth = 1.5;
+  pen.setLineDash([5, 4]);
+  pen.beginPath();
+  for (const step of store.drifts) {
+    if (step < scene.start || step > scene.end) continue;
+    pen.moveTo(x(step), 0);
+    pen.lineTo(x(step), height);
+  }
+  pen.stroke();
+  pen.setLineDash([]);
+}
+
+// Which steps the columns of an image show: all, or where pixels are fewer one a pixel.
+export function thinned(first, last, room) {
+  const all = last - first + 1;
+  const count = Math.max(1, Math.min(all, Math.floor(room)));
+  return { count, pick: (k) => first + Math.floor(((k + 0.5) * all) / count) };
+}
+
+// The pixels of an image of a size, transparent, and a call that shows them.
+export function pixels(canvas, width, height) {
+  if (canvas.width !== width) canvas.width = width;
+  if (canvas.height !== height) canvas.height = height;
+  const pen = canvas.getContext("2d");
+  const image = pen.createImageData(width, height);
+  return [new Uint32Array(image.data.buffer), () => pen.putImageData(image, 0, 0)];
+}
