@@ -16,7 +16,7 @@ from lstmwidgets import LSTM
 from lstmwidgets.cells import CELLS
 from lstmwidgets.kernels.scaling import update
 from lstmwidgets.online import LSTMRegressor
-from lstmwidgets.online.features import CATEGORIES, FeatureEncoder
+from lstmwidgets.online.features import CATEGORIES, FeatureEncoder, FeatureWarning
 from lstmwidgets.online.learner import OnlineLearner
 from lstmwidgets.online.learner_arrays import TRACED_CELLS
 from lstmwidgets.online.scaling import OnlineScaler
@@ -267,7 +267,11 @@ def test_a_reset_forgets_the_last_targets_as_well() -> None:
 
 def test_categories_are_bounded() -> None:
     encoder = FeatureEncoder()
-    for n in range(CATEGORIES + 50):
+    for n in range(CATEGORIES - 1):
+        encoder.learn({"id": f"customer {n}"})
+    with pytest.warns(FeatureWarning, match="'id' has 256 categories, the most that get a column"):
+        encoder.learn({"id": "the last"})
+    for n in range(CATEGORIES, CATEGORIES + 50):
         encoder.learn({"id": f"customer {n}"})
     assert len(encoder.columns) == CATEGORIES
     assert not encoder.encode({"id": f"customer {CATEGORIES + 1}"}).any()
