@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cache
 from typing import Any
 
 import torch
@@ -45,7 +43,8 @@ class Fused:
         Returns the output (B, T, H), zero beyond a row's length, and the final state.
         """
         # TorchInductor fails on the operator: where Dynamo is at work, it leaves this out.
-        run = _apart() if "torch._dynamo" in sys.modules else _run
+        disable: Any = torch.compiler.disable
+        run = disable(_run) if "torch._dynamo" in sys.modules else _run
         output, h, c = run(self, x, state, lengths)
         return output, LSTMState(h, c)
 
@@ -91,10 +90,3 @@ def _run(fused: Fused, x: Tensor, state: State, lengths: Tensor | None) -> tuple
         packed._replace(data=data), batch_first=True, total_length=x.shape[1]
     )
     return output, h.index_select(1, back), c.index_select(1, back)
-
-
-@cache
-def _apart() -> Callable[..., tuple[Tensor, ...]]:
-    disable: Any = torch.compiler.disable
-    apart: Callable[..., tuple[Tensor, ...]] = disable(_run)
-    return apart

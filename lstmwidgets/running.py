@@ -67,7 +67,7 @@ def run_layers(
             x = drop(x, dropout)
         before = tuple(part[level] for part in state)
         projected = cell.project(x, weights)
-        if torch.compiler.is_exporting():
+        if torch.compiler.is_exporting() and record is None:
             x, after = _scan(cell, projected, before, weights, alive)
         else:
             x, after = _loop(cell, projected, before, weights, alive, record)
