@@ -227,7 +227,7 @@ class Blocks(Lines):
     def _blocks(self) -> Any:
         yield from self.blocks
 
-    def seek(self, position: int, identity: Any) -> bool:
+    def seek(self, position: int, identity: Any) -> None:
         raise NotImplementedError
 
     def close(self) -> None:

@@ -126,14 +126,13 @@ class Lines(ABC):
         return {}
 
     @abstractmethod
-    def seek(self, position: int, identity: Mapping[str, Any]) -> bool:
-        """Go on at a byte; to be called before the lines are read.
+    def seek(self, position: int, identity: Mapping[str, Any]) -> None:
+        """Go on at a byte; to be called before the lines are read."""
 
-        Returns
-        -------
-        bool
-            Whether the line before had no end when it was read, and now has one.
-        """
+    def has_ended_since(self, position: int) -> bool:
+        """Say whether the line before a byte had no end when it was read, and now has one."""
+        del position
+        return False
 
     def has_more(self, position: int) -> bool:
         """Say whether there is something behind a byte, or may come."""
@@ -173,10 +172,8 @@ class PipeLines(Lines):
                 return
             yield block
 
-    def seek(self, position: int, identity: Mapping[str, Any]) -> bool:
+    def seek(self, position: int, identity: Mapping[str, Any]) -> None:
         """Go on with what comes."""
-        del position, identity
-        return False
 
     def close(self) -> None:
         """Close the stream."""

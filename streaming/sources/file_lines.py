@@ -138,13 +138,13 @@ class FileLines(Lines):
         digest = hashlib.sha256(self._head).hexdigest()
         return {"inode": self._inode, "head": digest, "head_bytes": len(self._head)}
 
-    def seek(self, position: int, identity: Mapping[str, Any]) -> bool:
+    def seek(self, position: int, identity: Mapping[str, Any]) -> None:
         """Go on at a byte of the file that is known by its identity.
 
         Raises
         ------
         StreamError
-            If it is not there, or is shorter, or what was its last line has been continued.
+            If it is not there, or is shorter.
         """
         with self._reading():
             for path in self._places(position, identity):
@@ -155,7 +155,8 @@ class FileLines(Lines):
                 if self._packed:
                     self._file.seek(max(position - TAIL, 0))
                     self._last = self._file.read(min(position, TAIL))
-                return self._has_ended_since(position)
+                self._file.seek(position)
+                return
         size = self._path.stat().st_size if self._path.exists() else 0
         raise StreamError(
             f"{self._path} is not the file that had been read up to byte {position:,}, or has "
@@ -171,12 +172,21 @@ class FileLines(Lines):
         with self._reading(), self._open(self._path) as file:
             return file.seek(position) == position and file.read(1) != b""
 
-    def _has_ended_since(self, position: int) -> bool:
-        """Go to a byte; return whether the line before it had no end and now has one."""
-        self._file.seek(max(position - 1, 0))
-        before = self._file.read(min(position, 1))
-        behind = self._file.read(2)
-        self._file.seek(position)
+    def has_ended_since(self, position: int) -> bool:
+        """Say whether the line before a byte had no end when it was read, and now has one.
+
+        Raises
+        ------
+        StreamError
+            If it goes on.
+        """
+        if self._is_pipe:
+            return False
+        with self._reading():
+            self._file.seek(max(position - 1, 0))
+            before = self._file.read(min(position, 1))
+            behind = self._file.read(2)
+            self._file.seek(position)
         if before in (b"", b"\n") or not behind:
             return False
         if behind[:1] not in (b"\n", b"\r"):

@@ -81,13 +81,12 @@ class Journal(Lines):
             if not self._take():
                 return
 
-    def seek(self, position: int, identity: Mapping[str, Any]) -> bool:
+    def seek(self, position: int, identity: Mapping[str, Any]) -> None:
         """Go on from a byte of the journal."""
         del identity  # there is no other
         if position > self._size():
             raise StreamError(f"{self._path} is shorter than it was; begin anew")
         self._kept.seek(position)
-        return False
 
     def tail(self, position: int) -> str:
         """Return a hash of the last bytes of the journal before a byte."""

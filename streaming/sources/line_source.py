@@ -175,13 +175,14 @@ class LineSource(Source):
 
     def resume(self, offset: dict[str, Any]) -> None:
         """Go on at a byte, if what is before it is what had been read."""
-        ended = self._lines.seek(int(offset["bytes"]), offset)
+        self._lines.seek(int(offset["bytes"]), offset)
         tail = self._lines.tail(int(offset["bytes"]))
         if tail and offset["tail"] and tail != offset["tail"]:
             raise StreamError(
                 f"{self.name} has changed before line {int(offset['line']) + 1:,}, up to which it "
                 "had been read; put it back as it was, or begin anew"
             )
+        ended = self._lines.has_ended_since(int(offset["bytes"]))
         self._bytes, self._line = offset["bytes"], offset["line"] - ended
         self._number, self.skipped = offset["events"], offset["skipped"]
         self._schema.resume(offset)
