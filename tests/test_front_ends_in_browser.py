@@ -70,7 +70,7 @@ def work(page: Page) -> None:
 def check_picture(within: Page | Locator | FrameLocator) -> None:
     """Check that a live stream's heatmap has many colours."""
     canvas = within.locator("[data-panel=cell] canvas").first
-    canvas.wait_for()
+    canvas.wait_for(timeout=60_000)
     for _ in range(50):
         if canvas.evaluate(INK) > 20:
             return
