@@ -220,7 +220,7 @@ kinds = {
 def seen(live):
     run = live.run
     rows, named = list(run.rows), live._feed
-    told = {"next": run.steps, "labels": [row.label for row in rows]}
+    told = {"seq": named.seq, "next": run.steps, "labels": [row.label for row in rows]}
     if run.kind == "classes":
         told["truth"] = [row.target for row in rows]
         told["best"] = [max(row.prediction.values()) if row.prediction else 0 for row in rows]
@@ -240,7 +240,7 @@ SHOWN = """(told) => {
     const count = told.labels.length;
     const steps = Array.from({length: count}, (_, n) => store.next - count + n);
     const column = name => steps.map(step => none(store.value(name, step)));
-    const shown = {next: store.next, labels: steps.map(step => store.label(step))};
+    const shown = {seq: store.seq, next: store.next, labels: steps.map(step => store.label(step))};
     if (told.truth) {
         shown.truth = column('truth').map(n => n === null ? null : store.classes[n]);
         shown.best = steps.map(step =>
@@ -305,15 +305,19 @@ def kinds(lab_server: Server, browser: Browser) -> Iterator[Tab]:
 
 def compare(tab: Tab) -> None:
     """Compare what the page shows with the kernel's numbers, column by column."""
-    told = tab.kernel_value("seen(live)")
     drawn = "step => document.querySelector('.lw-live')?.chart.scene?.last === step"
-    tab.wait(drawn, told["next"] - 1)
-    shown = tab.page.evaluate(SHOWN, told)
-    assert shown["next"] == told["next"]
+    for _ in range(10):  # a second after coming to rest the kernel sends all of it once more
+        told = tab.kernel_value("seen(live)")
+        tab.wait(drawn, told["next"] - 1)
+        shown = tab.page.evaluate(SHOWN, told)
+        if shown["seq"] == told["seq"]:
+            break
+        tab.page.wait_for_timeout(200)
+    assert (shown["seq"], shown["next"]) == (told["seq"], told["next"])
     for name in told:
         if name in ("labels", "truth"):
             assert shown[name] == told[name]
-        elif name != "next":
+        elif name not in ("seq", "next"):
             np.testing.assert_allclose(
                 np.array(shown[name], float), np.array(told[name], float), rtol=1e-6
             )

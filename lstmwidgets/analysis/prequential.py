@@ -129,7 +129,7 @@ class Prequential(Run):
     def _take_in(self, x: Any, y: Any) -> None:
         prediction = self.task.predict(x) if self._begun else None
         if type(y) is not float or not math.isfinite(y):
-            y = _known(y) if self.kind == CLASSES else finite(y)
+            y = finite(y) if self.kind == NUMBERS else _known(y)
         self._begun = self._begun or y is not None
         if self.learning and (y is not None or not self.scored):
             self.task.learn(x, y)

@@ -16,6 +16,7 @@ from ..analysis.live_run import CLASSES, ORDER, Row, Run, as_floats
 from ..analysis.look_ahead import LookAhead
 from ..analysis.ordering import cluster_borders, order_units
 from ..times import in_utc
+from ..values import number_in
 from .panels import MAPS
 
 MOST_UNITS = 128
@@ -180,7 +181,7 @@ class Feed:
             return np.vstack([truths, times, table]).astype("<f8").tobytes()
         prediction = as_floats(row.prediction for row in rows)
         margin = as_floats(row.margin for row in rows)
-        target = as_floats(_number(row.target) for row in rows)
+        target = as_floats(number_in(row.target) for row in rows)
         header["columns"] = list(NUMBERS)
         columns = [target, prediction, prediction - margin, prediction + margin, times]
         return np.array(columns, "<f8").tobytes()
@@ -283,7 +284,3 @@ def _ahead(ahead: LookAhead) -> dict[str, Any]:
 def _plain(values: NDArray[np.float64]) -> list[float | None]:
     """Return numbers as JSON can have them."""
     return [value if np.isfinite(value) else None for value in values.tolist()]
-
-
-def _number(value: Any) -> float | None:
-    return float(value) if isinstance(value, int | float) else None
