@@ -42,7 +42,7 @@ class Shown:
 
 def play(root: Locator) -> None:
     """Step, play and pause a live stream of which 100 events have gone through."""
-    root.get_by_role("button", name="Step").click()
+    root.get_by_role("button", name="Step", exact=True).click()
     expect(root).to_contain_text("101 of 1,268 events")
     root.get_by_role("button", name="Play").click()
     expect(root).to_contain_text(re.compile(r"(1[1-9]|[2-9]\d)\d of 1,268 events"))

@@ -340,7 +340,7 @@ def window(end):
     return replace(
         whole, layers=layers, labels=whole.labels[start:end], steps=whole.steps[start:end]
     )
-inspector = CellInspector(window(50), unit=3)
+inspector = CellInspector(window(50), unit=3, layer=0)
 """
 SHOWN = """() => [...document.querySelectorAll('.lw-inspector')].map(one => [
     one.dataset.position, one.dataset.theme,

@@ -90,11 +90,12 @@ def check_saved(page: Page) -> None:
     expect(inspector).to_contain_text("10 of 12")
 
 
+@pytest.mark.slow
 def test_notebook_7_shows_what_a_kernel_goes_on_with(notebook: Notebook, browser: Browser) -> None:
     with browser_tab(browser, **SIZE) as tab:
         tab.page.goto(f"{notebook.server.url}/notebooks/{notebook.name}")
         live = tab.page.locator(".lw-live").first
-        live.get_by_role("button", name="Step").click()
+        live.get_by_role("button", name="Step", exact=True).click()
         expect(live).to_contain_text(re.compile(r"\d+ of 1,268 events"))
         check_picture(tab.page)
         tab.check()
@@ -154,6 +155,7 @@ def packages(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.mark.slow
 def test_without_a_kernel_an_html_page_shows_the_saved_pictures(
     html: str, browser: Browser, packages: Path
 ) -> None:
@@ -210,11 +212,11 @@ def test_marimo_shows_working_widgets(browser: Browser) -> None:
     with front_end("marimo") as server, browser_tab(browser, **SIZE) as tab:
         write_marimo(server.folder / "shown.py", cells)
         tab.page.goto(f"{server.url}/?file=shown.py")
-        tab.page.locator(".lw-live").wait_for(timeout=90_000)
+        tab.page.locator(".lw-live").first.wait_for(timeout=90_000)
         work(tab.page)
         check_picture(tab.page)
         tab.page.get_by_text("at step 10").wait_for()
         tab.page.reload()
         check_picture(tab.page)
-        tab.page.get_by_role("button", name="Step").first.click()
+        tab.page.get_by_role("button", name="Step", exact=True).first.click()
         tab.check()

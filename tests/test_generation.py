@@ -73,7 +73,7 @@ def test_it_never_ends_unless_told_and_serves_the_weights_of_the_moment() -> Non
     [
         ([], {}, ValueError, "sequence 0 is empty"),
         ([7], {}, ValueError, "the token 7 at step 0"),
-        (["a"], {}, TypeError, "whole numbers"),
+        (["a"], {}, TypeError, "must be numbers, got"),
         ([1], {"steps": 0}, ValueError, "steps must be at least 1"),
         ([1], {"temperature": -1.0}, ValueError, "temperature must be a number from 0"),
     ],

@@ -59,7 +59,7 @@ def compare(page: Received, live: LiveStream) -> None:
         else:
             prediction = math.nan if row.prediction is None else row.prediction
             assert told["prediction"] == pytest.approx(prediction, nan_ok=True)
-            target = math.nan if row.target is None else row.target
+            target = math.nan if row.target is None else float(row.target)
             assert told["target"] == pytest.approx(target, nan_ok=True)
             if row.margin is not None:
                 assert told["upper"] - told["lower"] == pytest.approx(2 * row.margin)

@@ -277,7 +277,7 @@ def test_every_column_belongs_to_its_event(kind: str, kinds: Tab) -> None:
     tab.kernel_run("live.step()")
     compare(tab)
     for _ in range(3):
-        tab.page.get_by_role("button", name="Step").click()
+        tab.page.get_by_role("button", name="Step", exact=True).click()
     wait_for(tab, "live.run.steps >= 4 and live.state", "paused")
     compare(tab)
     tab.kernel_run("live.step(70)")  # more than are kept

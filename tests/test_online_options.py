@@ -74,7 +74,9 @@ def test_a_forecast_of_the_wrong_length_is_refused() -> None:
     for asked in (model, copy.deepcopy(model)):
         with pytest.raises(ValueError, match="horizon must be at least 1, got 0"):
             asked.forecast(0)
-        with pytest.raises(ValueError, match="expected features for each of 3 steps, got 1"):
+        with pytest.raises(
+            ValueError, match="expected features of each of horizon=3 steps as xs, got 1"
+        ):
             asked.forecast(3, [{}])
         with pytest.raises(ValueError, match="coverage must be a probability from 0 to 1, got 90"):
             asked.forecast_interval(1, coverage=90)

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
-import sqlite3
 import stat
 import sys
 from pathlib import Path
@@ -257,8 +255,6 @@ def test_the_database_knows_the_address_without_login(guarded: Any, tmp_path: Pa
         checkpoint=tmp_path / "job",
     )
     assert run_job(job).source == url
-    connection = sqlite3.connect(tmp_path / "job" / "job.sqlite")
-    dump = json.dumps(list(connection.iterdump()))
-    connection.close()
-    assert url in dump
-    assert OLD not in dump
+    kept = b"".join(path.read_bytes() for path in (tmp_path / "job").iterdir() if path.is_file())
+    assert url.encode() in kept
+    assert OLD.encode() not in kept

@@ -379,7 +379,7 @@ def test_other_models_are_refused() -> None:
         ([2**64 - 1], [{}], None, IndexError, "slots must lie between 0 and 3"),
         ([0.0], [{}], None, TypeError, "slots must be whole numbers, got float64"),
         ([True], [{}], None, TypeError, "slots must be whole numbers, got bool"),
-        (["0"], [{}], None, TypeError, "slots must be whole numbers"),
+        (["0"], [{}], None, TypeError, "slots must be numbers"),
         ([0], [{}, {}], None, ValueError, r"expected one slot an event, shape \(2,\), got \(1,\)"),
         ([[0]], [{}], None, ValueError, r"expected one slot an event, shape \(1,\), got \(1, 1\)"),
         ([0, 1], [{}, {}], [1.0], ValueError, "expected a target for each of 2 events, got 1"),

@@ -54,7 +54,8 @@ class View {
     this.unit = null; // under the pointer
     this.choices();
     this.empty = add(this.root, "p", {
-      class: "lw-caption", hidden: "", text: "No events yet: the cell appears here as soon as the live stream plays.",
+      class: "lw-empty", hidden: "",
+      text: "No events yet: the cell appears here as soon as the live stream plays.",
     });
     this.main = add(this.root, "div", { class: "lw-main" });
     this.canvas = add(this.main, "div", { class: "lw-canvas" });
