@@ -20,7 +20,7 @@ WIDTH, HEIGHT = 1120, 1300
 """Of the browser's window in pixels."""
 
 SHOWN = 640
-"""Pixels of the widget's height that the picture has: down to the forget gate."""
+"""Pixels of the widget's height."""
 
 EVENTS = 3
 """Between two frames."""
