@@ -39,6 +39,18 @@ def save_page(layout: LayoutDOM, path: str | Path, title: str, *, dark: bool = F
     """
     document = Document(theme=THEMES[dark])
     document.add_root(layout)
-    page = file_html(document, INLINE, title, template=PAGE, template_variables={"dark": dark})
+    save_document(document, path, title, dark=dark)
+
+
+def save_document(document: Document, path: str | Path, title: str, *, dark: bool) -> None:
+    """Write a document, whose theme is its own, as `save_page` writes a layout."""
+    page = file_html(
+        document,
+        INLINE,
+        title,
+        template=PAGE,
+        template_variables={"dark": dark},
+        suppress_callback_warning=True,  # what Python would answer, it cannot answer here
+    )
     with atomic_write(path) as beside:
         beside.write_text(page, encoding="utf-8")

@@ -23,15 +23,13 @@ from bokeh.document.events import (
     DocumentPatchedEvent,
     ModelChangedEvent,
 )
-from bokeh.embed import file_html
 from bokeh.models import LayoutDOM
 from bokeh.models.ranges import DataRange1d
 from bokeh.protocol import Protocol
-from bokeh.resources import INLINE
 from bokeh.themes import Theme
 
-from ..files import atomic_write
 from ..live import joined_modules
+from ..plots.pages import save_document
 from .changes import Changes
 from .threads import AnsweredAnywhere
 
@@ -212,17 +210,9 @@ class Pane(AnsweredAnywhere, anywidget.AnyWidget):
         title : str
             Of the page.
         """
-        document = Document.from_json(json.loads(self._in_theme(self.theme == "dark"))["document"])
-        page = file_html(
-            document,
-            INLINE,
-            title,
-            template=PAGE,
-            template_variables={"dark": self.theme == "dark"},
-            suppress_callback_warning=True,  # what Python would answer, it cannot answer here
-        )
-        with atomic_write(path) as beside:
-            beside.write_text(page, encoding="utf-8")
+        dark = self.theme == "dark"
+        document = Document.from_json(json.loads(self._in_theme(dark))["document"])
+        save_document(document, path, title, dark=dark)
 
     def close(self) -> None:
         """Take the pane out of all pages and forget its views."""
@@ -353,17 +343,6 @@ class Pane(AnsweredAnywhere, anywidget.AnyWidget):
         dark = {"light": False, "dark": True}.get(self.theme, self._dark)
         with self:
             self.document.theme = self._themes[dark]
-
-
-PAGE = """
-{% block postamble %}
-<style>
-  :root { color-scheme: {{ "dark" if dark else "light" }}; }
-  body { margin: 0 auto; padding: 24px; max-width: 1280px;
-         background: {{ "#15191c" if dark else "#fff" }}; }
-</style>
-{% endblock %}
-"""
 
 
 def _split(snapshot: str) -> dict[str, Any]:
