@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from operator import truediv
+from pathlib import Path
 from time import perf_counter, sleep
 
 from jupyter_client import BlockingKernelClient
@@ -37,8 +38,11 @@ TARGETS: Targets = {
     (FOLLOWED, "frames"): Target("≥", 15),
 }
 
-SETUP = """
-import itertools, math, time
+ROOT = Path(__file__).parent.parent
+
+SETUP = f"""
+import itertools, math, sys, time
+sys.path.insert(0, {str(ROOT)!r})
 from river import datasets
 from benchmarks.bare_canvas import BareCanvas
 from lstmwidgets.online import LSTMRegressor

@@ -128,6 +128,10 @@ class Run:
         Their kind.
     ahead : LookAhead or None
         Forecasts of the next values and how good they were, where there are any.
+    late : deque of tuple
+        Step and target of rows whose targets came after them, the last `window` of them.
+    completed : int
+        How many such targets there were.
 
     References
     ----------
@@ -161,6 +165,8 @@ class Run:
         self.metric, self.naive_metric = self._new_metric.clone(), self._new_metric.clone()
         self.curve: Thinned[tuple[float, ...]] = Thinned(CURVE)
         self.drifts: deque[int] = deque(maxlen=DRIFTS)
+        self.late: deque[tuple[int, float]] = deque(maxlen=self.window)
+        self.completed = 0
         self._labels_only = getattr(self.metric, "requires_labels", True)
         self.ahead = LookAhead(self.horizon, self.coverage) if self.horizon else None
         self._has_scores = [False, False]  # of the model, of the naive forecast
@@ -313,9 +319,7 @@ class Run:
         if prediction is not None:
             self.metric.update(target, prediction)
             self._has_scores[0] = True
-            self._remember(abs(target - prediction))
-            if self._adwin.drift_detected:
-                self.drifts.append(step)
+            self._remember(step, abs(target - prediction))
         if self._last is not None:
             self.naive_metric.update(target, self._last)
             self._has_scores[1] = True
@@ -326,17 +330,22 @@ class Run:
             likeliest = max(prediction, key=prediction.__getitem__)
             self.metric.update(target, likeliest if self._labels_only else prediction)
             self._has_scores[0] = True
-            self._adwin.update(float(likeliest != target))
-            if self._adwin.drift_detected:
-                self.drifts.append(step)
+            self._watch(step, float(likeliest != target))
         if self._last is not None:
             last = self._last if self._labels_only else {self._last: 1.0}
             self.naive_metric.update(target, last)
             self._has_scores[1] = True
         self._last = target
 
-    def _remember(self, error: float) -> None:
+    def _watch(self, step: int, error: float) -> None:
+        """Mark where the error changes."""
         self._adwin.update(error)
+        if self._adwin.drift_detected:
+            self.drifts.append(step)
+
+    def _remember(self, step: int, error: float) -> None:
+        """Keep the size of an error, for intervals."""
+        self._watch(step, error)
         self._errors.append(error)
         oldest = self._errors.popleft() if len(self._errors) > ERRORS else None
         if self._sorted is not None:
