@@ -47,11 +47,11 @@ class Received:
     def of_whole(cls, block: bytes) -> Received:
         """Return what a page gets that is loaded later, or that has no kernel."""
         page = cls()
-        page.take_whole(block)
+        page.take_block(block)
         return page
 
-    def take_whole(self, block: bytes) -> None:
-        """Take in the trait that has all there is."""
+    def take_block(self, block: bytes) -> None:
+        """Take in a frame that is one block of bytes."""
         length = int(np.frombuffer(block, "<f8", 1)[0])
         header = json.loads(block[8 : 8 + length])
         ends = np.cumsum([8 + length, *header["sizes"]]).tolist()
@@ -74,6 +74,8 @@ class Received:
         self.labels.update(enumerate(header.get("labels", []), begin))
         self.classes = header.get("classes", self.classes)
         self.drifts = header.get("drifts", self.drifts)
+        for step, target in header.get("late", []):
+            self.columns["target"][step] = target
         self._take_curve(header["curve"], buffers[1])
         if "units" in header:
             self._take_units(header["units"], buffers[2])

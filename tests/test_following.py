@@ -38,7 +38,7 @@ def live() -> Iterator[LiveStream]:
 def opened(heatmap: StateHeatmap) -> Received:
     """Return what a page knows that shows a heatmap from now on."""
     page = Received.of(heatmap)
-    page.take_whole(heatmap._whole)
+    page.take_block(heatmap._whole)
     heatmap._receive(heatmap, {"type": "hello", "view": "a"}, [])
     return page
 

@@ -226,7 +226,8 @@ class Run:
         """Return a layer over the last so many steps, (T, 6, H), quantities in `ORDER`."""
         assert self._layers is not None
         places = np.arange(self.steps - steps, self.steps) % len(self._layers)
-        block: NDArray[np.float32] = self._layers[places, layer].reshape(steps, 6, -1)
+        hidden = self._layers.shape[-1] // 6
+        block: NDArray[np.float32] = self._layers[places, layer].reshape(steps, 6, hidden)
         return block
 
     def recording(self) -> Recording:

@@ -1,6 +1,7 @@
 // Panels above each other over one axis of events: time, hover, pan, zoom and theme.
 
 import { Axis } from "./axis.js";
+import { CurvePanel } from "./curve_panel.js";
 import { element } from "./drawing.js";
 import { PANELS } from "./panels.js";
 import { DARK, LIGHT } from "./palette.js";
@@ -36,7 +37,7 @@ export class Chart {
   }
 
   makeAxis() {
-    this.timed = this.panels.filter((panel) => !["curve", "horizons"].includes(panel.spec.kind));
+    this.timed = this.panels.filter((panel) => !(panel instanceof CurvePanel));
     this.axis = new Axis();
     if (this.timed.length) this.timed.at(-1).element.after(this.axis.canvas);
   }

@@ -1,8 +1,10 @@
-// Errors beside the naive forecast's, on an axis of their own.
+// What is known of a whole run, on an axis of its own: errors beside the naive forecast's, shares.
 
-import { path, say } from "./drawing.js";
+import { area, path, say } from "./drawing.js";
 import { Panel } from "./panel.js";
 import { numberTicks, written } from "./ticks.js";
+
+const AXIS = 20; // pixels below the picture
 
 // The metric over the whole run, on an axis of its own.
 export class CurvePanel extends Panel {
@@ -27,10 +29,8 @@ export class CurvePanel extends Panel {
       }
     if (low > high) [low, high] = [0, 1];
     const margin = 0.06 * (high - low) || Math.abs(high) * 0.1 || 1;
-    const y = this.scale(scene, low - margin, high + margin, { bottom: 20 });
-    const last = Math.max(1, steps.at(-1) ?? 1);
-    const x = (step) => scene.left + (scene.room * step) / last;
-    if (steps.length) this.axis(scene, x, last);
+    const y = this.scale(scene, low - margin, high + margin, { bottom: AXIS });
+    const { x, last } = this.across(scene, steps);
     this.frameOf(scene);
     for (const [name, width, line] of [["naive", 1.5, lines[1]], ["model", 1.8, lines[0]]]) {
       pen.strokeStyle = scene.palette[name];
@@ -39,6 +39,14 @@ export class CurvePanel extends Panel {
       path(pen, points, (n) => x(steps[n] ?? last), y, steps.length);
     }
     pen.restore();
+  }
+
+  // The horizontal axis: all steps; return where they stand, and the last one.
+  across(scene, steps) {
+    const last = Math.max(1, steps.at(-1) ?? 1);
+    const x = (step) => scene.left + (scene.room * step) / last;
+    if (steps.length) this.axis(scene, x, last);
+    return { x, last };
   }
 
   axis(scene, x, last) {
@@ -74,3 +82,44 @@ export class HorizonsPanel extends CurvePanel {
     return [model.map((_, n) => n + 1), numbers(model), numbers(naive)];
   }
 }
+
+// How far each expert of a mixture is trusted, stacked up to 1.
+export class SharesPanel extends CurvePanel {
+  makeLegend() {
+    this.colours = this.spec.names.map((name, n) => SHARE_COLOURS[name] ?? OTHERS[n % OTHERS.length]);
+    this.spec.names.forEach((name, n) =>
+      this.entry(name === "lstm" ? "LSTM" : name, this.colours[n], "box"));
+  }
+
+  columns({ curve }) {
+    const { names, from } = this.spec;
+    return [curve[0] ?? [], ...names.map((_, n) => curve[from + n] ?? [])];
+  }
+
+  draw(scene) {
+    const pen = this.begin(scene);
+    const [steps, ...shares] = this.columns(scene.store);
+    const texts = [0, 50, 100].map((share) => [share / 100, `${share} %`]);
+    const y = this.scale(scene, 0, 1, { bottom: AXIS, texts });
+    const { x, last } = this.across(scene, steps);
+    this.frameOf(scene);
+    let below = steps.map(() => 0);
+    shares.forEach((share, n) => {
+      const above = below.map((value, k) => value + (share[k] ?? 0));
+      pen.fillStyle = scene.palette[this.colours[n]] ?? this.colours[n];
+      const [low, high] = [below, above].map((list) => (k) => list[k] ?? NaN);
+      area(pen, 0, steps.length - 1, low, high, (k) => x(steps[k] ?? last), y);
+      below = above;
+    });
+    pen.restore();
+  }
+
+  tell(store) {
+    const [, ...shares] = this.columns(store).map((column) => column.at(-1));
+    const told = this.spec.names.map((name, n) => `${name} ${Math.round(100 * shares[n])} %`);
+    this.canvas.setAttribute("aria-label", `${this.spec.title}. ${told.join(", ")}.`);
+  }
+}
+
+const SHARE_COLOURS = { lstm: "model", "last value": "naive" };
+const OTHERS = ["#cc79a7", "#009e73", "#f0e442", "#999999"];

@@ -111,6 +111,7 @@ class Feed:
         run = self._run
         self._beginnings = run.beginnings
         self._sent = self._drifts = self._points = 0
+        self._completed = run.completed
         self._ordered = 0
         self._last_point = -1.0
         self._classes: dict[Any, int] = {}
@@ -129,7 +130,7 @@ class Feed:
         run = self._run
         if run.beginnings != self._beginnings or self.choice != self._chosen:
             return self.whole()
-        if run.steps == self._sent:
+        if run.steps == self._sent and run.completed == self._completed:
             return None
         return self._next(whole=False)
 
@@ -164,6 +165,9 @@ class Feed:
             self._drifts = len(run.drifts)
         if run.ahead is not None:
             header["ahead"] = _ahead(run.ahead)
+        late, self._completed = run.completed - self._completed, run.completed
+        if late:
+            header["late"] = list(run.late)[-late:]
         self._sent = run.steps
         return Frame(header, [events, curve, units])
 

@@ -1,11 +1,11 @@
 // What a page knows of a run: the last events in rings, the curve over all of them.
 //
 // kernel -> page: {type: "frame", seq, whole, next, count, position, words, columns, labels?, classes?,
-//                  drifts?, ahead?, curve: {from, count},
+//                  drifts?, ahead?, late?: [[step, target]], curve: {from, count},
 //                  units?: {count, maps, shown?, rows, borders}}
-//                 + [events (columns, count), curve (1 + 2 x metrics, count), units (count, maps, rows)]
-// page -> kernel: {type: "whole", seq}   something is missing
-//                 {type: "pace", ms}     how long the page needs between two frames
+//                 + [events (columns, count), curve (1 + 2 x metrics + shares, count), units (count, maps, rows)]
+// page -> kernel: {type: "whole"}           something is missing
+//                 {type: "pace", seconds}   how long the page needs between two frames
 
 const MOST_NUMBERS = 6_000_000; // of units that a page keeps: 24 MB
 const MOST_EVENTS = 20_000;
@@ -63,6 +63,8 @@ export class RunStore {
     this.takeEvents(header, float64(buffers[0]), begin);
     this.takeCurve(header.curve, float64(buffers[1]));
     if (header.units) this.takeUnits(header.units, float32(buffers[2]));
+    for (const [step, target] of header.late ?? [])
+      if (step >= this.first) this.columns.get("target")[step % this.capacity] = target;
     this.first = Math.max(this.first, this.next - this.capacity);
     this.unitsFrom = Math.max(this.unitsFrom, this.first);
     return !missed;

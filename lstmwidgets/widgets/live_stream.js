@@ -3,6 +3,7 @@
 import { Chart } from "../live/chart.js";
 import { newName, SAVED, watchKernel } from "../live/kernel.js";
 import { element } from "../live/drawing.js";
+import { Pace, PACING } from "../live/pace.js";
 import { RunStore, unpack } from "../live/store.js";
 
 const SPEEDS = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, null]; // null: full speed
@@ -11,9 +12,7 @@ const TITLES = {
   seed: "Seed",
 };
 const READING = 500; // ms over which the rate of events is counted
-const PACING = 1000; // ms between two looks at how the page keeps up
 const SILENCE = 3; // seconds without an event until the page says so
-const FASTEST = 1 / 60, SLOWEST = 0.5; // seconds between two frames
 
 class Session {
   constructor(model) {
@@ -23,9 +22,8 @@ class Session {
     this.run = model.get("_about").run; // as those that follow know it
     this.store = new RunStore(model.get("_about").window);
     this.asked = false;
-    this.received = 0;
-    this.interval = FASTEST;
-    this.paced = this.heard = performance.now();
+    this.heard = performance.now();
+    this.pace = new Pace((seconds) => model.send({ type: "pace", view: this.id, seconds }));
     const listeners = {
       "msg:custom": (message, buffers) => message.type === "frame" && this.take(message, buffers),
       "change:_whole": () => this.takeWhole(),
@@ -36,14 +34,14 @@ class Session {
     for (const name of ["playing", "speed", "learning", "state", "error", "_details", "_note"])
       listeners[`change:${name}`] = () => this.each((view) => view.show());
     for (const [name, call] of Object.entries(listeners)) model.on(name, call);
-    this.pacing = setInterval(() => this.pace(), PACING);
+    this.looking = setInterval(() => this.look(), PACING);
     const forgetKernel = watchKernel(model, (answers) => {
       this.answers = answers;
       this.each((view) => view.show());
     });
     this.close = () => {
       forgetKernel();
-      clearInterval(this.pacing);
+      clearInterval(this.looking);
       for (const [name, call] of Object.entries(listeners)) model.off(name, call);
     };
     this.takeWhole();
@@ -58,7 +56,7 @@ class Session {
   }
 
   take(header, buffers) {
-    this.received++;
+    this.pace.take();
     this.heard = performance.now();
     if (header.whole) this.asked = false;
     if (!this.store.take(header, buffers)) this.ask();
@@ -77,30 +75,9 @@ class Session {
     this.model.send({ type: "whole" });
   }
 
-  // A page that gets more frames than it can paint asks for fewer; for more when it keeps up.
-  pace() {
+  look() {
     this.each((view) => view.read());
-    const now = performance.now();
-    const seconds = (now - this.paced) / 1000;
-    this.paced = now;
-    const charts = [...this.views].map((view) => view.chart);
-    const painted = Math.max(0, ...charts.map((chart) => chart.takePainted())) / seconds;
-    const received = this.received / seconds;
-    this.received = 0;
-    const seen = !document.hidden && charts.some((chart) => chart.visible);
-    const steady = seen && this.playing && this.steady; // all of the time
-    this.steady = seen && this.playing;
-    if (!seen) this.askFor(SLOWEST);
-    else if (!steady) this.askFor(Math.min(this.interval, 2 * FASTEST));
-    else if (received > 1.2 * painted)
-      this.askFor(Math.min(1.3 * this.interval, 1 / Math.max(1, painted), SLOWEST));
-    else this.askFor(Math.max(FASTEST, 0.85 * this.interval));
-  }
-
-  askFor(interval) {
-    if (Math.abs(interval / this.interval - 1) < 0.01) return;
-    this.interval = interval;
-    this.model.send({ type: "pace", view: this.id, seconds: interval });
+    this.pace.look([...this.views].map((view) => view.chart), this.playing);
   }
 
   set(name, value) {

@@ -23,7 +23,7 @@ from ..errors import StreamError
 from ..files import atomic_write, writing
 from ..garbage import uncollected
 from ..interrupt import Interruptible
-from ..pictures.record import RunRecord
+from ..pictures.record import Follower, RunRecord
 from ..runner import StreamRunner
 from ..sinks import Sink, open_sink
 from ..sources import Source, open_source
@@ -150,12 +150,16 @@ class Run:
             else:
                 runner.progress = before.progress
                 note(self.notes, f"going on after {counted(runner.events, 'event')}")
-            record, live = self._recorded(runner, opened)
-            if live is None and not {"report", "recording"} & finals.keys():
+            record = RunRecord(runner)
+            followers: list[Follower] = []
+            if {"report", "recording"} & finals.keys():
+                followers.append(record)
+            live = self._live(runner, opened)
+            if live is not None:
+                followers.append(live.run)
+            if not followers:
                 runner.batch = self._at_once(BATCH)  # nobody looks at the model in between
-                self._play(runner, None, pace)
-            else:
-                self._play(runner, record, pace)
+            self._play(runner, followers, pace)
             self._save(runner)
             self._settle()
             if live is not None:
@@ -167,22 +171,22 @@ class Run:
         result = job_result(runner, self.source, pace, self.seed)
         return replace(result, stopped_by=events.stopped_by)
 
-    def _recorded(self, runner: StreamRunner, opened: ExitStack) -> tuple[RunRecord, Live | None]:
-        """Return what follows the runner, and what shows it meanwhile, if that is wanted."""
+    def _live(self, runner: StreamRunner, opened: ExitStack) -> Live | None:
+        """Return what shows the job while it runs, if that is wanted."""
         job = self.job
         if not job.live and job.live_port is None:
-            return RunRecord(runner), None
-        from ..pictures.live_record import LiveRecord
-        from ..pictures.live_server import Live  # which takes Bokeh a second to load
+            return None
+        from ..pictures.job_run import JobRun
+        from ..pictures.live_server import Live  # tornado, which others need not load
 
-        record = LiveRecord(runner)
+        run = JobRun(runner)
         title = f"Predicting {self.source.name}"
-        live = Live(title, record, lambda: self._facts(runner, record), job.live_port or 0)
+        live = Live(title, run, lambda: self._facts(runner, run), job.live_port or 0)
         opened.enter_context(live)
         note(self.notes, f"live at {live.address}")
-        return record, live
+        return live
 
-    def _play(self, runner: StreamRunner, record: RunRecord | None, pace: Pace) -> None:
+    def _play(self, runner: StreamRunner, followers: list[Follower], pace: Pace) -> None:
         """Let all events through, with a checkpoint whenever one is due."""
         batch = runner.batch if runner.serving is None else runner.serving.batch
         most = self.job.checkpoint_events  # which the next batch must not pass
@@ -191,8 +195,9 @@ class Run:
         gc.freeze()  # what is there now stays: a collector need not look at it again and again
         self.opened.callback(gc.unfreeze)
         for outcome in shown(runner.run(), runner, self.source, pace, self.notes):
-            if outcome is not None and record is not None:
-                record.add(outcome)
+            if outcome is not None:
+                for follower in followers:
+                    follower.add(outcome)
             if due(outcome is not None) and runner.at_rest:
                 self._save(runner)
                 due.done()
@@ -363,7 +368,7 @@ class Run:
         """Name an output if it cannot be written."""
         return writing(getattr(self.job, output))
 
-    def _facts(self, runner: StreamRunner, record: RunRecord) -> dict[str, str]:
+    def _facts(self, runner: StreamRunner, seen: Follower) -> dict[str, str]:
         model, job = runner.model, self.job
         assert isinstance(model, LSTMRegressor)
         layer = f"{model.hidden_size} {'unit' if model.hidden_size == 1 else 'units'}"
@@ -371,14 +376,14 @@ class Run:
             "events": f"{runner.events:,}",
             "model": f"{model.cell.replace('_', ' ')} LSTM, {layer}, window {model.window}",
         }
-        if record.points.items:
+        if seen.events:
             facts["LSTM's share"] = f"{model.shares['lstm']:.0%} of the last prediction"
         facts["seed"] = str(self.seed)
         if runner.keys is not None:
             facts["keys"] = f"{len(runner.keys):,}"
         drawn = []
-        if record.key is not None:
-            drawn.append(f"key {record.key}")
+        if seen.key is not None:
+            drawn.append(f"key {seen.key}")
         if self.before is not None:
             drawn.append(f"from event {self.before.events:,} on")
         if drawn:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from html import escape
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -13,7 +12,6 @@ from numpy.typing import NDArray
 from lstmwidgets.analysis import Thinned, order_units
 from lstmwidgets.plots import EventAxis, UnitTiles, event_columns, unit_heatmap
 
-from ..baselines import Comparison
 from .record import Point, Snapshot
 
 MOST_UNITS = 256
@@ -25,9 +23,6 @@ HEATMAPS = {
     "forget_gate": "Forget gate: how much old information stays",
     "output_gate": "Output gate: how much of the cell is shown",
 }
-
-NAIVE = "repeating the last value"
-"""The forecast that the model's error is drawn beside."""
 
 HANDLING = "Drag to pan, hold Shift and turn the wheel to zoom; the figures move together."
 
@@ -87,17 +82,6 @@ def unit_figures(axis: EventAxis, tiles: UnitTiles) -> list[figure]:
     return [unit_heatmap(axis, tiles, name, title) for name, title in HEATMAPS.items()]
 
 
-def summary_html(facts: Mapping[str, str], comparisons: Iterable[Comparison]) -> str:
-    """Return facts and the table of errors, to stand above the figures."""
-    listed = "".join(
-        f"<div><dt>{escape(name)}</dt><dd>{escape(value)}</dd></div>"
-        for name, value in facts.items()
-    )
-    rows = "".join(map(_row, comparisons))
-    table = TABLE.format(rows=rows) if rows else ""
-    return f'<div class="summary">\n<dl>{listed}</dl>\n{table}</div>\n'
-
-
 def notes(points: Thinned[Point], snapshots: Thinned[Snapshot]) -> Iterator[str]:
     """Yield what a reader has to know about what is drawn."""
     if points.stride > 1:
@@ -110,16 +94,6 @@ def notes(points: Thinned[Point], snapshots: Thinned[Snapshot]) -> Iterator[str]
     hidden = snapshots.items[0].step.hidden_size
     if hidden > MOST_UNITS:
         yield f"Heatmaps show the {MOST_UNITS} of {hidden} units whose cell state moves the most."
-
-
-def _row(comparison: Comparison) -> str:
-    if not comparison.events:
-        return ""
-    ratio = "&ndash;" if comparison.ratio is None else f"{comparison.ratio:.3f}"
-    return (
-        f"<tr><td>{escape(comparison.name)}</td><td>{comparison.events:,}</td>"
-        f"<td>{comparison.model:.4g}</td><td>{comparison.baseline:.4g}</td><td>{ratio}</td></tr>"
-    )
 
 
 def _floats(values: Iterable[float | None]) -> NDArray[np.float64]:
@@ -142,14 +116,6 @@ SUMMARY_STYLE = """
   th:first-child, td:first-child { text-align: left; padding-left: 0; }
   td:last-child { font-weight: 650; }
   p { margin: 0 0 6px; color: #6b6b6b; }
-"""
-
-TABLE = """<table>
-  <caption hidden>Mean absolute errors</caption>
-  <thead><tr><th>mean absolute error against</th><th>events</th><th>model</th><th>baseline</th>
-  <th>ratio</th></tr></thead>
-  <tbody>{rows}</tbody>
-</table>
 """
 
 TEMPLATE = (

@@ -1,210 +1,152 @@
-"""One page that somebody has opened to see a job run."""
+"""One page that somebody has opened to see a job run: its HTML, and what it is sent."""
 
 from __future__ import annotations
 
+import json
 import time
-from collections import deque
 from collections.abc import Callable, Mapping
 from html import escape
+from typing import Any
 
-from bokeh.document import Document
-from bokeh.layouts import column
-from bokeh.models import CustomJS
-from bokeh.models.ui.ui_element import UIElement
-from bokeh.models.widgets.markups import Div
-
-from lstmwidgets.plots import THEMES
+from lstmwidgets.live import (
+    CHART_MODULES,
+    Feed,
+    joined_modules,
+    joined_styles,
+    live_panels,
+)
 
 from ..counting import counted
-from . import figures as pictures
-from .live_figures import LiveLines, LiveUnits
-from .live_record import LiveRecord, View
+from .job_run import WINDOW, JobRun
+from .summary import error_rows
 
-PERIOD = 500
-"""Milliseconds between looks at the job."""
+PERIOD = 0.5
+"""Seconds between two looks at facts and errors."""
 
-LONGEST = 2.0
-"""Seconds between them where much is new, so that the job is not held up."""
-
-SHARE = 0.05
-"""Most of the time that the server may take from the job, while that allows `LONGEST`."""
-
-QUIET = 3.0
-"""Seconds without an event until the page says so."""
-
-SPEED_OVER = 5.0
-"""Seconds over which the speed is averaged."""
+ROOMY = 1.5
+"""A page of its own has so many times the height of a notebook's cell for each panel."""
 
 ENDED, STOPPED, FAILED = "has ended", "was stopped", "ended with an error"
 
-WAITING = "Waiting for the first event"
-NO_EVENT = "The figures appear with the first event."
-NO_TARGET = "No event has had a target yet: there is nothing to draw."
-GONE = "The job is not there any more. This is what was seen of it."
+NO_TARGET = "No event has had a target yet."
 
 
 class LivePage:
-    """The document of one open page.
+    """What one open page is sent.
 
     Parameters
     ----------
-    document : Document
-        An empty one, which the server has made for the page.
-    title : str
-        What is run.
-    record : LiveRecord
+    run : JobRun
         What happens.
     facts : callable
         Returns what to state about it.
     """
 
-    def __init__(
-        self,
-        document: Document,
-        title: str,
-        record: LiveRecord,
-        facts: Callable[[], Mapping[str, str]],
-    ) -> None:
-        self._document = document
-        self._record = record
+    def __init__(self, run: JobRun, facts: Callable[[], Mapping[str, str]]) -> None:
+        self._run = run
         self._facts = facts
-        self._speed = _Speed()
-        self._ended = False
-        self._drawn = self._used = 0.0
-        self._state = Div(name="state", stylesheets=[STYLE], sizing_mode="stretch_width")
-        self._summary = Div(name="summary", stylesheets=[STYLE], sizing_mode="stretch_width")
-        self._nothing = Div(name="nothing", stylesheets=[STYLE], sizing_mode="stretch_width")
-        self._lines = LiveLines()
-        self._units = LiveUnits(self._lines)
-        self._layout = column(
-            self._state, self._summary, self._nothing, sizing_mode="stretch_width", spacing=2
-        )
-        document.title = title
-        document.theme = THEMES[0]
-        document.template = pictures.TEMPLATE  # type: ignore[assignment]  # text will do
-        document.template_variables.update(heading=escape(title), summary="")
-        document.config.update(reconnect_session=False, notify_connection_status=False)
-        document.js_on_event("connection_lost", CustomJS(args={"state": self._state}, code=LOST))
-        self.draw()
-        document.add_root(self._layout)
-        document.add_periodic_callback(self._look, PERIOD)
+        self._feed = Feed(run)
+        self._looked = -PERIOD
 
-    def draw(self) -> None:
-        """Show what is new."""
-        view = self._record.view()
-        self._lines.show(view.points)
-        self._units.show(view.snapshots)
-        figures = [*self._lines.figures(), *self._units.figures]
-        children: list[UIElement] = [self._state, self._summary, *figures]
-        children += [] if figures else [self._nothing]
-        if children != self._layout.children:
-            self._layout.children = children
-        if not self._ended:
-            self._tell(*self._doing(view))
-        empty = NO_EVENT if not view.events else NO_TARGET
-        _write(self._nothing, f'<div class="nothing">{empty}</div>')
-        facts = dict(self._facts()) | {"events": f"{view.events:,}"}
-        told = pictures.summary_html(facts, view.comparisons)
-        if figures:
-            told += "".join(
-                f"<p>{escape(n)}</p>" for n in pictures.notes(view.points, view.snapshots)
-            )
-        _write(self._summary, told)
+    def frame(self, *, whole: bool = False) -> bytes | None:
+        """Return what is new of the pictures; None if nothing is."""
+        with self._run.lock:
+            frame = self._feed.whole() if whole else self._feed.news()
+        return None if frame is None else frame.to_bytes()
 
-    async def end(self, how: str) -> None:
-        """Show the last of it, and how the job ended; return when the page has it."""
-        context = self._document.session_context
-        session = None if context is None else context.session  # type: ignore[attr-defined]
-        if session is not None and not session.destroyed:
-            await session.with_document_locked(self._end, how)
-
-    def _end(self, how: str) -> None:
-        self._ended = True
-        self.draw()
-        seed = self._facts().get("seed")
-        told = f"The job {how} after {counted(self._record.view().events, 'event')}"
-        self._state.tags = ["ended"]
-        state = "failed" if how == FAILED else "ended"
-        self._tell(state, f"{told}, seed {seed}." if seed else f"{told}.")
-
-    def _look(self) -> None:
-        """Draw, if anybody sees it and it is time."""
-        context = self._document.session_context
-        now, used = time.monotonic(), time.thread_time()
-        past = now - self._drawn
-        if self._ended or (past < LONGEST and used - self._used > SHARE * past):
-            return
-        if context is not None and context.session.connection_count:  # type: ignore[attr-defined]
-            self._drawn, self._used = now, used
-            self.draw()
-
-    def _doing(self, view: View) -> tuple[str, str]:
-        speed = self._speed.of(view.events)
-        if not view.events:
-            return "waiting", WAITING
-        if not view.points.items or self._speed.quiet:
-            return "waiting", "Waiting for the next event"
-        return "running", f"Running, {speed}" if speed else "Running"
-
-    def _tell(self, state: str, words: str) -> None:
-        _write(self._state, f'<div class="state {state}" role="status">{escape(words)}</div>')
-
-
-class _Speed:
-    """How many events a second there were lately."""
-
-    def __init__(self) -> None:
-        self._past: deque[tuple[float, int]] = deque()
-        self._moved = 0.0
-
-    def of(self, events: int) -> str | None:
-        """Take in how many events there are now, and return the speed for people."""
+    def summary(self, *, at_once: bool = False) -> str | None:
+        """Return facts and errors as they are now; None as long as the last ones are fresh."""
         now = time.monotonic()
-        if not self._past or events != self._past[-1][1]:
-            self._moved = now
-        self._past.append((now, events))
-        while now - self._past[0][0] > SPEED_OVER:
-            self._past.popleft()
-        seconds = now - self._past[0][0]
-        if seconds < PERIOD / 2000:
+        if now < self._looked + PERIOD and not at_once:
             return None
-        speed = float(f"{(events - self._past[0][1]) / seconds:.2g}")
-        return f"{speed:,.0f} events a second" if speed >= 10 else f"{speed:.2g} events a second"
+        self._looked = now
+        with self._run.lock:
+            events, comparisons = self._run.predicted, self._run.comparisons()
+            notes = list(self._notes())
+        facts = dict(self._facts()) | {"events": f"{events:,}"}
+        return _told(
+            events=events,
+            facts=list(facts.items()),
+            errors=error_rows(comparisons),
+            notes=notes,
+        )
 
-    @property
-    def quiet(self) -> bool:
-        """Whether nothing has come for a while."""
-        return time.monotonic() - self._moved > QUIET
+    def ending(self, how: str) -> str:
+        """Return how the job has ended, for people."""
+        told = f"The job {how} after {counted(self._run.predicted, 'event')}"
+        seed = self._facts().get("seed")
+        told += f", seed {seed}." if seed else "."
+        return _told(ended=told, failed=how == FAILED)
+
+    def _notes(self) -> list[str]:
+        run, notes = self._run, []
+        if run.events and not any(comparison.events for comparison in run.comparisons()):
+            notes.append(NO_TARGET)
+        units = len(self._feed.units)
+        if 0 < units < (run.hidden_size or 0):
+            notes.append(
+                f"Heatmaps show the {units} of {run.hidden_size} units that move the most."
+            )
+        return notes
 
 
-def _write(part: Div, html: str) -> None:
-    if part.text != html:
-        part.text = html
+def page_html(title: str, run: JobRun, nonce: str) -> str:
+    """Return the page, which then asks for the rest.
+
+    Parameters
+    ----------
+    title : str
+        What is run.
+    run : JobRun
+        What happens.
+    nonce : str
+        By which the browser knows this page's own script and style.
+    """
+    panels = live_panels(run)
+    if len(run.shares) > 1:
+        panels.append(
+            {
+                "id": "shares",
+                "kind": "shares",
+                "title": "Whom the prediction follows",
+                "height": 84,
+                "names": run.shares,
+                "from": 3,
+            }
+        )
+    for panel in panels:
+        panel["height"] = round(ROOMY * panel["height"])
+    about = {"title": title, "panels": panels, "window": WINDOW}
+    return PAGE.format(
+        title=escape(title),
+        nonce=nonce,
+        style=joined_styles("live/live.css", "live/job_page.css"),
+        module=joined_modules(*CHART_MODULES, "live/job_page.js"),
+        # Within a script element only "</script" and "<!--" would be read as anything else.
+        about=json.dumps(about, ensure_ascii=False).replace("<", "\\u003c"),
+    )
 
 
-LOST = f"""
-    if (!state.tags.includes("ended"))
-        state.text = '<div class="state gone" role="status">{GONE}</div>'
-    cb_data.connection.deref()?.close()  // for good: nobody is there any more
+def _told(**told: Any) -> str:
+    return json.dumps(told, ensure_ascii=False)
+
+
+PAGE = """<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>{title}</title>
+<style nonce="{nonce}">
+{style}
+</style>
+</head>
+<body>
+<main id="job" class="lw-live lw-job"></main>
+<script type="module" nonce="{nonce}">
+{module}
+new JobPage(document.getElementById("job"), {about});
+</script>
+</body>
+</html>
 """
-
-STYLE = (
-    f"""
-  :host {{ margin: 0; }}
-  .bk-clearfix {{ display: block; width: 100%; color: #333; {pictures.FONT} }}"""
-    + pictures.SUMMARY_STYLE
-    + """
-  dl { min-width: 27em; }
-  td + td { min-width: 4.5em; }
-  .state { display: flex; align-items: center; gap: 9px; margin-bottom: 14px; font-weight: 600;
-           font-variant-numeric: tabular-nums; }
-  .state::before { content: ""; width: 10px; height: 10px; border-radius: 50%; flex: none;
-                   box-sizing: border-box; background: #6b6b6b; }
-  .state.running::before { background: #009e73; }
-  .state.waiting::before { background: none; border: 2px solid #009e73; }
-  .state.gone, .state.failed { color: #b34e00; }
-  .state.gone::before, .state.failed::before { background: #d55e00; }
-  .nothing { display: flex; align-items: center; justify-content: center; height: 320px;
-             border-radius: 8px; background: #f7f7f7; color: #6b6b6b; }
-"""
-)

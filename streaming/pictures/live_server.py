@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import logging
+import json
+import secrets
 import socket
+import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 from threading import Thread
@@ -12,25 +14,26 @@ from types import TracebackType
 from typing import Any, Self
 from weakref import WeakSet
 
-from bokeh.application import Application
-from bokeh.application.handlers.function import FunctionHandler
-from bokeh.document import Document
-from bokeh.server.server import BaseServer
-from bokeh.server.tornado import BokehTornado
 from tornado.httpserver import HTTPServer
 from tornado.httputil import HTTPHeaders, HTTPServerRequest
-from tornado.ioloop import IOLoop
 from tornado.iostream import IOStream
-from tornado.web import ErrorHandler, OutputTransform
+from tornado.web import Application, ErrorHandler, RequestHandler
+from tornado.websocket import WebSocketClosedError, WebSocketHandler
 
 from ..errors import StreamError
-from .live_page import ENDED, FAILED, STOPPED, LivePage
-from .live_record import LiveRecord
+from .job_run import JobRun
+from .live_page import ENDED, FAILED, STOPPED, LivePage, page_html
 
 HOST = "127.0.0.1"
 
 NAMES = (HOST, "localhost")
 """What this machine is called in addresses of the page, at any port: people forward it."""
+
+FASTEST, SLOWEST = 1 / 60, 2.0
+"""Fewest and most seconds between two frames."""
+
+SHARE = 0.1
+"""Most of the time that a page may take from the job."""
 
 PATIENCE = 2.0
 """Seconds that pages have at the end to take in how it ended."""
@@ -46,7 +49,7 @@ class Live:
     ----------
     title : str
         What is run.
-    record : LiveRecord
+    run : JobRun
         What happens.
     facts : callable
         Returns what to state about it; called in another thread.
@@ -57,6 +60,8 @@ class Live:
     ----------
     address : str
         Of the page.
+    pages : set
+        Those that are open.
 
     Raises
     ------
@@ -67,22 +72,22 @@ class Live:
     def __init__(
         self,
         title: str,
-        record: LiveRecord,
+        run: JobRun,
         facts: Callable[[], Mapping[str, str]],
         port: int = 0,
     ) -> None:
-        self._title = title
-        self._record = record
-        self._facts = facts
+        self.title = title
+        self.run = run
+        self.facts = facts
         self._socket = _listening(port)
         self._port = self._socket.getsockname()[1]
         self.address = f"http://{HOST}:{self._port}/"
-        self._pages: WeakSet[LivePage] = WeakSet()
+        self.pages: WeakSet[_Frames] = WeakSet()
         self._ending = FAILED
         self._loop: asyncio.AbstractEventLoop | None = None
         self._over = asyncio.Event()
         self._begun: Future[None] = Future()
-        self._thread = Thread(target=self._run, name="live", daemon=True)
+        self._thread = Thread(target=self._serve_all, name="live", daemon=True)
 
     def __enter__(self) -> Self:
         """Begin to serve."""
@@ -111,10 +116,7 @@ class Live:
             self._loop.call_soon_threadsafe(self._over.set)
         self._thread.join()
 
-    def _run(self) -> None:
-        log = logging.getLogger("bokeh.server")
-        level = log.level
-        log.setLevel(logging.ERROR)  # that a page was closed meanwhile is nothing to warn of
+    def _serve_all(self) -> None:
         try:
             asyncio.run(self._serve())
         except Exception as error:
@@ -122,37 +124,112 @@ class Live:
                 raise
             self._begun.set_exception(error)
         finally:
-            log.setLevel(level)
             self._socket.close()
 
     async def _serve(self) -> None:
         self._loop = asyncio.get_running_loop()
+        given = {"live": self}
         application = _Pages(
-            {"/": Application(FunctionHandler(self._open))},
-            extra_websocket_origins=[f"{name}:*" for name in NAMES],
-            use_index=False,
-            log_function=_say_nothing,
+            [("/", _Page, given), ("/frames", _Frames, given)], log_function=_say_nothing
         )
-        application.transforms.append(_ForThisPage)
         http = _Connections(application)
         http.add_socket(self._socket)
-        server = BaseServer(IOLoop.current(), application, http)
-        server.start()
         self._begun.set_result(None)
         try:
             await self._over.wait()
-            told = [asyncio.ensure_future(page.end(self._ending)) for page in self._pages]
+            told = [asyncio.ensure_future(page.end(self._ending)) for page in self.pages]
             if told:
                 await asyncio.wait(told, timeout=PATIENCE)
         finally:
-            server.stop()
             await http.close()
 
-    def _open(self, document: Document) -> None:
-        self._pages.add(LivePage(document, self._title, self._record, self._facts))
+
+class _Page(RequestHandler):
+    """The page itself."""
+
+    def initialize(self, live: Live) -> None:
+        self._live = live
+
+    def set_default_headers(self) -> None:
+        """Let the page run nothing but its own script, and talk to nobody else."""
+        self.clear_header("Server")
+        self._nonce = secrets.token_urlsafe(16)
+        own = f"'nonce-{self._nonce}'"
+        self.set_header(
+            "Content-Security-Policy",
+            f"default-src 'none'; script-src {own}; style-src {own}; connect-src 'self'; "
+            "base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+        )
+        self.set_header("X-Content-Type-Options", "nosniff")
+        self.set_header("Cache-Control", "no-store")
+
+    def get(self) -> None:
+        """Answer with the page."""
+        self.finish(page_html(self._live.title, self._live.run, self._nonce))
 
 
-class _Pages(BokehTornado):
+class _Frames(WebSocketHandler):
+    """Sends one open page what is new, at the pace that it keeps up with."""
+
+    def initialize(self, live: Live) -> None:
+        self._live = live
+        self._pace = FASTEST
+        self._sending: asyncio.Task[None] | None = None
+
+    def open(self, *_: str, **__: str) -> None:
+        """Begin to send."""
+        self._page = LivePage(self._live.run, self._live.facts)
+        self._live.pages.add(self)
+        self._sending = asyncio.ensure_future(self._send())
+
+    async def end(self, how: str) -> None:
+        """Send the last of it, and how the job has ended."""
+        if self._sending is not None:
+            self._sending.cancel()
+        try:
+            await self._tell(at_once=True)
+            await self.write_message(self._page.ending(how))
+        except WebSocketClosedError:
+            return  # the page was closed meanwhile
+        self.close()
+
+    def on_message(self, message: str | bytes) -> None:
+        """Take in what the page asks for."""
+        asked = json.loads(message)
+        if asked["type"] == "pace":
+            self._pace = min(SLOWEST, max(FASTEST, float(asked["seconds"])))
+        elif asked["type"] == "whole":
+            self._whole = True
+
+    def on_close(self) -> None:
+        """Stop sending."""
+        self._live.pages.discard(self)
+        if self._sending is not None:
+            self._sending.cancel()
+
+    _whole = True  # whether the page waits for all there is
+
+    async def _send(self) -> None:
+        while True:
+            before = time.thread_time()
+            try:
+                await self._tell()
+            except WebSocketClosedError:
+                return
+            cost = time.thread_time() - before
+            await asyncio.sleep(min(SLOWEST, max(self._pace, cost / SHARE)))
+
+    async def _tell(self, *, at_once: bool = False) -> None:
+        whole, self._whole = self._whole, False
+        frame = self._page.frame(whole=whole)
+        if frame is not None:
+            await self.write_message(frame, binary=True)
+        summary = self._page.summary(at_once=at_once)
+        if summary is not None:
+            await self.write_message(summary)
+
+
+class _Pages(Application):
     """Answers those who ask for this machine, from a page of this machine or from none.
 
     A page elsewhere could otherwise read the job by having its own name lead here (DNS rebinding).
@@ -162,17 +239,6 @@ class _Pages(BokehTornado):
         if _is_from_here(request.headers):
             return super().find_handler(request, **options)
         return self.get_handler_delegate(request, ErrorHandler, {"status_code": 403})
-
-
-class _ForThisPage(OutputTransform):
-    """Takes back that pages elsewhere may read an answer, as Bokeh says of its scripts."""
-
-    def transform_first_chunk(
-        self, status_code: int, headers: HTTPHeaders, chunk: bytes, finishing: bool
-    ) -> tuple[int, HTTPHeaders, bytes]:
-        for name in [name for name in headers if name.startswith("Access-Control-")]:
-            del headers[name]
-        return super().transform_first_chunk(status_code, headers, chunk, finishing)
 
 
 class _Connections(HTTPServer):

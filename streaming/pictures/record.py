@@ -6,6 +6,7 @@ from bisect import bisect_left
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +21,10 @@ POINTS = 20_000
 
 COLUMNS = 2_000
 """Most events drawn as columns of the heatmaps: about the pixels of a wide screen."""
+
+
+NAIVE = "repeating the last value"
+"""The forecast that the model's error is drawn beside."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +50,24 @@ class Snapshot:
     step: Recording
 
 
+class Follower(Protocol):
+    """Takes in what a runner does, for pictures.
+
+    Attributes
+    ----------
+    key : str or None
+        The key that it follows: the first one that has come.
+    events : int
+        How many events it has taken in.
+    """
+
+    key: str | None
+    events: int
+
+    def add(self, outcome: Outcome) -> None:
+        """Take in the outcome that the runner has just yielded; a late one completes an event."""
+
+
 class RunRecord:
     """Follows a runner, event by event, from where it is on.
 
@@ -54,6 +77,8 @@ class RunRecord:
     ----------
     key : str or None
         The key that it follows.
+    events : int
+        How many events it has taken in.
     points : Thinned of Point
     snapshots : Thinned of Snapshot
         Empty if the model cannot be looked into.
@@ -61,7 +86,7 @@ class RunRecord:
 
     def __init__(self, runner: StreamRunner) -> None:
         self._runner = runner
-        self._position = 0
+        self.events = 0
         self._inspected: Inspectable | None = None
         self.key: str | None = None
         self.points: Thinned[Point] = Thinned(POINTS)
@@ -73,16 +98,16 @@ class RunRecord:
             self._complete(outcome)
             return
         event = outcome.event
-        if not self._position:
+        if not self.events:
             self.key = event.key
             self._inspected = self._inspectable()
         if event.key != self.key:
             return
-        if self.points.wants(self._position):
+        if self.points.wants(self.events):
             self.points.append(self._point(outcome))
-        if self._inspected is not None and self.snapshots.wants(self._position):
+        if self._inspected is not None and self.snapshots.wants(self.events):
             self.snapshots.append(self._snapshot(self._inspected, outcome))
-        self._position += 1
+        self.events += 1
 
     def _inspectable(self) -> Inspectable | None:
         """Return the model if it can be looked into; to ask at every event would take as long."""

@@ -24,7 +24,8 @@ from lstmwidgets.plots import (
 
 from ..baselines import Comparison
 from . import figures as pictures
-from .record import RunRecord
+from .record import NAIVE, RunRecord
+from .summary import summary_html
 
 
 def report_html(
@@ -46,7 +47,7 @@ def report_html(
     comparisons : list of Comparison
         Errors of the model and of the baselines.
     """
-    summary = pictures.summary_html(facts, comparisons)
+    summary = summary_html(facts, comparisons)
     page = file_html(
         column(*_figures(record), sizing_mode="stretch_width"),
         resources=INLINE,
@@ -67,7 +68,7 @@ def _figures(record: RunRecord) -> Iterator[figure]:
     points, snapshots = record.points, record.snapshots
     axis = EventAxis(ColumnDataSource(pictures.line_columns(points)))
     yield prediction_figure(axis)
-    yield error_figure(axis, pictures.NAIVE)
+    yield error_figure(axis, NAIVE)
     names = points.items[-1].shares
     if len(names) > 1:
         yield share_figure(axis, list(names))
