@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from river import anomaly, datasets, linear_model, metrics, preprocessing
 
 from lstmwidgets import LSTM, save
-from lstmwidgets.live.panels import MAPS
+from lstmwidgets.analysis.titles import MAPS
 from lstmwidgets.online import (
     LSTMAnomalyDetector,
     LSTMClassifier,

@@ -138,8 +138,8 @@ def test_the_page_draws_offline_without_a_complaint(
     assert events == 2 or heights[1] < heights[0] / 2
     assert [plot["title"].split(":")[0] for plot in drawn[2:]] == [
         "Whom the prediction follows",
-        "Cell state",
-        "Input gate",
-        "Forget gate",
-        "Output gate",
+        "Cell state c",
+        "Forget gate f",
+        "Input gate i",
+        "Output gate o",
     ]

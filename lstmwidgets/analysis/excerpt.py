@@ -9,7 +9,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from .ordering import order_units
+from .ordering import liveliest, order_units
 from .recording import Recording
 
 MOST_STEPS = 2_000
@@ -176,22 +176,3 @@ def box_means(
         known = box[np.isfinite(box)]
         means[name] = (known.mean(), known.std()) if known.size else (np.nan, np.nan)
     return {name: (float(mean), float(spread)) for name, (mean, spread) in means.items()}
-
-
-def liveliest(cell: NDArray[np.float32], most: int) -> NDArray[np.int64]:
-    """Return the units whose cell state moves the most, in the order of their numbers.
-
-    Parameters
-    ----------
-    cell : ndarray
-        Cell state, (T, H); NaN counts for nothing.
-    most : int
-        How many units at most.
-    """
-    if cell.shape[1] <= most:
-        return np.arange(cell.shape[1])
-    known = np.isfinite(cell)
-    counts = np.maximum(known.sum(axis=0), 1)
-    mean = np.where(known, cell, 0).sum(axis=0, dtype=np.float64) / counts
-    squares = np.where(known, cell - mean, 0).astype(np.float64) ** 2
-    return np.sort(np.argsort(squares.sum(axis=0) / counts, kind="stable")[-most:])

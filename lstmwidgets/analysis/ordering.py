@@ -17,6 +17,10 @@ STILL = 1e-12
 """Units whose standard deviation is at most this never change."""
 
 
+MOST_UNITS = 128
+"""Most units in a picture that grows or shows a whole run: more rows are less than a pixel high."""
+
+
 def order_units(activity: NDArray[Any], by: str = "similarity") -> NDArray[np.int64]:
     """Put the units of a layer into an order in which a picture of them can be read.
 
@@ -95,6 +99,52 @@ def cluster_borders(activity: NDArray[Any], order: NDArray[np.int64]) -> list[in
     groups = hierarchy.fcluster(tree, 0.5, "distance")
     borders = (np.flatnonzero(np.diff(groups)) + 1).tolist()
     return borders + [moving] * (moving < len(order))
+
+
+def drawn_units(
+    cells: NDArray[Any], order: str = "similarity", most: int = MOST_UNITS
+) -> tuple[NDArray[np.int64], list[int]]:
+    """Return the units that a picture of a layer shows, from below: those that move the most.
+
+    Parameters
+    ----------
+    cells : ndarray
+        Cell state, (T, H).
+    order : str
+        One of those of `order_units`.
+    most : int
+        How many units at most.
+
+    Returns
+    -------
+    units : ndarray of int
+        As they stand above each other.
+    borders : list of int
+        In the order by clusters, rows before which another one begins.
+    """
+    units = liveliest(cells, most)
+    rows = order_units(cells[:, units], order)
+    borders = cluster_borders(cells[:, units], rows) if order == "cluster" else []
+    return units[rows], borders
+
+
+def liveliest(cell: NDArray[np.float32], most: int) -> NDArray[np.int64]:
+    """Return the units whose cell state moves the most, in the order of their numbers.
+
+    Parameters
+    ----------
+    cell : ndarray
+        Cell state, (T, H); NaN counts for nothing.
+    most : int
+        How many units at most.
+    """
+    if cell.shape[1] <= most:
+        return np.arange(cell.shape[1])
+    known = np.isfinite(cell)
+    counts = np.maximum(known.sum(axis=0), 1)
+    mean = np.where(known, cell, 0).sum(axis=0, dtype=np.float64) / counts
+    squares = np.where(known, cell - mean, 0).astype(np.float64) ** 2
+    return np.sort(np.argsort(squares.sum(axis=0) / counts, kind="stable")[-most:])
 
 
 def _by_similarity(values: Values) -> Order:

@@ -11,16 +11,12 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from ..analysis.excerpt import liveliest
 from ..analysis.live_run import CLASSES, ORDER, Row, Run, as_floats
 from ..analysis.look_ahead import LookAhead
-from ..analysis.ordering import cluster_borders, order_units
+from ..analysis.ordering import MOST_UNITS, drawn_units
+from ..analysis.titles import MAPS
 from ..times import in_utc
 from ..values import number_in
-from .panels import MAPS
-
-MOST_UNITS = 128
-"""Most units sent and drawn: more are less than a pixel high."""
 
 FIRST_ORDER = 64
 """Units are put in order after so many steps, and whenever there are twice as many."""
@@ -240,25 +236,7 @@ class Feed:
         run = self._run
         self._anew, self._ordered = False, run.steps
         cells = run.block(run.kept, self._chosen.layer)[:, ORDER.index("cell")]
-        self.units, self._borders = in_order(cells, self._chosen.order, MOST_UNITS)
-
-
-def in_order(cells: NDArray[Any], order: str, most: int) -> tuple[NDArray[np.int64], list[int]]:
-    """Return units to draw, from below, and the rows before which another cluster begins.
-
-    Parameters
-    ----------
-    cells : ndarray
-        Cell state, (T, H).
-    order : str
-        One of those of `order_units`; by clusters they have borders.
-    most : int
-        How many units at most: those that move the most.
-    """
-    units = liveliest(cells, most)
-    rows = order_units(cells[:, units], order)
-    borders = cluster_borders(cells[:, units], rows) if order == "cluster" else []
-    return units[rows], borders
+        self.units, self._borders = drawn_units(cells, self._chosen.order)
 
 
 def with_extra(units: NDArray[np.int64], extra: Sequence[int]) -> NDArray[np.int64]:

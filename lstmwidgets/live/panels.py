@@ -2,22 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 from river.metrics.base import Metrics
 
 from ..analysis.live_run import CLASSES, NUMBERS, SCORES, Run
-
-MAPS: Mapping[str, str] = {
-    "cell": "Cell state: what each unit remembers",
-    "forget_gate": "Forget gate: how much old information stays",
-    "input_gate": "Input gate: how much new information enters",
-    "output_gate": "Output gate: how much of the cell is shown",
-}
-"""Quantities drawn as heatmaps, and their titles."""
-
-METRICS = {"MAE": "Mean absolute error", "RMSE": "Root mean squared error"}
+from ..analysis.titles import MAPS, metric_title
 
 
 def live_panels(run: Run) -> list[dict[str, Any]]:
@@ -87,12 +77,11 @@ def live_panels(run: Run) -> list[dict[str, Any]]:
     if run.scored:
         metrics = list(run.metric) if isinstance(run.metric, Metrics) else [run.metric]
         for place, metric in enumerate(metrics):
-            name = type(metric).__name__
             panels.append(
                 {
                     "id": "error" if place == 0 else f"error {place}",
                     "kind": "curve",
-                    "title": f"{METRICS.get(name, name)} so far",
+                    "title": f"{metric_title(metric)} so far",
                     "height": 84,
                     "naive": run.naive,
                     "place": place,

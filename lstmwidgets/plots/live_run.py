@@ -4,33 +4,21 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
 from bokeh.layouts import column
 from bokeh.models import BasicTicker, ColumnDataSource, DataRange1d, LayoutDOM, Range1d
 from bokeh.plotting import figure
 from river.metrics.base import Metrics
 
 from ..analysis.live_run import CLASSES, NUMBERS, SCORES, Row, Run, as_floats
-from ..analysis.ordering import order_units
+from ..analysis.ordering import drawn_units
+from ..analysis.titles import MAPS, metric_title
 from .event_axis import EventAxis, event_columns
 from .heatmap import UnitTiles, unit_heatmap
 from .lines import error_figure, mark_drifts, prediction_figure, score_figure
 from .probabilities import Classes, ProbabilityFigure
 
-HEATMAPS = {
-    "cell": "Cell state: what each unit remembers",
-    "forget_gate": "Forget gate: how much old information stays",
-    "input_gate": "Input gate: how much new information enters",
-    "output_gate": "Output gate: how much of the cell is shown",
-}
-
-MOST_UNITS = 128
-"""Most units drawn: more are less than a pixel high."""
-
 WORDS = 40
 """Words that stand beside each other."""
-
-METRICS = {"MAE": "Mean absolute error", "RMSE": "Root mean squared error"}
 
 
 def run_layout(run: Run) -> LayoutDOM:
@@ -83,21 +71,17 @@ def _curve(run: Run) -> figure:
     }
     source = ColumnDataSource(columns, name="curve")
     metric = next(iter(run.metric)) if isinstance(run.metric, Metrics) else run.metric
-    name = type(metric).__name__
     axis = EventAxis(source, DataRange1d(range_padding=0.01))
-    return error_figure(axis, run.naive, metric=METRICS.get(name, name), height=180)
+    return error_figure(axis, run.naive, metric=metric_title(metric), height=180)
 
 
 def _heatmaps(run: Run, axis: EventAxis) -> list[figure]:
     layers = {name: values[:, -1] for name, values in run.layers(run.kept).items()}
-    units = order_units(layers["cell"])
-    if len(units) > MOST_UNITS:
-        liveliest = np.argsort(np.nan_to_num(layers["cell"].std(axis=0)))[-MOST_UNITS:]
-        units = units[np.isin(units, liveliest)]
-    tiles = UnitTiles(list(HEATMAPS), units)
+    units, _ = drawn_units(layers["cell"])
+    tiles = UnitTiles(list(MAPS), units)
     tiles.source.name = "units"
-    tiles.show(run.steps - run.kept, {name: layers[name] for name in HEATMAPS}, units)
-    last = list(HEATMAPS)[-1]
+    tiles.show(run.steps - run.kept, {name: layers[name] for name in MAPS}, units)
+    last = list(MAPS)[-1]
     return [
         unit_heatmap(
             axis,
@@ -107,7 +91,7 @@ def _heatmaps(run: Run, axis: EventAxis) -> list[figure]:
             height=118 + (48 if name == last else 0),
             labelled=name == last,
         )
-        for name, title in HEATMAPS.items()
+        for name, title in MAPS.items()
     ]
 
 

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from ..analysis import QUANTITIES, Recording
 from ..analysis.excerpt import Excerpt
 from ..analysis.ordering import ORDERS
+from ..analysis.titles import TITLES
 from ..checks import check_choice
 from . import state_parts as parts
 from .heatmap import SIGNED
@@ -87,10 +88,9 @@ class StateFigures:
         self._row_range = Range1d(start=0, end=1, reset_start=0, reset_end=1)
         self._limits: dict[str, float] = {}
         self._images = {
-            name: ColumnDataSource(_image(None, 0, 1), name=f"image {name}")
-            for name in parts.TITLES
+            name: ColumnDataSource(_image(None, 0, 1), name=f"image {name}") for name in TITLES
         }
-        self._colours = {name: parts.colours(name) for name in parts.TITLES}
+        self._colours = {name: parts.colours(name) for name in TITLES}
         cross = parts.crosshair()
         self._maps: dict[str, figure] = {
             name: parts.heatmap(

@@ -37,19 +37,10 @@ from bokeh.models.ui import Pane
 from bokeh.plotting import figure
 from numpy.typing import NDArray
 
+from ..analysis.titles import TITLES
 from .heatmap import SIGNED
 from .step_axis import StepAxis
 from .style import DIVERGING, FONT, LEFT, RIGHT, SEQUENTIAL
-
-TITLES = {
-    "cell": "Cell state c: what each unit remembers",
-    "forget_gate": "Forget gate f: how much old information stays",
-    "input_gate": "Input gate i: how much new information enters",
-    "candidate": "Candidate g: what is offered to the cell",
-    "output_gate": "Output gate o: how much of the cell is shown",
-    "hidden": "Hidden output h: what the layer passes on",
-}
-"""What each quantity says, in the order of the figures."""
 
 SHORT = {name: title.partition(":")[0] for name, title in TITLES.items()}
 """Their names."""

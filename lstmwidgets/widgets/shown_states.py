@@ -10,10 +10,11 @@ from numpy.typing import NDArray
 
 from ..analysis import Recording
 from ..analysis.excerpt import Excerpt
+from ..analysis.titles import TITLES
 from ..live import Choice, Feed, Frame, live_panels, still_frame
 from ..plots.heatmap import SIGNED
 from ..plots.state_lines import COLOURS, LOOKS
-from ..plots.state_parts import SHORT, TITLES
+from ..plots.state_parts import SHORT
 from ..plots.style import MODEL
 from .following import run_name
 

@@ -17,8 +17,8 @@ from lstmwidgets.live import (
 )
 
 from ..counting import counted
+from .errors import error_rows
 from .job_run import WINDOW, JobRun
-from .summary import error_rows
 
 PERIOD = 0.5
 """Seconds between two looks at facts and errors."""
