@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import itertools
 import json
 import math
 import os
@@ -22,6 +23,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from axe_playwright_python.sync_playwright import Axe
 from hypothesis import given
 from hypothesis import strategies as st
 from river.linear_model import LinearRegression
@@ -431,6 +433,19 @@ def assert_draws(tab: Tab) -> None:
     assert all(tab.page.evaluate(CELLS))
 
 
+def assert_accessible(tab: Tab) -> None:
+    """Look in light and dark, wide and narrow, with axe-core."""
+    for theme, width in itertools.product(("light", "dark"), (1280, 800, 400)):
+        tab.page.emulate_media(color_scheme=theme)  # type: ignore[arg-type]
+        tab.page.set_viewport_size({"width": width, "height": 900})
+        tab.page.wait_for_timeout(400)
+        assert tab.page.evaluate("document.documentElement.scrollWidth") <= width
+        found = Axe().run(tab.page).response["violations"]
+        serious = [each for each in found if each["impact"] in ("serious", "critical")]
+        assert not serious, json.dumps(serious, indent=1)
+        tab.screenshot(f"live_{theme}_{width}")
+
+
 @pytest.mark.browser
 @pytest.mark.xdist_group("browser")
 def test_a_browser_sees_figures_grow_and_the_end(readings: Path, tmp_path: Path) -> None:
@@ -462,6 +477,7 @@ def test_a_browser_sees_figures_grow_and_the_end(readings: Path, tmp_path: Path)
                 page.wait_for_function(GROWN, arg=150, timeout=30_000)
                 page.wait_for_function(SAYS, arg="Waiting for the next event", timeout=30_000)
             assert_draws(tab)
+            assert_accessible(tab)
             tab.screenshot("live_running")
             job.send_signal(signal.SIGTERM)
             assert job.wait(30) == 128 + signal.SIGTERM
