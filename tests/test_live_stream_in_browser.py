@@ -291,6 +291,76 @@ def test_every_column_belongs_to_its_event(kind: str, kinds: Tab) -> None:
     tab.kernel_run("live.close()")
 
 
+@pytest.mark.slow
+def test_two_hundred_updates_a_second_lose_nothing(kinds: Tab) -> None:
+    tab = kinds
+    tab.kernel_run(
+        """
+import itertools
+endless = (({"a": n % 7, "b": math.sin(n)}, math.sin(n / 9)) for n in itertools.count())
+live = LiveStream(LSTMRegressor(32, seed=1), endless, window=3000, speed=200)
+out.clear_output()
+with out: display(live)"""
+    )
+    tab.wait("() => document.querySelectorAll('.lw-live').length === 1")
+    tab.kernel_run("live.play()")
+    tab.page.wait_for_timeout(10_000)
+    tab.kernel_run("live.pause()")
+    assert tab.kernel_value("live.run.steps") > 1_500
+    compare(tab, coloured=False)  # several events share a column
+    tab.kernel_run("live.close()")
+
+
+FARTHEST = """() => {
+    const {store, chart} = document.querySelector('.lw-live');
+    const wrong = [], all = chart.scene.last - chart.scene.first + 1;
+    for (const id of ['cell', 'forget_gate']) {
+        const panel = chart.panels.find(each => each.spec.id === id);
+        const {width, height} = panel.image;
+        const {data} = panel.image.getContext('2d').getImageData(0, 0, width, height);
+        const [middle, reach] = id === 'cell' ? [0, panel.reach] : [0.5, 0.5];
+        for (let k = 0; k < width; k++) for (let row = 0; row < store.shown.length; row++) {
+            const [from, to] = [k, k + 1].map(n => chart.scene.first + Math.floor(n * all / width));
+            let farthest = middle;
+            for (let step = from; step < to; step++) {
+                const value = store.unit(id, step, row);
+                if (Math.abs(value - middle) > Math.abs(farthest - middle)) farthest = value;
+            }
+            const at = ((store.shown.length - 1 - row) * width + k) * 4;
+            const above = id === 'cell' ? data[at] > data[at + 2] : data[at + 1] > 145;
+            const far = Math.abs(farthest - middle) > 0.3 * reach;
+            if (far && above !== farthest > middle) wrong.push([id, k, row, farthest]);
+        }
+        if (width >= all) wrong.push('every event has a column');
+    }
+    return wrong;
+}"""
+
+
+def test_where_events_are_more_than_pixels_the_farthest_are_seen(kinds: Tab) -> None:
+    tab = kinds
+    tab.kernel_run(
+        """
+live = LiveStream(LSTMRegressor(6, seed=1), [({"a": y}, y) for y in waves] * 20, window=4000)
+live.step(4000)
+out.clear_output()
+with out: display(live)"""
+    )
+    tab.wait("() => document.querySelector('.lw-live')?.chart.scene?.last === 3999")
+    assert tab.page.evaluate(FARTHEST) == []
+    tab.kernel_run("live.close()")
+
+
+def test_without_its_kernel_a_widget_says_so(lab: Server, tab: Tab) -> None:
+    cell = KINDS + "\nlive = kinds['regressor']\nlive.speed = 15\nlive.play()\nlive"
+    tab.run_cells(lab, [cell])
+    tab.wait("() => document.querySelector('.lw-reading').textContent.includes(' a second')")
+    tab.page.evaluate("async () => { await kernel().restart() }")
+    tab.wait("() => document.querySelector('.lw-message').textContent.includes('no kernel')")
+    assert "a second" not in tab.page.inner_text(".lw-reading")
+    assert tab.page.locator(PLAY).first.is_disabled()
+
+
 @pytest.fixture(scope="module")
 def kinds(lab_server: Server, browser: Browser) -> Iterator[Tab]:
     """Return a notebook in which one widget at a time is shown."""
@@ -303,7 +373,7 @@ def kinds(lab_server: Server, browser: Browser) -> Iterator[Tab]:
     lab_server.end_kernels()
 
 
-def compare(tab: Tab) -> None:
+def compare(tab: Tab, *, coloured: bool = True) -> None:
     """Compare what the page shows with the kernel's numbers, column by column."""
     drawn = "step => document.querySelector('.lw-live')?.chart.scene?.last === step"
     for _ in range(10):  # a second after coming to rest the kernel sends all of it once more
@@ -321,7 +391,7 @@ def compare(tab: Tab) -> None:
             np.testing.assert_allclose(
                 np.array(shown[name], float), np.array(told[name], float), rtol=1e-6
             )
-    assert all(shown.get("colours", []))
+    assert all(shown.get("colours", [])) or not coloured
     assert ("cell" in told) <= (len(shown.get("colours", [])) > 0 or told["next"] < 3)
 
 

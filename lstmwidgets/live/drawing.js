@@ -86,11 +86,13 @@ export function drawDrifts(pen, scene, height) {
   pen.setLineDash([]);
 }
 
-// Which steps the columns of an image show: all, or where pixels are fewer one a pixel.
+// Which steps the columns of an image show: all, or where pixels are fewer some for each. `pick`
+// says which one stands for a column, `span` all of them, from the first to before the last.
 export function thinned(first, last, room) {
   const all = last - first + 1;
   const count = Math.max(1, Math.min(all, Math.floor(room)));
-  return { count, pick: (k) => first + Math.floor(((k + 0.5) * all) / count) };
+  const at = (k) => first + Math.floor((k * all) / count);
+  return { all, count, pick: (k) => at(k + 0.5), span: (k) => [at(k), Math.max(at(k) + 1, at(k + 1))] };
 }
 
 // The pixels of an image of a size, transparent, and a call that shows them.

@@ -5,6 +5,8 @@ import { element, pixels, say, thinned } from "./drawing.js";
 import { Panel } from "./panel.js";
 import { written } from "./ticks.js";
 
+const LOOKED_AT = 3; // events for each column of pixels
+
 export class HeatmapPanel extends Panel {
   makeLegend() {
     const { signed } = this.spec;
@@ -35,11 +37,11 @@ export class HeatmapPanel extends Panel {
     if (units)
       pen.fillText(`${units} unit${units > 1 ? "s" : ""}`, scene.left - 8, height / 2, scene.left - 10);
     if (last >= first && store.units) {
-      const { pick, count } = thinned(first, last, scene.room * this.ratio);
+      const columns = thinned(first, last, scene.room * this.ratio);
       if (this.spec.signed && !this.reach) this.findReach(store);
       const reach = this.spec.signed ? this.reach : 1;
-      const [data, show] = pixels(this.image, count, to - from);
-      this.fill(data, store, pick, count, from, to, reach);
+      const [data, show] = pixels(this.image, columns.count, to - from);
+      this.fill(data, store, columns, from, to, reach);
       show();
       this.frameOf(scene);
       pen.imageSmoothingEnabled = to - from > 2 * height * this.ratio;
@@ -52,18 +54,39 @@ export class HeatmapPanel extends Panel {
     pen.strokeRect(scene.left + 0.5, 0.5, scene.room - 1, height - 1);
   }
 
-  fill(data, store, pick, count, from, to, reach) {
+  fill(data, store, columns, from, to, reach) {
     const { signed, id } = this.spec;
     const [colours, factor, shift] = signed
       ? [DIVERGING_PIXELS, 127.5 / reach, 127.5]
       : [SEQUENTIAL_PIXELS, 255, 0];
     const { units } = store;
+    const { all, count, pick } = columns;
     for (let k = 0; k < count; k++) {
       const place = store.place(id, pick(k));
+      if (all > count) this.findFarthest(store, columns.span(k), from, to);
       for (let row = from; row < to; row++) {
-        const value = units[place + row] * factor + shift;
+        const value = (all > count ? this.farthest[row] : units[place + row]) * factor + shift;
         if (value === value)
           data[(to - 1 - row) * count + k] = colours[value < 0 ? 0 : value > 255 ? 255 : value | 0];
+      }
+    }
+  }
+
+  // Where several events share a column, it shows of each unit the value that stands out most; of a
+  // picture that moves only some events are looked at, so that its cost depends on pixels.
+  findFarthest(store, [first, end], from, to) {
+    const middle = this.spec.signed ? 0 : 0.5;
+    const rows = store.shown.length;
+    if (this.farthest?.length !== rows) this.farthest = new Float32Array(rows);
+    const every = this.chart.moving ? Math.ceil((end - first) / LOOKED_AT) : 1;
+    this.farthest.fill(NaN);
+    for (let step = first; step < end; step += every) {
+      const place = store.place(this.spec.id, step);
+      for (let row = from; row < to; row++) {
+        const value = store.units[place + row];
+        const known = this.farthest[row];
+        const nearer = Math.abs(value - middle) <= Math.abs(known - middle);
+        if (value === value && !nearer) this.farthest[row] = value;
       }
     }
   }

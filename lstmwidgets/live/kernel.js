@@ -13,5 +13,10 @@ export function watchKernel(model, call) {
   return () => layout?.off?.("comm_live_update", tell);
 }
 
+// Send a message of {model, answers} to the kernel, if there is one.
+export const tellKernel = ({ model, answers }, message) => {
+  if (answers) model.send(message);
+};
+
 // Not `crypto.randomUUID`: pages from another machine without HTTPS do not have it.
 export const newName = () => Math.random().toString(36).slice(2);

@@ -295,7 +295,7 @@ class View {
       row.dataset.value = now?.value ?? "";
       const values = Object.entries(look).map(([name, each]) => [name, each.value]);
       numbers.textContent = layer
-        ? `mean ${written(now?.value)}, from ${written(now?.low)} to ${written(now?.high)}`
+        ? `mean ${quantity(part, now, layer, frames.cell)}, from ${written(now?.low)} to ${written(now?.high)}`
         : rows[n][3](Object.fromEntries(values));
     });
   }

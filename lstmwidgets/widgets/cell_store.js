@@ -3,7 +3,7 @@
 // kernel -> page: the traits, {type: "append", seq, dropped, labels, steps, position} + buffer
 // page -> kernel: the traits, {type: "current", seq}: what it has; if that is old, it gets all
 
-import { watchKernel } from "../live/kernel.js";
+import { tellKernel, watchKernel } from "../live/kernel.js";
 import { Frames, Step } from "./cell_numbers.js";
 import { pointer } from "../live/pointer.js";
 import { STAGES } from "./cell_words.js";
@@ -70,7 +70,7 @@ export class Store {
 
   // A page that was loaded anew, or a message that was lost: the kernel sends what is missing.
   check() {
-    this.model.send({ type: "current", seq: this.frames.seq });
+    tellKernel(this, { type: "current", seq: this.frames.seq });
   }
 
   // step: its number in the run; null: the pointer is elsewhere.

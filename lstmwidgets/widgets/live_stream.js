@@ -1,7 +1,7 @@
 // One LiveStream in a page: what all of its views share, and each view's controls over the picture.
 
 import { Chart } from "../live/chart.js";
-import { newName, SAVED, watchKernel } from "../live/kernel.js";
+import { newName, SAVED, tellKernel, watchKernel } from "../live/kernel.js";
 import { element } from "../live/drawing.js";
 import { Pace, PACING } from "../live/pace.js";
 import { RunStore, unpack } from "../live/store.js";
@@ -23,7 +23,8 @@ class Session {
     this.store = new RunStore(model.get("_about").window);
     this.asked = false;
     this.heard = performance.now();
-    this.pace = new Pace((seconds) => model.send({ type: "pace", view: this.id, seconds }));
+    this.pace = new Pace((seconds) =>
+      tellKernel(this, { type: "pace", view: this.id, seconds }));
     const listeners = {
       "msg:custom": (message, buffers) => message.type === "frame" && this.take(message, buffers),
       "change:_whole": () => this.takeWhole(),
@@ -72,7 +73,7 @@ class Session {
   ask() {
     if (this.asked) return;
     this.asked = true;
-    this.model.send({ type: "whole" });
+    tellKernel(this, { type: "whole" });
   }
 
   look() {
@@ -115,7 +116,7 @@ class View {
     this.counted = { at: performance.now(), done: 0, rate: 0 };
     this.show();
     session.views.add(this);
-    model.send({ type: "hello", view: this.id });
+    tellKernel(session, { type: "hello", view: this.id });
     if (!store.next && model.get("position")) session.ask();
   }
 
@@ -123,7 +124,7 @@ class View {
     this.session.views.delete(this);
     this.chart.close();
     document.removeEventListener("scroll", this.scrolled, { capture: true });
-    this.session.model.send({ type: "bye", view: this.id });
+    tellKernel(this.session, { type: "bye", view: this.id });
     this.root.remove();
   }
 
@@ -137,9 +138,9 @@ class View {
     const button = (text, title, click, style = "") =>
       element(bar, "button", { type: "button", text, title, class: style }, { click });
     this.play = button("▶ Play", "Play or pause (space)", () => this.toggle(), "lw-play");
-    this.step = button("Step", "Take one event (s)", () => model.send({ type: "step" }));
+    this.step = button("Step", "Take one event (s)", () => tellKernel(session, { type: "step" }));
     this.stop = button("■ Stop", "End; playing again starts from the beginning", () =>
-      model.send({ type: "stop" }));
+      tellKernel(session, { type: "stop" }));
     const speed = element(bar, "label", { class: "lw-speed" });
     element(speed, "span", { text: "Speed" });
     this.speed = element(speed, "input", {
@@ -186,7 +187,7 @@ class View {
     element(form, "button", { type: "submit", text: "Begin again" });
     form.addEventListener("submit", (event) => {
       event.preventDefault();
-      session.model.send({ type: "begin", settings: this.chosen() });
+      tellKernel(session, { type: "begin", settings: this.chosen() });
     });
     bar.after(form);
   }

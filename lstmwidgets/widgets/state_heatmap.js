@@ -4,7 +4,7 @@
 // page -> kernel: the traits, {type: "hello" | "bye", view}, {type: "whole"}, {type: "reorder"}
 
 import { Chart } from "../live/chart.js";
-import { newName, SAVED, watchKernel } from "../live/kernel.js";
+import { newName, SAVED, tellKernel, watchKernel } from "../live/kernel.js";
 import { element } from "../live/drawing.js";
 import { RunStore, unpack } from "../live/store.js";
 import { eventTicks } from "../live/ticks.js";
@@ -100,7 +100,7 @@ class StateSession {
   ask() {
     if (this.asked) return;
     this.asked = true;
-    this.model.send({ type: "whole" });
+    tellKernel(this, { type: "whole" });
   }
 
   set(name, value) {
@@ -119,13 +119,13 @@ class StateView {
     this.folded = []; // panels besides the heatmaps
     this.build();
     session.views.add(this);
-    session.model.send({ type: "hello", view: this.id });
+    tellKernel(session, { type: "hello", view: this.id });
   }
 
   close() {
     clearTimeout(this.later);
     this.session.views.delete(this);
-    this.session.model.send({ type: "bye", view: this.id });
+    tellKernel(this.session, { type: "bye", view: this.id });
     this.chart.close();
     this.root.remove();
   }
@@ -194,7 +194,7 @@ class StateView {
     });
     for (const [value, text] of Object.entries(ORDERS)) element(this.order, "option", { value, text });
     const about = { type: "button", text: "Order again", title: "Order the units by what is recorded now" };
-    this.again = element(bar, "button", about, { click: () => session.model.send({ type: "reorder" }) });
+    this.again = element(bar, "button", about, { click: () => tellKernel(session, { type: "reorder" }) });
     this.layerField = field("Layer");
     this.layer = element(this.layerField, "select", {}, {
       change: () => session.set("layer", Number(this.layer.value)),
