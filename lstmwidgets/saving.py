@@ -40,7 +40,7 @@ CLASSES = THINGS | {
     "OnlineScaler": "online.scaling",
     "TargetScaler": "online.target",
     "WordCounts": "sentiment.word_counts",
-    "WordVectors": "online.words",
+    "LearnedWords": "online.words",
 }
 """What may be in it."""
 
@@ -48,7 +48,7 @@ LIKE: dict[str, dict[str, Any]] = {
     "Experts": {"features": 0},
     "OnlineLearner": {"input_names": ["a"], "hidden_size": 1, "optimizer": None},
     "TargetScaler": {"scale": True},
-    "WordVectors": {"size": 1, "most": 2, "optimizer": "adam", "seed": 0},
+    "LearnedWords": {"size": 1, "most": 2, "optimizer": "adam", "seed": 0},
 }
 """What makes a part to compare those in files with; None stands for what is in the file."""
 

@@ -19,7 +19,7 @@ from .browser import Server, Tab, browser_tab, front_end
 from .front_end import write_marimo, write_notebook
 from .shown_widgets import IMPORTS, KINDS, WIDGETS
 
-pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
+pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("front ends")]
 
 SAVED = "Saved picture: no kernel is behind it."
 SIZE = {"width": 1000, "height": 4000}  # all of a notebook is in view, so that all of it is drawn

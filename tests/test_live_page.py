@@ -447,7 +447,7 @@ def assert_accessible(tab: Tab) -> None:
 
 
 @pytest.mark.browser
-@pytest.mark.xdist_group("browser")
+@pytest.mark.xdist_group("pane")
 def test_a_browser_sees_figures_grow_and_the_end(readings: Path, tmp_path: Path) -> None:
     command = [*COMMAND, "stream", "readings.csv", "--target", "flow", "--seed", "1", "--live"]
     errors = tmp_path / "stderr"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 import math
+from base64 import b64decode
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -126,7 +127,11 @@ def test_all_kinds_are_sent_and_saved(kind: str, tmp_path: Path) -> None:
         compare(page, live)
     assert bool(page.units) == (kind not in ("linear", "trees"))
     live.save_html(tmp_path / "picture.html")
-    assert "<b>bold</b>" not in (tmp_path / "picture.html").read_text()
+    saved = (tmp_path / "picture.html").read_text()
+    assert "<b>bold</b>" not in saved
+    data = saved.partition('id="data">')[2].partition("</script>")[0]
+    whole = b64decode(json.loads(data)["state"]["_whole"]["base64"])
+    compare(Received.of_whole(whole), live)
     live.close()
 
 

@@ -20,7 +20,7 @@ from lstmwidgets.widgets.pane import Pane
 
 from .browser import Server, Tab, front_end, need_chromium, write_notebook
 
-pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
+pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("pane")]
 
 PICTURE = """
 import threading, time

@@ -92,7 +92,7 @@ def browser_page() -> Iterator[Page]:
 
 
 @pytest.mark.browser
-@pytest.mark.xdist_group("browser")
+@pytest.mark.xdist_group("pane")
 @pytest.mark.parametrize("events", [2, 200])
 def test_the_page_draws_offline_without_a_complaint(
     events: int, browser_page: Page, tmp_path: Path
@@ -118,13 +118,12 @@ def test_the_page_draws_offline_without_a_complaint(
             title: plot.title.text,
             events: plot.renderers[0].data_source.data.event?.length ?? null,
             last: Array.from(plot.renderers[0].data_source.data.target ?? []).at(-1) ?? null,
-            rows: plot.renderers[0].data_source.data.cell?.map((tile) => tile.shape) ?? null,
+            rows: plot.renderers[0].data_source.data.image?.map((image) => image.shape) ?? null,
         }))"""
     )
     assert [plot["events"] for plot in drawn[:3]] == [events] * 3
     assert drawn[0]["last"] == pytest.approx(10 + np.sin((events - 1) / 4))
-    tiles = -(-events // 32)
-    assert [plot["rows"] for plot in drawn[3:]] == [[[6, 32]] * tiles] * 4
+    assert [plot["rows"] for plot in drawn[3:]] == [[[6, events]]] * 4
     heights = browser_page.evaluate(
         """async () => {
             const plot = Bokeh.documents[0].roots()[0].children[0]

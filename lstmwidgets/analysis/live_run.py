@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from river import drift
 
+from ..conformal import conformal_rank
 from .look_ahead import LookAhead
 from .recording import QUANTITIES, Recording
 from .tasks import Metric, finite
@@ -260,7 +261,7 @@ class Run:
         if self._sorted is None:
             self._sorted = sorted(self._errors)
         count = len(self._sorted)
-        place = math.ceil(self.coverage * (count + 1)) - 1
+        place = conformal_rank(self.coverage, count)
         return self._sorted[place] if place < count else None
 
     def _note(self, mark: Any, y: Any, prediction: Any, scored: bool = True) -> None:

@@ -10,6 +10,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from ..conformal import conformal_rank
+
 ERRORS = 512
 """How many of the last errors a horizon's margin is made from."""
 
@@ -104,7 +106,7 @@ class LookAhead:
     def margins(self) -> NDArray[np.float64]:
         """Return half the width of an interval around each value, (horizon,); NaN if unknown."""
         known = np.minimum(self._counts[0], ERRORS)
-        ranks = np.ceil(self.coverage * (known + 1)).astype(np.int64) - 1
+        ranks = np.array([conformal_rank(self.coverage, count) for count in known.tolist()])
         ordered = np.sort(self._last, axis=0)  # NaN last
         found = ordered[np.minimum(ranks, ERRORS - 1), np.arange(self.horizon)]
         return np.where(ranks < known, found, np.nan)

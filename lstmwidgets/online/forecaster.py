@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from river.time_series.base import Forecaster
 
 from ..checks import check_probability, check_size
+from ..conformal import conformal_rank
 from ..kernels import numbers as kernels
 from ..values import shown, target_in
 from .arrays import need, need_array
@@ -208,7 +209,7 @@ class LSTMForecaster(NumericEstimator, Forecaster):
         tail = (1 - coverage) / 2
         if self._learner is None or (len(errors) + 1) * tail < 1 - 1e-9:  # 0.1 / 2 is rounded
             return [(-math.inf, math.inf)] * horizon
-        high = _rank(1 - tail, len(errors))
+        high = min(conformal_rank(1 - tail, len(errors)), len(errors) - 1)
         low = len(errors) - 1 - high
         random = np.random.default_rng(0)  # the same future for the same past
         grid = np.interp(np.linspace(0, 1, PATHS), np.linspace(0, 1, len(errors)), errors)
@@ -279,8 +280,3 @@ def _events(horizon: int, xs: Sequence[Features | None] | None) -> Sequence[Feat
 
 
 GIVE = "give a list with a dict for each, or None"
-
-
-def _rank(level: float, count: int) -> int:
-    """Return the place of a conformal quantile among sorted errors."""
-    return min(max(math.ceil(level * (count + 1)) - 1, 0), count - 1)

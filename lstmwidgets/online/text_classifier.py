@@ -20,7 +20,7 @@ from .estimator import LSTMEstimator, shared
 from .learner import OnlineLearner
 from .naive_bayes import NaiveBayes
 from .optimizers import OptimizerFactory
-from .words import WordVectors, words_of
+from .words import LearnedWords, words_of
 
 Text = str | Mapping[Any, Any]
 
@@ -122,7 +122,7 @@ class LSTMTextClassifier(LSTMEstimator, base.Classifier):
         self.vocabulary = vocabulary
         self.longest = longest
         self._labels = Labels()
-        self._words: WordVectors | None = None
+        self._words: LearnedWords | None = None
         self._counts = NaiveBayes()
 
     def learn_one(self, x: Text, y: Any) -> None:
@@ -225,13 +225,13 @@ class LSTMTextClassifier(LSTMEstimator, base.Classifier):
         self._labels.verify(learner)
         need(self._counts.classes <= len(self._labels.places), "labels")
         if learner is not None:
-            need(isinstance(words, WordVectors) and words.size == learner.input_size, "words")
+            need(isinstance(words, LearnedWords) and words.size == learner.input_size, "words")
             need(learner.sizes[layout.LOSS] == CROSS_ENTROPY, "loss")
             need(learner.sizes[layout.REACH] > 0, "gradient of the inputs")
 
     def _begin(self) -> None:
         options = self._learner_options()
-        self._words = WordVectors(
+        self._words = LearnedWords(
             self.embedding_size, self.vocabulary, self.optimizer, options["seed"]
         )
         self._learner = OnlineLearner(

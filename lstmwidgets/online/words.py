@@ -27,7 +27,7 @@ def words_of(text: str, longest: int) -> list[str]:
     return [*Tokenizer()(text.rstrip()[-40 * longest :])[-longest:], END]
 
 
-class WordVectors(Arrays):
+class LearnedWords(Arrays):
     """A table of vectors that grows with the words that come, up to a limit.
 
     Parameters

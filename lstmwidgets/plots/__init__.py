@@ -2,7 +2,7 @@
 
 from .event_axis import EventAxis, event_columns, event_figure
 from .flow import flow_figure
-from .heatmap import UnitTiles, unit_heatmap
+from .heatmap import unit_heatmap
 from .lines import error_figure, prediction_figure
 from .shares import share_figure
 from .state_heatmap import StateFigures
@@ -14,7 +14,6 @@ __all__ = [
     "Brush",
     "EventAxis",
     "StateFigures",
-    "UnitTiles",
     "error_figure",
     "event_columns",
     "event_figure",

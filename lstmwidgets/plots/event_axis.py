@@ -22,9 +22,8 @@ from ..times import in_utc
 from .style import BELOW, LEFT, RIGHT
 
 TICK = """
-    const {event, label, clock} = source.data
+    const {event, clock} = source.data
     const row = Math.round((tick - event[0]) / ((event[1] - event[0]) || 1))
-    if (words) return Math.abs(tick - (event[row] ?? NaN)) < 0.01 ? label[row] : ""
     const at = clock[row]
     if (clock.every(Number.isNaN)) return Number.isInteger(tick) ? tick.toLocaleString("en") : ""
     if (at == null || isNaN(at)) return ""
@@ -38,7 +37,7 @@ TICK = """
     const minute = String(time.getUTCMinutes()).padStart(2, "0")
     return `${day}\\n${hour}:${minute}`
 """
-"""What stands at a tick: a word, a time as its own wall clock shows it, or the event's number."""
+"""What stands at a tick: a time as its own wall clock shows it, or the event's number."""
 
 
 class EventAxis:
@@ -51,16 +50,10 @@ class EventAxis:
         figures draw.
     x_range : Range1d or DataRange1d, optional
         What of it is seen; by default all there is now.
-    words : bool
-        Whether every event is labelled by what stands in the column ``label``.
     """
 
     def __init__(
-        self,
-        source: ColumnDataSource,
-        x_range: Range1d | DataRange1d | None = None,
-        *,
-        words: bool = False,
+        self, source: ColumnDataSource, x_range: Range1d | DataRange1d | None = None
     ) -> None:
         if x_range is None:
             events = source.data["event"]
@@ -69,11 +62,10 @@ class EventAxis:
             x_range = Range1d(start=start, end=end, bounds=(start, end))
         self.source = source
         self.range = x_range
-        self.words = words
 
     def formatter(self) -> CustomJSTickFormatter:
         """Return what writes the labels of ticks."""
-        return CustomJSTickFormatter(args={"source": self.source, "words": self.words}, code=TICK)
+        return CustomJSTickFormatter(args={"source": self.source}, code=TICK)
 
 
 def event_columns(

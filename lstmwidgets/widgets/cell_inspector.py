@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import traitlets
 
 from ..analysis import Recording, as_recording
-from ..files import atomic_write
 from ..live import joined_modules, joined_styles
 from .cell_frames import Frames, Growing, continuation
 from .following import followed, run_name
@@ -205,19 +203,6 @@ class CellInspector(AnsweredAnywhere, WithSnapshot):
         if self.live is not None:
             self.live.followers.remove(self)
         super().close()
-
-    def save_html(self, path: str | Path, title: str = "LSTM cell") -> None:
-        """Write the inspector as one page that does all this offline, without a kernel.
-
-        Parameters
-        ----------
-        path : path
-            Of the page; an older one is replaced once the new one is whole.
-        title : str
-            Of the page.
-        """
-        with atomic_write(path) as beside:
-            beside.write_text(self._page(title), encoding="utf-8")
 
     def _still_state(self) -> tuple[dict[str, Any], Mapping[str, Mapping[str, Any]]]:
         recording = self.recording

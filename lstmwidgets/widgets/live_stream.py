@@ -17,8 +17,6 @@ from ..analysis.tasks import Metric
 from ..cells import CELLS
 from ..checks import check_size
 from ..live import CHART_MODULES, Feed, Frame, joined_modules, joined_styles, live_panels
-from ..plots.live_run import run_layout
-from ..plots.pages import save_page
 from ..trace import Trace
 from .following import Followers, run_name
 from .open_pages import OpenPages
@@ -243,18 +241,6 @@ class LiveStream(AnsweredAnywhere, WithSnapshot):
         """Return cell state and gates of the last `window` events, to look at or to save."""
         return self.player.call(self.run.recording)
 
-    def save_html(self, path: str | Path, title: str = "lstmwidgets") -> None:
-        """Write the picture as one page that zooms and hovers offline, without a kernel.
-
-        Parameters
-        ----------
-        path : path
-            Of the page; an older one is replaced once the new one is whole.
-        title : str
-            Of the page.
-        """
-        save_page(run_layout(self.run), path, title, dark=self.theme == "dark")
-
     def close(self) -> None:
         """End the player and take the widget out of all pages."""
         if "player" in vars(self):  # else the constructor has raised
@@ -381,23 +367,19 @@ class LiveStream(AnsweredAnywhere, WithSnapshot):
 
     def _receive(self, _: Any, message: dict[str, Any], __: list[memoryview]) -> None:
         """Take in a message of the page; the thread differs between ipykernel's versions."""
-        kind, view = message.get("type"), str(message.get("view"))
+        kind = message.get("type")
         if kind == "begin":
             self._begin_again(message["settings"])
-        if kind == "step" and self._prepare():
+        elif kind == "step" and self._prepare():
             self.player.step(1)
         elif kind == "stop":
             self.player.stop()
         elif kind == "whole":
             self._wants_whole = True
             self.player.redraw()
-        elif kind == "hello":
-            self._pages.hello(view)
-        elif kind == "bye":
-            self._pages.bye(view)
-        elif kind == "pace":
-            self._pages.pace(view, float(message["seconds"]))
-        self.player.interval = self._pages.interval
+        else:
+            self._pages.take(message)
+            self.player.interval = self._pages.interval
 
     def _begin_again(self, settings: dict[str, Any]) -> None:
         try:

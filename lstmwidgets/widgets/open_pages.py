@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import Any
 
 from .player import FRAMES
 
@@ -36,12 +37,22 @@ class OpenPages:
         """Seconds between two frames that the slowest page keeps up with."""
         return max([1 / FRAMES, *self._paces.values()])
 
-    def hello(self, view: str) -> None:
+    def take(self, message: Mapping[str, Any]) -> None:
+        """Take in a message of a page, if it is about that."""
+        kind, view = message.get("type"), str(message.get("view"))
+        if kind == "hello":
+            self._hello(view)
+        elif kind == "bye":
+            self._bye(view)
+        elif kind == "pace":
+            self._paces[view] = min(SLOWEST, float(message["seconds"]))
+
+    def _hello(self, view: str) -> None:
         """Take in a new view. Pages that are gone said no farewell, so all tell their pace anew."""
         self._views.add(view)
         self._paces.clear()
 
-    def bye(self, view: str) -> None:
+    def _bye(self, view: str) -> None:
         """Take in that a view was closed."""
         self._views.discard(view)
         self._paces.pop(view, None)
@@ -49,10 +60,6 @@ class OpenPages:
             timer = threading.Timer(UNSEEN, self._look)
             timer.daemon = True
             timer.start()
-
-    def pace(self, page: str, seconds: float) -> None:
-        """Take in how many seconds a page wants between two frames."""
-        self._paces[page] = min(SLOWEST, seconds)
 
     def _look(self) -> None:
         if not self._views:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from html import escape
+from pathlib import Path
 from typing import Any
 
 import anywidget
 
+from ..files import atomic_write
 from ..live import still_page
 
 SYSTEM = frozenset(anywidget.AnyWidget.class_trait_names(sync=True)) | {"_esm", "_css"}
@@ -65,6 +67,19 @@ class WithSnapshot(anywidget.AnyWidget):
         """
         title = self._what()
         return Snapshot(self._page(title), title)
+
+    def save_html(self, path: str | Path, title: str = "lstmwidgets") -> None:
+        """Write the picture as one page that zooms and hovers offline, without a kernel.
+
+        Parameters
+        ----------
+        path : path
+            Of the page; an older one is replaced once the new one is whole.
+        title : str
+            Of the page.
+        """
+        with atomic_write(path) as beside:
+            beside.write_text(self._page(title), encoding="utf-8")
 
     def _page(self, title: str) -> str:
         state, given = self._still_state()

@@ -11,7 +11,7 @@ from uuid import UUID
 import numpy as np
 from bokeh.embed import file_html
 from bokeh.layouts import column
-from bokeh.models import ColumnDataSource
+from bokeh.models import ColumnDataSource, Range1d
 from bokeh.plotting import figure
 from bokeh.resources import INLINE
 from numpy.typing import NDArray
@@ -22,7 +22,6 @@ from lstmwidgets.analysis.titles import MAPS
 from lstmwidgets.plots import (
     THEMES,
     EventAxis,
-    UnitTiles,
     error_figure,
     event_columns,
     prediction_figure,
@@ -83,10 +82,18 @@ def _figures(record: RunRecord) -> Iterator[figure]:
         return
     values = unit_values(snapshots.items)
     units, _ = drawn_units(values["cell"])
-    tiles = UnitTiles(list(MAPS), units, stride=snapshots.stride)
-    tiles.show(snapshots.items[0].event, values, units)
+    rows = Range1d(start=0, end=len(units))
     for name, title in MAPS.items():
-        yield unit_heatmap(axis, tiles, name, title)
+        yield unit_heatmap(
+            axis,
+            name,
+            title,
+            values[name],
+            units,
+            first=snapshots.items[0].event,
+            stride=snapshots.stride,
+            y_range=rows,
+        )
 
 
 def _has_targets(record: RunRecord) -> bool:
