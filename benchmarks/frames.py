@@ -48,16 +48,20 @@ from benchmarks.bare_canvas import BareCanvas
 from lstmwidgets.online import LSTMRegressor
 from lstmwidgets.widgets import CellInspector, LiveStream, StateHeatmap
 
+class Endless:
+    def __iter__(self):
+        return itertools.chain.from_iterable(itertools.repeat(events))
+
 events = list(datasets.TrumpApproval())
 
 def regressor(**options):
     return LSTMRegressor(seed=1, **options)
 
 def stream(**options):
-    return LiveStream(regressor(**options), itertools.cycle(events))
+    return LiveStream(regressor(**options), Endless())
 
 def learned(seconds, model=regressor()):
-    source, n, start = itertools.cycle(events), 0, time.perf_counter()
+    source, n, start = iter(Endless()), 0, time.perf_counter()
     while time.perf_counter() < start + seconds:
         for _ in range(50):
             x, y = next(source)
@@ -66,7 +70,7 @@ def learned(seconds, model=regressor()):
         n += 50
     return n / (time.perf_counter() - start)
 
-canvas = BareCanvas(regressor(), itertools.cycle(events))
+canvas = BareCanvas(regressor(), Endless())
 """
 CASES = {
     USUAL: ("live = stream(); live", "live.speed = 60"),
