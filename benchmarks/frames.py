@@ -40,33 +40,14 @@ TARGETS: Targets = {
 
 ROOT = Path(__file__).parent.parent
 
+# Few lines: what is out of view is not painted.
 SETUP = f"""
-import itertools, math, sys, time
+import math, sys, time
 sys.path.insert(0, {str(ROOT)!r})
-from river import datasets
 from benchmarks.bare_canvas import BareCanvas
-from lstmwidgets.online import LSTMRegressor
-from lstmwidgets.widgets import CellInspector, LiveStream, StateHeatmap
-
-events = list(datasets.TrumpApproval())
-
-def regressor(**options):
-    return LSTMRegressor(seed=1, **options)
-
-def stream(**options):
-    return LiveStream(regressor(**options), itertools.cycle(events))
-
-def learned(seconds, model=regressor()):
-    source, n, start = itertools.cycle(events), 0, time.perf_counter()
-    while time.perf_counter() < start + seconds:
-        for _ in range(50):
-            x, y = next(source)
-            model.predict_one(x)
-            model.learn_one(x, y)
-        n += 50
-    return n / (time.perf_counter() - start)
-
-canvas = BareCanvas(regressor(), itertools.cycle(events))
+from benchmarks.played import BareLoop, Endless, regressor, stream
+from lstmwidgets.widgets import CellInspector, StateHeatmap
+canvas, bare = BareCanvas(regressor(), Endless()), BareLoop()
 """
 CASES = {
     USUAL: ("live = stream(); live", "live.speed = 60"),
@@ -103,7 +84,7 @@ def _case(case: str, tab: Tab, play: str) -> Iterator[Figure]:
     canvas, frames, events, bare, waits = [], [], [], [], []
     full = case == FULL
     with _client(tab) as client:
-        tab.kernel_run("live.step(310); learned(1)")
+        tab.kernel_run("live.step(310); bare.learned(1)")
         for _ in range(ROUNDS):
             tab.kernel_run(f"canvas.play({'' if full else 60})")
             canvas.append(_painted(tab))
@@ -114,7 +95,7 @@ def _case(case: str, tab: Tab, play: str) -> Iterator[Figure]:
             events.append((after[0] - before[0]) / (after[1] - before[1]))
             waits += _waits(client) if full else []
             tab.kernel_run("live.pause()" + ("; other.pause()" if case == TWO else ""))
-            bare += [tab.kernel_value(f"learned({SECONDS / 2})")] if full else []
+            bare += [tab.kernel_value(f"bare.learned({SECONDS / 2})")] if full else []
     yield Figure(case, "frames, widget / canvas", RATIO, tuple(map(truediv, frames, canvas)))
     yield Figure(case, "frames", "a second", tuple(frames))
     yield Figure(case, "frames of the canvas", "a second", tuple(canvas))

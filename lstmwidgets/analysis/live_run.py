@@ -184,13 +184,15 @@ class Run:
         Parameters
         ----------
         until : float
-            Go on with further events until then, on the clock of `time.monotonic`.
+            Go on with further events until then, on the clock of `time.monotonic`. Where they take
+            less than a millisecond together, several go through the model at once.
         """
+        take = self._take_some if until else self._take_one
         try:
-            more, now, turn, polite = self._take_one(), monotonic(), 0.0, 0.0
+            more, now, turn, polite = take(), monotonic(), 0.0, 0.0
             while more and now < until:
                 before = now
-                more, now = self._take_one(), monotonic()
+                more, now = take(), monotonic()
                 if now - before > GAP:
                     polite = now + POLITE
                 if turn < now < polite:
@@ -204,6 +206,10 @@ class Run:
     def _take_one(self) -> bool:
         """Take in the next event and `_note` it; return False at the end."""
         raise NotImplementedError
+
+    def _take_some(self) -> bool:
+        """Take in the next events, if several at once do the same as one after the other."""
+        return self._take_one()
 
     @property
     def scored(self) -> bool:
@@ -275,9 +281,22 @@ class Run:
     def _copy(self, activations: NDArray[np.float32]) -> None:
         """Keep what the LSTM did at this step: h, c, i, f, g, o in a row, (L, 6 * H)."""
         if self._layers is None:
-            room = max(1, min(self.window, ROOM // activations.size))
-            self._layers = np.full((room, *activations.shape), np.nan, np.float32)
+            self._layers = self._room(activations.shape)
         self._layers[self.steps % len(self._layers)] = activations
+
+    def _copy_many(self, activations: NDArray[Any]) -> None:
+        """Keep the same of the next steps, (n, L, 6 * H)."""
+        if self._layers is None:
+            self._layers = self._room(activations.shape[1:])
+        kept = activations[-len(self._layers) :]
+        first = (self.steps + len(activations) - len(kept)) % len(self._layers)
+        behind = self._layers[first : first + len(kept)]
+        behind[:] = kept[: len(behind)]
+        self._layers[: len(kept) - len(behind)] = kept[len(behind) :]
+
+    def _room(self, shape: tuple[int, ...]) -> NDArray[np.float32]:
+        room = max(1, min(self.window, ROOM // math.prod(shape)))
+        return np.full((room, *shape), np.nan, np.float32)
 
     def _settle(self) -> None:
         """Score the steps noted, and make rows of the last of them."""
@@ -287,7 +306,7 @@ class Run:
         numbers, classes, scored = self.kind == NUMBERS, self.kind == CLASSES, self.scored
         isfinite = math.isfinite
         score = self._score_number if numbers else self._score_class
-        margin = None
+        margin, wanted = None, self.curve.wanted
         if first < seen:
             self._sorted = None
         for step, (mark, target, prediction, whole) in enumerate(noted, first):
@@ -299,8 +318,9 @@ class Run:
                 score(step, target, prediction)
             if step >= seen:
                 self.rows.append(Row(step, mark, target, prediction, margin))
-            if self.curve.wants(step):
+            if step == wanted:
                 self.curve.append((step, *self.scores()))
+                wanted = self.curve.wanted
 
     def scores(self) -> list[float]:
         """Return the metric of the model and of the naive forecast; NaN before there is one.

@@ -5,13 +5,32 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Iterator
 from datetime import date, datetime
+from time import monotonic
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
+from ..online.features import PLAIN
+from ..online.regressor import LSTMRegressor
 from ..values import is_missing, is_number
 from .live_run import CLASSES, NUMBERS, Run
 from .tasks import Forecasting, Metric, TextClassification, finite, last_step, task_of
 
 PAIR = (tuple, list)
+
+BURST = 16
+"""Most events that go through the model at once."""
+
+BRIEF = 0.0008
+"""Seconds for which that may take; what takes longer looks like another thread at work."""
+
+WAIT = 0.001
+"""Seconds for an event from which on a source makes one wait."""
+
+CALM = 1_000
+"""Events without a wait after which some are read ahead again: what was read must not lie unseen
+while the source waits. Not never again, as other processes make one wait as well."""
 
 NOTHING = object()
 """That no feature stands for an event."""
@@ -93,6 +112,9 @@ class Prequential(Run):
         """Start anew with a source; the model keeps what it has learned."""
         self.clear()
         self._source = iter(source)
+        self._at_rest = self._source is not source  # what is read once may come as it happens
+        self._most, self._since_wait = BURST, CALM
+        self._x: Any = None  # of the last event
         self._reading: Iterator[bool] | None = None
         # Before the first target there is nothing to predict from, and a naive forecast has none.
         self._begun = self.kind != NUMBERS
@@ -117,14 +139,84 @@ class Prequential(Run):
             event = next(self._source, self)  # itself is what no source gives
             if event is self:
                 return False
-            if type(event) is tuple and len(event) == 2 and type(event[0]) is dict:
-                x, y = event  # the usual case, and a quick one
-            else:
-                x, y = self._taken_apart(event)
-            if not self.words:
-                self._take_in(x, y)
+            if self._take_event(event):
                 return True
+
+    def _take_event(self, event: Any) -> bool:
+        """Take in an event; return False if it is a text, which is to be read."""
+        if type(event) is tuple and len(event) == 2 and type(event[0]) is dict:
+            x, y = event  # the usual case, and a quick one
+        else:
+            x, y = self._taken_apart(event)
+        self._x = x
+        if self.words:
             self._reading = self._read(x, y)
+            return False
+        self._take_in(x, y)
+        return True
+
+    def _take_some(self) -> bool:
+        """Take in the next events; return False at the end."""
+        at_rest = self._at_rest and self._begun and self.learning
+        if not (at_rest and type(self.model) is LSTMRegressor):
+            return self._take_one()
+        xs: list[Any] = []
+        ys: list[float | None] = []
+        try:
+            other = self._read_ahead(xs, ys)
+        finally:  # what came before an error is learned and seen
+            self._take_in_many(xs, ys)
+        return other is not self and (other is None or self._take_event(other))
+
+    def _read_ahead(self, xs: list[Any], ys: list[float | None]) -> Any:
+        """Append the next events; return one to be taken by itself, None, or itself at the end."""
+        now = monotonic()
+        for _ in range(self._most if self._since_wait >= CALM else 1):
+            before, event = now, next(self._source, self)
+            now = monotonic()
+            waited = now - before > WAIT
+            self._since_wait = 0 if waited else self._since_wait + 1
+            if type(event) is not tuple or len(event) != 2 or type(event[0]) is not dict:
+                return event
+            x, y = event
+            if x is self._x:  # one dict for all events, which a look ahead would overwrite
+                return event
+            if type(y) is not float or not math.isfinite(y):
+                if not (y is None or type(y) in PLAIN):
+                    return event
+                y = finite(y)
+            self._x = x
+            xs.append(x)
+            ys.append(y)
+            if waited:
+                break
+        return None
+
+    def _take_in_many(self, xs: list[Any], ys: list[float | None]) -> None:
+        start, at = monotonic(), 0
+        while at < len(xs):
+            rows = self.model.predict_learn_known(xs[at:], ys[at:])
+            if len(rows):
+                self._note_many(xs[at : at + len(rows)], ys[at : at + len(rows)], rows)
+            else:  # something new in it
+                self._take_in(xs[at], ys[at])
+            at += len(rows) or 1
+        seconds = monotonic() - start
+        if seconds > BRIEF:
+            self._most = max(1, self._most // 2)
+        elif seconds < BRIEF / 2:
+            self._most = min(BURST, self._most * 2)
+
+    def _note_many(self, xs: list[Any], ys: list[float | None], rows: NDArray[np.float64]) -> None:
+        """Note events by what `LSTMRegressor.predict_learn_known` returned of them."""
+        count = len(rows)
+        self._copy_many(rows[:, 1:].reshape(count, self.num_layers, -1))
+        self.events += count
+        unmarked = self._marked_by is NOTHING
+        marks = [None] * count if unmarked else [self._mark(x) for x in xs]
+        predictions = rows[:, 0].tolist()
+        self._noted += zip(marks, ys, predictions, [True] * count, strict=True)
+        self.steps += count
 
     def _take_in(self, x: Any, y: Any) -> None:
         prediction = self.task.predict(x) if self._begun else None

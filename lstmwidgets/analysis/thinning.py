@@ -51,9 +51,14 @@ class Thinned(Generic[Item]):
         vars(copied).update(stride=self.stride, _items=self._items.copy())
         return copied
 
+    @property
+    def wanted(self) -> int:
+        """The position of the next item that is to be kept."""
+        return self.stride * len(self._items)
+
     def wants(self, position: int) -> bool:
         """Say whether the item at a position is to be kept: whether to make and append it."""
-        return position % self.stride == 0 and position // self.stride == len(self._items)
+        return position == self.wanted
 
     def replace(self, place: int, item: Item) -> None:
         """Put an item in the place of a kept one, counted among those."""

@@ -87,7 +87,7 @@ def events(kind: int, rule: int) -> Callable[..., float]:
         slots: Array,
         values: Array,
         targets: Array,
-        predictions: Array,
+        results: Array,
         numbers: Array,
         filled: Array,
         past: Array,
@@ -115,8 +115,9 @@ def events(kind: int, rule: int) -> Callable[..., float]:
             Numbers of the events, one event after the other, (N * columns,), NaN where missing.
         targets : ndarray
             (N,), NaN where unknown; with `SUPPOSE` they are written.
-        predictions : ndarray
-            (N,); written by `PREDICT`.
+        results : ndarray
+            (N, 1), the predictions, written by `PREDICT`; or (N, 1 + L * 6H), and beside them what
+            the network then did: h, c, i, f, g, o of each layer after the event.
         numbers : ndarray
             What streams have left behind that are not in the learner; see `exchange`. (S, numbers)
         filled : ndarray
@@ -155,7 +156,7 @@ def events(kind: int, rule: int) -> Callable[..., float]:
                     predict(kind, own, own.work.x)
                 if turn == LOOKING:
                     prediction = _mixed(own.work.output[0], model, base, recent)
-                    predictions[n] = prediction
+                    results[n, 0] = prediction
                 elif unlearned:
                     let_pass(kind, rule, own, own.work.x)
                 else:
@@ -170,6 +171,8 @@ def events(kind: int, rule: int) -> Callable[..., float]:
                 targets[n] = y
             if parts & REMEMBER and abs(y) <= LARGEST:
                 remember(recent, y, event[BASE])
+            if results.shape[1] > 1:
+                _show(own.window.tape[counters[FILLED]], results[n])
         if parts & LEAVE:
             filled[filled[last]] = counters[FILLED]
             exchange(out, whole, numbers[filled[last]], counters[FILLED], own.window, store)
@@ -211,8 +214,10 @@ def serving(kind: int) -> Callable[..., float]:
 
         Parameters
         ----------
-        slots, …, predictions, past
+        slots, values, targets, past
             As of `events`; targets that are unusable count as unknown.
+        predictions : ndarray
+            (N,); written.
         memory : ndarray
             The blocks h and c of each stream or, with full gate recurrence, all six, (S, L, 2H) or
             (S, L, 6H); advanced in place.
@@ -261,6 +266,15 @@ def _read(model: Model, values: Array, past: Array, inputs: Array) -> float:
     _write_lag_inputs(past, base, target, inputs)
     model.event[BASE] = base
     return base
+
+
+@compiled
+def _show(memory: Array, result: Array) -> None:
+    """Write the numbers of a matrix behind the first number of a row."""
+    width = memory.shape[1]
+    for layer in range(memory.shape[0]):
+        for k in range(width):
+            result[1 + layer * width + k] = memory[layer, k]
 
 
 @inlined

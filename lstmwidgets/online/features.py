@@ -364,11 +364,16 @@ class FeatureEncoder:
 
 def _unusable(values: NDArray[np.float64]) -> int:
     """Return how many numbers are NaN, infinite or beyond `LARGEST`."""
-    try:  # most often all are usable, and that is found much faster
-        if math.fsum(map(abs, values.ravel().tolist())) <= LARGEST:
+    # Most often all are usable, and that is found much faster: of many by NumPy, of few without it.
+    if values.ndim > 1:
+        if np.abs(values).max() <= LARGEST:
             return 0
-    except OverflowError:
-        pass
+    else:
+        try:
+            if math.fsum(map(abs, values.tolist())) <= LARGEST:
+                return 0
+        except OverflowError:
+            pass
     return int(np.count_nonzero(~(np.abs(values) <= LARGEST)))
 
 

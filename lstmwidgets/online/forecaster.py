@@ -249,13 +249,13 @@ class LSTMForecaster(NumericEstimator, Forecaster):
         assert learner is not None
         carry, recent = learner.get_carry(), self.parts.past.copy()
         inputs, slots = self._encoder.encode_many(events), np.zeros(len(events), np.int64)
-        values, predictions = errors.copy(), np.zeros(len(events))
+        values, results = errors.copy(), np.zeros((len(events), 1))
         what = FORECAST | self._remembering
         try:
             for path in values:
                 learner.put_back(carry)
                 rows.past[:] = recent
-                self.run_events(what, slots, inputs, path, predictions, rows)
+                self.run_events(what, slots, inputs, path, results, rows)
         finally:
             learner.put_back(carry)
         return values

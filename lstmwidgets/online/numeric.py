@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Sequence
+from itertools import takewhile
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -12,11 +13,12 @@ from numpy.typing import NDArray
 from ..checks import check_choice, check_probability
 from ..kernels import numbers as kernels
 from ..kernels.recent import LAGS, remember
+from ..kernels.scaling import LARGEST
 from ..values import target_in
 from .arrays import need, need_array
 from .estimator import Features, LSTMEstimator
 from .experts import NO_EXPERTS, Experts
-from .features import FeatureEncoder
+from .features import PLAIN, FeatureEncoder
 from .learner import OnlineLearner
 from .scaling import OnlineScaler
 from .stream_rows import StreamRows
@@ -65,7 +67,7 @@ class RegressorParts(NamedTuple):
 class NumericEstimator(LSTMEstimator):
     """An LSTM that predicts a number: the target's scale, and experts beside it."""
 
-    NOT_KEPT = LSTMEstimator.NOT_KEPT | {*("_event", "_targets", "_predictions", "_arrays", "_one")}
+    NOT_KEPT = LSTMEstimator.NOT_KEPT | {*("_event", "_targets", "_arrays", "_one")}
 
     predict_one: Callable[[Features], float]
     learn_one: Callable[..., None]
@@ -106,20 +108,48 @@ class NumericEstimator(LSTMEstimator):
         slots: NDArray[np.int64],
         values: NDArray[np.float64],
         targets: NDArray[np.float64],
-        predictions: NDArray[np.float64],
+        results: NDArray[np.float64],
         rows: StreamRows,
     ) -> None:
         """Go through N events in one compiled call, each on the stream of its slot.
 
         Parameters
         ----------
-        what, slots, values, targets, predictions
+        what, slots, values, targets, results
             See `lstmwidgets.kernels.numbers.events`. The optimizer must be a compiled one to learn.
         rows : StreamRows
             The streams that are not in the estimator.
         """
         streams = (rows.numbers, rows.filled, rows.past)
-        self._kernel(what, slots, values.ravel(), targets, predictions, *streams, *self._arrays)
+        self._kernel(what, slots, values.ravel(), targets, results, *streams, *self._arrays)
+
+    def take_in_known(
+        self, xs: Sequence[Features], ys: Sequence[float | None]
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Take in the events before the first that is not to be learned in a call for many.
+
+        That is one with something new, for which the model may have to grow, or with an unusable
+        target; with an optimizer of PyTorch's own it is any.
+
+        Parameters
+        ----------
+        xs : sequence of dict
+            Features of each event.
+        ys : sequence of float
+            Targets, None where there is none.
+
+        Returns
+        -------
+        values, targets : ndarray
+            Of these n events, as `run_events` takes them: (n, columns) and (n,).
+        """
+        if self._learner is None or not (self._learner.is_compiled and self.is_ready):
+            return np.zeros((0, 0)), np.zeros(0)
+        usual = sum(1 for _ in takewhile(_is_usual, ys))
+        values = self._encoder.learn_known(xs[:usual])
+        if values.shape[1] != self._scaler.columns:
+            values = values[:0]
+        return values, np.array(ys[: len(values)], np.float64)
 
     def stream_to_bytes(self) -> bytes:
         """Return what the stream has left behind; empty before the first event.
@@ -150,13 +180,13 @@ class NumericEstimator(LSTMEstimator):
     def leave(self, rows: StreamRows) -> None:
         """Copy the stream in the estimator into its slot."""
         nothing = np.zeros(0)
-        self.run_events(kernels.LEAVE, ONE[:0], nothing, nothing, nothing, rows)
+        self.run_events(kernels.LEAVE, ONE[:0], nothing, nothing, nothing[:, None], rows)
         rows.past[rows.filled[-1]] = self.parts.past[0]
 
     def enter(self, slot: int, rows: StreamRows) -> None:
         """Exchange the stream in the estimator for that in a slot; the slot inside differs."""
         values, none = np.full(self._scaler.columns, np.nan), np.full(1, np.nan)
-        self.run_events(0, np.array([slot]), values, none, none, rows)
+        self.run_events(0, np.array([slot]), values, none, none[:, None], rows)
         self.parts.past[0] = rows.past[slot]
 
     def learn_late(self, x: Features, y: float, stream: bytes) -> None:
@@ -232,12 +262,12 @@ class NumericEstimator(LSTMEstimator):
         parts = self.parts
         assert parts.learner is not None
         self._event = np.zeros(1 + len(self._encoder.columns))
-        self._targets, self._predictions = np.full(1, np.nan), np.zeros(1)
+        self._targets = np.full(1, np.nan)
         advice = NO_EXPERTS if parts.experts is None else parts.experts.arrays
         learned = (parts.scaler.statistics, self._event, parts.target.numbers, *advice)
         self._arrays = (*parts.learner.arrays, *learned)
         alone = (np.zeros((1, 0), np.float32), np.zeros(2, np.int64), parts.past)
-        self._one = (self._targets, self._predictions, *alone, *self._arrays)
+        self._one = (self._targets, np.zeros((1, 1)), *alone, *self._arrays)
 
     @property
     def _kernel(self) -> Callable[..., float]:
@@ -297,3 +327,8 @@ class NumericEstimator(LSTMEstimator):
         self._targets[0] = prediction
         self._kernel(what, ONE, values, *self._one)
         return prediction
+
+
+def _is_usual(y: Any) -> bool:
+    """Say whether a target is a number that can be learned, or none."""
+    return y is None or (type(y) in PLAIN and abs(y) <= LARGEST)

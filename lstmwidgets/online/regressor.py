@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
 from river import base
 
 from ..values import target_in
 from .dataframes import labelled_rows, rows, series_like
 from .estimator import Features, shared
-from .numeric import NumericEstimator
+from .numeric import LEARN, PEEK, NumericEstimator
 from .optimizers import OptimizerFactory
 
 
@@ -159,6 +162,35 @@ class LSTMRegressor(NumericEstimator, base.MiniBatchRegressor):
             What `predict_one` returns for x. 0.0 before anything was learned.
         """
         return self._observe(x, y)
+
+    def predict_learn_known(
+        self, xs: Sequence[Features], ys: Sequence[float | None]
+    ) -> NDArray[np.float64]:
+        """Predict and learn events in one compiled call, and return what the LSTM did at each.
+
+        The same numbers as `predict_one` and then `learn_one` or, without a target, `step_one` give
+        for one event after the other; up to the first one that has something new or an unusable
+        target, which is left to these.
+
+        Parameters
+        ----------
+        xs : sequence of dict
+            Features of each event.
+        ys : sequence of float
+            Targets, None where there is none.
+
+        Returns
+        -------
+        ndarray
+            A row for each of the events before that one, (n, 1 + L * 6H): its prediction, and what
+            `activations` shows after it.
+        """
+        values, targets = self.take_in_known(xs, ys)
+        results = np.empty((len(values), 1 + self.num_layers * 6 * self.hidden_size))
+        if len(values):
+            slots = np.zeros(len(values), np.int64)
+            self._kernel(PEEK | LEARN, slots, values.ravel(), targets, results, *self._one[2:])
+        return results
 
     def learn_many(self, X: Any, y: Any) -> None:
         """Learn the rows of a dataframe as consecutive events.

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from itertools import takewhile
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..checks import check_size, check_slots
-from ..kernels.scaling import LARGEST
 from .estimator import Features
-from .features import PLAIN
 from .numeric import LEARN, PEEK, NumericEstimator
 from .stream_rows import StreamRows
 
@@ -128,14 +125,14 @@ class StreamSlots:
             )
         at = 0
         while at < len(xs):
-            end = at + sum(1 for _ in takewhile(_is_usual, ys[at : at + AT_ONCE]))
-            values = self._known(xs[at:end])
+            end = at + AT_ONCE
+            values, targets = self._model.take_in_known(xs[at:end], ys[at:end])
             end = at + len(values)
-            if end == at:  # something new, for which the model may have to grow, or unusable
+            if end == at:
                 yield self._learn_one(int(which[at]), xs[at], ys[at])
                 at += 1
             else:
-                yield from self._learn_known(which[at:end], values, ys[at:end])
+                yield from self._learn_known(which[at:end], values, targets)
                 at = end
 
     def stream_to_bytes(self, slot: int) -> bytes:
@@ -181,27 +178,19 @@ class StreamSlots:
             self._model.learn_one(x, y)
         return prediction
 
-    def _known(self, xs: Sequence[Features]) -> Array:
-        """Return the rows of events up to the first one that the kernel cannot deal with."""
-        parts = self._model.parts
-        if parts.learner is None or not (parts.learner.is_compiled and self._model.is_ready):
-            return np.zeros((0, 0))
-        rows: Array = parts.encoder.learn_known(xs)
-        return rows if rows.shape[1] == parts.scaler.columns else rows[:0]
-
-    def _learn_known(self, slots: Array, values: Array, ys: Sequence[float | None]) -> list[float]:
+    def _learn_known(self, slots: Array, values: Array, targets: Array) -> list[float]:
         if not self._is_ready() or self._rows.filled[-1] == NOWHERE:
             self.enter(int(slots[0]))
         rows, past = self._rows, self._model.parts.past
         rows.past[rows.filled[-1]] = past[0]
         self._used = max(self._used, int(slots.max()) + 1)
-        predictions, targets = np.empty(len(values)), np.array(ys, np.float64)
+        results = np.empty((len(values), 1))
         try:
-            self._model.run_events(PEEK | LEARN, slots, values, targets, predictions, rows)
+            self._model.run_events(PEEK | LEARN, slots, values, targets, results, rows)
         finally:  # Ctrl-C comes before the kernel or behind it, and finds nothing half done
             past[0] = rows.past[rows.filled[-1]]
-        result: list[float] = predictions.tolist()
-        return result
+        predictions: list[float] = results[:, 0].tolist()
+        return predictions
 
     def _note(self, slot: int) -> None:
         self._rows.filled[-1] = slot
@@ -224,8 +213,3 @@ class StreamSlots:
             return False
         self._rows.fit(learner, self._used)
         return True
-
-
-def _is_usual(y: Any) -> bool:
-    """Say whether a target is a number that can be learned, or none."""
-    return y is None or (type(y) in PLAIN and abs(y) <= LARGEST)
