@@ -5,8 +5,10 @@ from __future__ import annotations
 import itertools
 import json
 import math
+import re
 from base64 import b64decode
 from collections.abc import Iterator
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -133,6 +135,53 @@ def test_all_kinds_are_sent_and_saved(kind: str, tmp_path: Path) -> None:
     whole = b64decode(json.loads(data)["state"]["_whole"]["base64"])
     compare(Received.of_whole(whole), live)
     live.close()
+
+
+def test_inputs_come_with_their_events_in_whatever_way_they_are_played() -> None:
+    events: list[Any] = [
+        ({"a": n, "kind": "x", "c": Decimal(n) / 4}, float(n % 3)) for n in range(120)
+    ]
+    events[7] = ({"a": None, "kind": "y"}, 1.0)
+    live = LiveStream(
+        LSTMRegressor(4, seed=1), events, window=50, inputs=["c", "kind", "a"], speed=math.inf
+    )
+    page = Received.of(live)
+    for play in (live.step, lambda: live.step(20), live.play):
+        play()
+        until(lambda: live.state in ("paused", "finished"))
+        for step in range(max(0, page.next - 50), page.next):
+            x = events[step][0]
+            shown = [page.columns[f"x{n}"][step] for n in range(3)]
+            known = [x.get("c"), None, x["a"]]
+            assert shown == [
+                pytest.approx(math.nan if v is None else v, nan_ok=True) for v in known
+            ]
+    assert page.next == 120
+    live.close()
+
+
+@pytest.mark.parametrize(
+    ("source", "inputs", "said"),
+    [
+        ([({"a": 1.0}, 1.0)], ["b"], r"the first event has none of \('b',\); it has \['a'\]"),
+        (TEXTS, ["a"], "a text has no features"),
+        ([1.0, 2.0], ["a"], r"the first event has none of \('a',\); it has \[\]"),
+    ],
+)
+def test_inputs_that_are_not_there_are_named(source: Any, inputs: list[str], said: str) -> None:
+    model = LSTMTextClassifier(4) if source is TEXTS else LSTMRegressor(4)
+    live = LiveStream(model, source, inputs=inputs)
+    live.step()
+    assert live.state == "failed"
+    assert re.search(f"ValueError: inputs: {said}", live.error)
+    live.close()
+
+
+def test_inputs_are_names_of_features_of_a_model_that_is_played() -> None:
+    with pytest.raises(TypeError, match=r"inputs must be a list of names, got 'a'; write \['a'\]"):
+        LiveStream(LSTMRegressor(4), [], inputs="a")
+    with pytest.raises(ValueError, match="a recording has only what the LSTM did"):
+        LiveStream(LSTM(3, 8).trace(torch.randn(1, 5, 3)), inputs=["a"])
 
 
 def test_a_page_that_missed_something_gets_all_of_it(live: LiveStream) -> None:

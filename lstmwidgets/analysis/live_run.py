@@ -121,6 +121,8 @@ class Run:
         Step, metric and naive metric, over the whole run; of several metrics two each.
     drifts : deque of int
         Steps at which ADWIN saw the model's error change.
+    inputs : tuple of str
+        Features that are kept with the events.
     hidden_size : int or None
         Units of a layer, if the model shows its LSTM.
     num_layers : int
@@ -142,6 +144,7 @@ class Run:
     """
 
     hidden_size: int | None = None
+    inputs: tuple[Any, ...] = ()
     num_layers = 1
     cell = "standard"
     horizon = 0
@@ -166,6 +169,7 @@ class Run:
         self.metric, self.naive_metric = self._new_metric.clone(), self._new_metric.clone()
         self.curve: Thinned[tuple[float, ...]] = Thinned(CURVE)
         self.drifts: deque[int] = deque(maxlen=DRIFTS)
+        self._given = np.full((self.window if self.inputs else 0, len(self.inputs)), np.nan)
         self.late: deque[tuple[int, float]] = deque(maxlen=self.window)
         self.completed = 0
         self._labels_only = getattr(self.metric, "requires_labels", True)
@@ -236,6 +240,12 @@ class Run:
         hidden = self._layers.shape[-1] // 6
         block: NDArray[np.float32] = self._layers[places, layer].reshape(steps, 6, hidden)
         return block
+
+    def given(self, steps: int) -> NDArray[np.float64]:
+        """Return the inputs of the last so many steps, (T, inputs); NaN where none is a number."""
+        places = np.arange(self.steps - steps, self.steps) % self.window
+        values: NDArray[np.float64] = self._given[places]
+        return values
 
     def recording(self) -> Recording:
         """Return the LSTM's last steps.

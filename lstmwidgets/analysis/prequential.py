@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import date, datetime
 from time import monotonic
 from typing import Any
@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from ..online.features import PLAIN
 from ..online.regressor import LSTMRegressor
-from ..values import is_missing, is_number
+from ..values import is_missing, is_number, number_in
 from .live_run import CLASSES, NUMBERS, Run
 from .tasks import Forecasting, Metric, TextClassification, finite, last_step, task_of
 
@@ -52,6 +52,8 @@ class Prequential(Run):
         As of `Run`.
     horizon : int
         How many steps `look_ahead` of a forecaster goes; 0 for none.
+    inputs : sequence of str
+        Features that are kept with the events.
 
     Attributes
     ----------
@@ -85,8 +87,10 @@ class Prequential(Run):
         window: int = 300,
         coverage: float = 0.9,
         horizon: int = 0,
+        inputs: Sequence[str] = (),
     ) -> None:
         self.learning = True
+        self.inputs = tuple(inputs)
         self.use(model)
         self.horizon = horizon if self.task.looks_ahead else 0
         usual = self.task.metric()
@@ -157,7 +161,7 @@ class Prequential(Run):
 
     def _take_some(self) -> bool:
         """Take in the next events; return False at the end."""
-        at_rest = self._at_rest and self._begun and self.learning
+        at_rest = self._at_rest and self._begun and self.learning and not self.inputs
         if not (at_rest and type(self.model) is LSTMRegressor):
             return self._take_one()
         xs: list[Any] = []
@@ -228,9 +232,19 @@ class Prequential(Run):
         else:
             self.task.skip(x, y)
         self._copy_step()
+        if self.inputs:
+            self._given[self.steps % self.window] = self._numbers_of(x)
         self.events += 1
         mark = None if self._marked_by is NOTHING else self._mark(x)
         self._note(mark, y, prediction)
+
+    def _numbers_of(self, x: Any) -> list[float | None]:
+        """Return the inputs of an event, None where they are no numbers."""
+        given = [x.get(name) if isinstance(x, dict) else None for name in self.inputs]
+        if not self.steps and all(value is None for value in given):
+            names = list(x) if isinstance(x, dict) else []
+            raise ValueError(f"inputs: the first event has none of {self.inputs}; it has {names}")
+        return [number_in(value) if is_number(value) else None for value in given]
 
     def _copy_step(self) -> None:
         """Keep what the LSTM has just done, if it can be looked into and has seen an event."""
@@ -276,6 +290,8 @@ class Prequential(Run):
                     f"event {self.events} is a text, {x!r:.40}, which needs a classifier; the rows "
                     "of a dataframe are river.stream.iter_pandas(X, y)"
                 )
+            if self.inputs:
+                raise ValueError("inputs: a text has no features")
             self.task = TextClassification(self.model)
             self.words = True
         return x, y

@@ -8,8 +8,9 @@ from pathlib import Path
 CHART_MODULES = (
     *("live/theme.js", "live/kernel.js", "live/colors.js", "live/palette.js", "live/ticks.js"),
     *("live/store.js", "live/drawing.js", "live/panel.js", "live/lines_panel.js"),
-    *("live/classes_panel.js", "live/heatmap_panel.js", "live/curve_panel.js", "live/panels.js"),
-    *("live/axis.js", "live/pointer.js", "live/chart.js", "live/pace.js"),
+    *("live/classes_panel.js", "live/heatmap_panel.js", "live/curve_panel.js"),
+    *("live/inputs_panel.js", "live/panels.js", "live/axis.js", "live/pointer.js"),
+    *("live/chart.js", "live/pace.js"),
 )
 """What a widget with a chart is made of, besides its own module."""
 

@@ -153,7 +153,7 @@ class Feed:
         }
         if any(isinstance(row.mark, str) for row in rows[-1:]):
             header["labels"] = [row.label for row in rows]
-        events = self._events(rows, header, whole)
+        events = self._events(rows, header, whole) + self._inputs(header, new)
         curve = self._curve(header, whole)
         units = self._units(header, new, whole)
         if whole or len(run.drifts) != self._drifts or (run.drifts and rows):
@@ -185,6 +185,11 @@ class Feed:
         header["columns"] = list(NUMBERS)
         columns = [target, prediction, prediction - margin, prediction + margin, times]
         return np.array(columns, "<f8").tobytes()
+
+    def _inputs(self, header: dict[str, Any], new: int) -> bytes:
+        names = self._run.inputs
+        header["columns"] += [f"x{n}" for n in range(len(names))]
+        return self._run.given(new).T.astype("<f8").tobytes() if names else b""
 
     def _probabilities(self, rows: Sequence[Row]) -> NDArray[np.float64]:
         for row in rows:

@@ -4,7 +4,7 @@ import { element } from "./drawing.js";
 import { numberTicks } from "./ticks.js";
 
 // A long name without its middle: names often begin alike.
-const middle = (name, most = 26) =>
+export const middle = (name, most = 26) =>
   name.length > most ? `${name.slice(0, most / 2)}…${name.slice(1 - most / 2)}` : name;
 
 export class Panel {

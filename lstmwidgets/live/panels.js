@@ -3,9 +3,10 @@
 import { ClassesPanel } from "./classes_panel.js";
 import { CurvePanel, HorizonsPanel, SharesPanel } from "./curve_panel.js";
 import { HeatmapPanel } from "./heatmap_panel.js";
+import { InputsPanel } from "./inputs_panel.js";
 import { LinesPanel } from "./lines_panel.js";
 
 export const PANELS = {
   lines: LinesPanel, classes: ClassesPanel, heatmap: HeatmapPanel, curve: CurvePanel,
-  horizons: HorizonsPanel, shares: SharesPanel,
+  horizons: HorizonsPanel, shares: SharesPanel, inputs: InputsPanel,
 };

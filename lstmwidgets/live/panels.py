@@ -9,6 +9,9 @@ from river.metrics.base import Metrics
 from ..analysis.live_run import CLASSES, NUMBERS, SCORES, Run
 from ..analysis.titles import MAPS, metric_title
 
+INPUT = 26
+"""Pixels for the row of an input."""
+
 
 def live_panels(run: Run) -> list[dict[str, Any]]:
     """Return the panels of a run, from above.
@@ -60,6 +63,16 @@ def live_panels(run: Run) -> list[dict[str, Any]]:
                     {"column": "prediction", "label": "score", "colour": "model", "width": 1.6}
                 ],
                 "marks": {"where": "target", "on": "prediction", "label": "known anomaly"},
+            }
+        )
+    if run.inputs:
+        panels.append(
+            {
+                "id": "inputs",
+                "kind": "inputs",
+                "title": "Inputs",
+                "height": INPUT * len(run.inputs),
+                "names": list(run.inputs),
             }
         )
     if run.hidden_size is not None:

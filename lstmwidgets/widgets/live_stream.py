@@ -4,26 +4,23 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterable, Mapping
-from pathlib import Path
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import traitlets
 
 from ..analysis.prequential import Prequential
-from ..analysis.recording import Recording, as_recording
+from ..analysis.recording import Recording
 from ..analysis.replay import Replay
 from ..analysis.tasks import Metric
 from ..cells import CELLS
-from ..checks import check_size
 from ..live import CHART_MODULES, Feed, Frame, joined_modules, joined_styles, live_panels
-from ..trace import Trace
 from .following import Followers, run_name
 from .open_pages import OpenPages
 from .player import FAILED, FINISHED, PLAYING, READY, STOPPED, Player
 from .settings import Speed, model_with, settings_of
 from .snapshots import WithSnapshot
-from .sources import checked_source, is_read_once, length_of
+from .sources import is_read_once, length_of, run_of
 from .threads import AnsweredAnywhere
 
 MODULES = (*CHART_MODULES, "widgets/live_stream.js")
@@ -74,6 +71,8 @@ class LiveStream(AnsweredAnywhere, WithSnapshot):
     horizon : int
         How many steps a forecaster looks ahead, beyond the last event: at each frame, scored as
         they come true. 0 for none.
+    inputs : sequence of str
+        Names of features that are drawn as well, in a panel of their own: numbers, a row each.
     theme : str
         ``"auto"`` follows the notebook's theme; or ``"light"``, ``"dark"``.
 
@@ -140,19 +139,21 @@ class LiveStream(AnsweredAnywhere, WithSnapshot):
         learning: bool = True,
         coverage: float = 0.9,
         horizon: int = 12,
+        inputs: Sequence[str] = (),
         theme: str = "auto",
     ) -> None:
-        self.run: Prequential | Replay
-        if isinstance(model, Recording | Trace | str | Path):
-            self.run = Replay(as_recording(model), window=window, coverage=coverage)
+        self.run = run_of(
+            model,
+            source,
+            metric=metric,
+            window=window,
+            coverage=coverage,
+            horizon=horizon,
+            inputs=inputs,
+        )
+        if isinstance(self.run, Replay):
             model, learning = None, False
         else:
-            source = checked_source(source)
-            if horizon:
-                check_size("horizon", horizon)
-            self.run = Prequential(
-                model, source, metric=metric, window=window, coverage=coverage, horizon=horizon
-            )
             self.run.learning = learning
         self._source = source
         self._again = self._wants_whole = self._wants_rest = False

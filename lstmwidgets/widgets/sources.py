@@ -2,8 +2,38 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from pathlib import Path
 from typing import Any
+
+from ..analysis.prequential import Prequential
+from ..analysis.recording import Recording, as_recording
+from ..analysis.replay import Replay
+from ..checks import check_size
+from ..trace import Trace
+
+
+def run_of(
+    model: Any,
+    source: Iterable[Any] | None,
+    *,
+    horizon: int,
+    inputs: Sequence[str],
+    window: int,
+    coverage: float,
+    **options: Any,
+) -> Prequential | Replay:
+    """Return what is played: a model on a source, or what is over; arguments of `LiveStream`."""
+    if isinstance(inputs, str):
+        raise TypeError(f"inputs must be a list of names, got {inputs!r}; write [{inputs!r}]")
+    if isinstance(model, Recording | Trace | str | Path):
+        if inputs:
+            raise ValueError("inputs: a recording has only what the LSTM did with them")
+        return Replay(as_recording(model), window=window, coverage=coverage)
+    if horizon:
+        check_size("horizon", horizon)
+    options |= {"horizon": horizon, "inputs": inputs, "window": window, "coverage": coverage}
+    return Prequential(model, checked_source(source), **options)
 
 
 def checked_source(source: Iterable[Any] | None) -> Iterable[Any]:
