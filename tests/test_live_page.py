@@ -246,6 +246,21 @@ def test_a_large_network_shows_the_units_that_move_the_most() -> None:
     assert job.told["notes"] == ["Heatmaps show the 128 of 200 units that move the most."]
 
 
+def test_a_job_that_goes_on_counts_on() -> None:
+    runner = StreamRunner(LSTMRegressor(6, window=3, seed=1), events(30))
+    runner.events = 1000
+    run = JobRun(runner)
+    for outcome in runner.run():
+        assert outcome is not None
+        run.add(outcome)
+    page = Received()
+    block = LivePage(run, dict).frame(whole=True)
+    assert block is not None
+    page.take_block(block)
+    assert (page.header["origin"], page.header["stride"], page.header["noun"]) == (1000, 1, "event")
+    assert sorted(page.columns["target"]) == list(range(30))
+
+
 class Visitor:
     """A page that somebody has opened, without a browser."""
 

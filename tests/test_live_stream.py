@@ -137,6 +137,23 @@ def test_all_kinds_are_sent_and_saved(kind: str, tmp_path: Path) -> None:
     live.close()
 
 
+def test_a_recording_is_numbered_as_it_was() -> None:
+    played = LiveStream(
+        LSTMRegressor(4, seed=1), [({"a": n}, float(n % 3)) for n in range(90)], window=40
+    )
+    played.step(90)
+    live = LiveStream(played.recording())
+    page = Received.of(live)
+    live.step(40)
+    assert (page.header["origin"], page.header["stride"], page.header["noun"]) == (50, 1, "event")
+    assert not page.labels
+    assert live.recording().labels == played.recording().labels
+    words = LiveStream(LSTM(3, 8).trace(torch.randn(1, 3, 3)), speed=5)
+    assert words.run.numbering is not None
+    for each in (played, live, words):
+        each.close()
+
+
 def test_inputs_come_with_their_events_in_whatever_way_they_are_played() -> None:
     events: list[Any] = [
         ({"a": n, "kind": "x", "c": Decimal(n) / 4}, float(n % 3)) for n in range(120)

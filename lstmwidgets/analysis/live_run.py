@@ -5,10 +5,8 @@ from __future__ import annotations
 import bisect
 import math
 from collections import deque
-from collections.abc import Iterable
-from datetime import datetime
 from time import monotonic, sleep
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +15,7 @@ from river import drift
 from ..conformal import conformal_rank
 from .look_ahead import LookAhead
 from .recording import QUANTITIES, Recording
+from .rows import Numbering, Row, as_floats
 from .tasks import Metric, finite
 from .thinning import Thinned
 
@@ -48,44 +47,6 @@ TURN = 0.0005
 NUMBERS, CLASSES, SCORES = "numbers", "classes", "scores"
 
 
-class Row(NamedTuple):
-    """One event as it is drawn.
-
-    Attributes
-    ----------
-    step : int
-        Position in the run. In a text source every word has one.
-    mark : object
-        What stands for it on the axis: a time, a word, or None.
-    target : object
-        Number, class or None.
-    prediction : object
-        Number, probabilities by class or None.
-    margin : float or None
-        Half the width of the interval around a number.
-    """
-
-    step: int
-    mark: Any
-    target: Any
-    prediction: Any
-    margin: float | None
-
-    @property
-    def time(self) -> datetime | None:
-        """When it happened, if the features say so."""
-        return self.mark if isinstance(self.mark, datetime) else None
-
-    @property
-    def label(self) -> str:
-        """What stands for it, for people."""
-        if self.mark is None:
-            return f"event {self.step:,}"
-        if isinstance(self.mark, datetime):
-            return f"{self.mark:%a %d %b %Y %H:%M}"
-        return str(self.mark)
-
-
 class Run:
     """The last events of a run, its metric from the beginning, and the LSTM under it.
 
@@ -113,6 +74,8 @@ class Run:
         How often the run has begun.
     words : bool
         Whether the rows are the words of texts.
+    numbering : Numbering or None
+        How steps are numbered, if not from 0 on.
     rows : deque of Row
         The last `window` of them.
     metric, naive_metric : Metric
@@ -145,6 +108,7 @@ class Run:
 
     hidden_size: int | None = None
     inputs: tuple[Any, ...] = ()
+    numbering: Numbering | None = None
     num_layers = 1
     cell = "standard"
     horizon = 0
@@ -390,8 +354,3 @@ def _values(metric: Metric) -> list[float]:
     """Return what one metric or several say."""
     value: Any = metric.get()
     return value if isinstance(value, list) else [value]
-
-
-def as_floats(values: Iterable[float | None]) -> NDArray[np.float64]:
-    """Return numbers as an array, NaN for None."""
-    return np.array([np.nan if value is None else value for value in values], np.float64)

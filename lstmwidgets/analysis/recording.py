@@ -224,3 +224,13 @@ def as_recording(
             f"recording, got {type(thing).__name__}; of an LSTM show lstm.trace(x)"
         )
     return recording if labels is None else replace(recording, labels=tuple(map(str, labels)))
+
+
+def noun_of(labels: Sequence[str], steps: NDArray[np.int64]) -> str:
+    """Return the word that labels have before their step's number, such as "event"; else ""."""
+    word = labels[0].rpartition(" ")[0] if labels else ""
+    same = all(
+        label.replace(",", "") == f"{word} {step}"
+        for label, step in zip(labels, steps.tolist(), strict=True)
+    )
+    return word if same else ""

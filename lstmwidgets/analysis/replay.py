@@ -8,7 +8,8 @@ import numpy as np
 from river import metrics
 
 from .live_run import NUMBERS, ORDER, Run
-from .recording import Recording
+from .recording import Recording, noun_of
+from .rows import Numbering
 from .tasks import finite
 
 
@@ -42,8 +43,10 @@ class Replay(Run):
         super().__init__(kind, naive, metrics.MAE(), window=window, coverage=coverage)
         self.hidden_size, self.num_layers = recording.hidden_size, recording.num_layers
         self.cell = recording.cell
-        numbered = all(label.startswith(("event ", "step ")) for label in recording.labels)
-        self.words = not compared and not numbered
+        noun = noun_of(recording.labels, recording.steps)
+        if noun:
+            self.numbering = Numbering(int(recording.steps[0]), recording.stride, noun)
+        self.words = not compared and not noun
         self._blocks = np.concatenate([recording.layers[name] for name in ORDER], axis=-1)
 
     @property

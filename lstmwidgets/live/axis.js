@@ -1,7 +1,7 @@
 // The axis of events below the panels that share it: numbers, times or words.
 
 import { element } from "./drawing.js";
-import { eventTicks, timeTicks } from "./ticks.js";
+import { timeTicks } from "./ticks.js";
 
 export class Axis {
   constructor() {
@@ -32,7 +32,7 @@ export class Axis {
       pen.textAlign = "center";
       pen.textBaseline = "top";
       let free = 0;
-      const ticks = times || (store.ticks?.(start, end, most) ?? eventTicks(start, end, most));
+      const ticks = times || store.ticks(start, end, most);
       for (const [step, text] of ticks) {
         if (step < start || step > end) continue;
         pen.moveTo(x(step), 0);

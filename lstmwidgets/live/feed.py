@@ -11,9 +11,10 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from ..analysis.live_run import CLASSES, ORDER, Row, Run, as_floats
+from ..analysis.live_run import CLASSES, ORDER, Run
 from ..analysis.look_ahead import LookAhead
 from ..analysis.ordering import MOST_UNITS, drawn_units
+from ..analysis.rows import Row, as_floats
 from ..analysis.titles import MAPS
 from ..times import in_utc
 from ..values import number_in
@@ -151,7 +152,9 @@ class Feed:
             "position": run.events,
             "words": run.words,
         }
-        if any(isinstance(row.mark, str) for row in rows[-1:]):
+        if run.numbering is not None:
+            header |= run.numbering._asdict()
+        elif any(isinstance(row.mark, str) for row in rows[-1:]):
             header["labels"] = [row.label for row in rows]
         events = self._events(rows, header, whole) + self._inputs(header, new)
         curve = self._curve(header, whole)

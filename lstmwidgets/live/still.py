@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from ..analysis.excerpt import Excerpt
 from ..analysis.ordering import cluster_borders
+from ..analysis.recording import noun_of
 from .feed import Choice, Frame, wall_clock, with_extra
 
 WRITTEN = "%a %d %b %Y %H:%M"
@@ -63,7 +64,7 @@ def still_frame(excerpt: Excerpt, seq: int, choice: Choice, maps: Sequence[str])
             "borders": borders,
         },
     }
-    noun, times = _noun(excerpt.labels, steps), times_of(excerpt.labels)
+    noun, times = noun_of(excerpt.labels, steps), times_of(excerpt.labels)
     if times is not None:
         header["columns"].append("time")
         columns.append(times)
@@ -98,13 +99,3 @@ def _time_of(label: str) -> datetime | None:
         return datetime.fromisoformat(label)
     except ValueError:
         return None
-
-
-def _noun(labels: Sequence[str], steps: NDArray[np.int64]) -> str:
-    """Return the word that labels have before their step's number, such as "event"."""
-    word = labels[0].rpartition(" ")[0]
-    same = all(
-        label.replace(",", "") == f"{word} {step}"
-        for label, step in zip(labels, steps.tolist(), strict=True)
-    )
-    return word if same else ""

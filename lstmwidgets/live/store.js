@@ -1,11 +1,13 @@
 // What a page knows of a run: the last events in rings, the curve over all of them.
 //
 // kernel -> page: {type: "frame", seq, whole, next, count, position, words, columns, labels?, classes?,
-//                  drifts?, ahead?, late?: [[step, target]], curve: {from, count},
+//                  origin?, stride?, noun?, drifts?, ahead?, late?: [[step, target]], curve: {from, count},
 //                  units?: {count, maps, shown?, rows, borders}}
 //                 + [events (columns, count), curve (1 + 2 x metrics + shares, count), units (count, maps, rows)]
 // page -> kernel: {type: "whole"}           something is missing
 //                 {type: "pace", seconds}   how long the page needs between two frames
+
+import { eventTicks } from "./ticks.js";
 
 const MOST_NUMBERS = 6_000_000; // of units that a page keeps: 24 MB
 const MOST_EVENTS = 20_000;
@@ -17,6 +19,10 @@ export const float32 = (view) =>
 
 export class RunStore {
   // window: events in view; a page keeps more of them, so that one can look back.
+  stride = 1;
+  origin = 0;
+  noun = "event";
+
   constructor(window) {
     this.window = window;
     this.seq = 0;
@@ -52,7 +58,10 @@ export class RunStore {
     const missed = !header.whole && header.seq !== this.seq + 1;
     this.seq = header.seq;
     const begin = header.next - header.count;
-    if (header.whole) this.forget();
+    if (header.whole) {
+      this.forget();
+      ({ stride: this.stride = 1, origin: this.origin = 0, noun: this.noun = "event" } = header);
+    }
     if (header.whole || begin !== this.next) this.first = this.unitsFrom = begin;
     this.next = header.next;
     this.position = header.position;
@@ -132,7 +141,21 @@ export class RunStore {
     const label = this.labels?.[step % this.capacity];
     if (label) return label;
     const time = this.value("time", step);
-    return Number.isNaN(time) ? `event ${step.toLocaleString("en")}` : moment(time);
+    return Number.isNaN(time) ? `${this.noun} ${this.number(step).toLocaleString("en")}` : moment(time);
+  }
+
+  // What a step is called, which may have been counted before, several apart.
+  number(step) {
+    return this.origin + this.stride * step;
+  }
+
+  placeOf(number) {
+    return (number - this.origin) / this.stride;
+  }
+
+  ticks(start, end, most) {
+    const ticks = eventTicks(this.number(start), this.number(end), most);
+    return ticks.map(([number, text]) => [this.placeOf(number), text]);
   }
 
   get timed() {

@@ -7,7 +7,6 @@ import { Chart } from "../live/chart.js";
 import { newName, SAVED, tellKernel, watchKernel } from "../live/kernel.js";
 import { element } from "../live/drawing.js";
 import { RunStore, unpack } from "../live/store.js";
-import { eventTicks } from "../live/ticks.js";
 import { Marks } from "./unit_panels.js";
 import { UnitPointer } from "./unit_pointer.js";
 
@@ -21,36 +20,11 @@ const HINT =
   "Click a row to pin its unit, drag for the means in a box (Escape removes it). " +
   "Shift + wheel zooms steps, Alt + wheel rows.";
 
-// The steps that are drawn: of a recording those of its own, which may be several apart.
+// The steps that are drawn: of a recording as many as it has.
 class StateStore extends RunStore {
-  stride = 1;
-  origin = 0;
-  noun = "event";
-
   take(header, buffers) {
-    if (header.whole && header.window) {
-      this.window = this.capacity = header.window;
-      ({ stride: this.stride, origin: this.origin, noun: this.noun = "step" } = header);
-    }
+    if (header.whole && header.window) this.window = this.capacity = header.window;
     return super.take(header, buffers);
-  }
-
-  number(step) {
-    return this.origin + this.stride * step;
-  }
-
-  placeOf(number) {
-    return (number - this.origin) / this.stride;
-  }
-
-  label(step) {
-    if (this.labels || this.timed) return super.label(step);
-    return `${this.noun} ${this.number(step).toLocaleString("en")}`;
-  }
-
-  ticks(start, end, most) {
-    const ticks = eventTicks(this.number(start), this.number(end), most);
-    return ticks.map(([number, text]) => [this.placeOf(number), text]);
   }
 }
 

@@ -11,6 +11,7 @@ from threading import Lock
 from river.metrics import MAE
 
 from lstmwidgets.analysis.live_run import NUMBERS, Run
+from lstmwidgets.analysis.rows import Numbering
 from lstmwidgets.online.numeric import NumericEstimator
 
 from ..baselines import Comparison
@@ -57,6 +58,8 @@ class JobRun(Run):
             self.cell = self._lstm.cell
         self.shares = list(self._shares())
         self.key: str | None = None
+        if runner.keys is None:
+            self.numbering = Numbering(runner.events)
         self._numbers: deque[int] = deque(maxlen=WINDOW)
         super().__init__(NUMBERS, NAIVE, MAE(), window=WINDOW)
 
