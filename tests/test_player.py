@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 import threading
 import time
@@ -12,6 +13,7 @@ import pytest
 from lstmwidgets.widgets.player import (
     FAILED,
     FINISHED,
+    FULL_SPEED_FRAMES,
     PAUSED,
     PLAYING,
     READY,
@@ -174,6 +176,21 @@ def test_waiting_from_within_does_not_wait_for_itself() -> None:
     player.play()
     assert player.wait()
     assert answers == [False]
+
+
+def test_at_full_speed_steps_have_time_between_frames() -> None:
+    dues: set[float] = set()
+
+    def advance(until: float) -> bool:
+        dues.add(until)
+        time.sleep(0.001)
+        return len(dues) < 6
+
+    player = Player(advance, lambda: None, speed=math.inf)
+    player.play()
+    assert player.wait(60)
+    frames = itertools.pairwise(sorted(dues)[1:])  # the first was due at once
+    assert min(later - due for due, later in frames) > 1 / FULL_SPEED_FRAMES - 1e-6
 
 
 @pytest.mark.parametrize("speed", [1.0, math.inf])

@@ -12,6 +12,10 @@ from typing import TypeVar
 FRAMES = 60
 """Most frames a second."""
 
+FULL_SPEED_FRAMES = 30
+"""The same at full speed, where a frame has little in common with the one before: a frame costs
+events, by the page's work as well, which shares the machine."""
+
 DRAWING = 0.1
 """Most of the time that may go into drawing; sending takes about as much again."""
 
@@ -266,7 +270,9 @@ class Player:
         self._drawn = True
         self._show()
         cost = time.monotonic() - before
-        self._next_frame = before + max(self.interval, cost / DRAWING)
+        hurried = self._playing and math.isinf(self._speed)
+        least = 1 / (FULL_SPEED_FRAMES if hurried else FRAMES)
+        self._next_frame = before + max(self.interval, least, cost / DRAWING)
 
     def _come_to_rest(self, state: str) -> None:
         if self._model is not None and _holders.get(id(self._model)) is self:
