@@ -58,7 +58,8 @@ def main() -> None:
     options = parser.parse_args()
     chosen = {name: make for name, make in cases(options.events).items() if options.only in name}
     record = {name: make() for name, make in track(chosen.items(), "Cases", len(chosen))}
-    np.savez(options.path, **record)
+    with options.path.open("wb") as file:  # by a path, NumPy would add an ending to its name
+        np.savez(file, **record)
     if options.against:
         with np.load(options.against) as other:
             Console(width=110).print(compared(record, dict(other)))

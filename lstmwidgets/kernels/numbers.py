@@ -23,7 +23,7 @@ from .experts import learn as learn_experts
 from .learner import copy, differentiate, let_pass, predict
 from .losses import NUMBERS
 from .optimizers import optimize
-from .parameters import FILLED, TRACES, Window, learner
+from .parameters import FILLED, TRACES, Learner, Window, learner
 from .recent import CHANGE, LAST, SEEN, SURPRISE, remember
 from .scaling import BOUND, LARGEST, LIMIT, standardise, typical_size, update, within
 from .step import FULL_GATE_RECURRENCE
@@ -137,8 +137,7 @@ def events(kind: int, rule: int) -> Callable[..., float]:
         for n in range(slots.shape[0]):
             slot = slots[n]
             if slot != filled[last]:
-                filled[filled[last]] = counters[FILLED]
-                exchange(out, whole, numbers[filled[last]], counters[FILLED], own.window, store)
+                _leave(out, whole, numbers, filled, own)
                 exchange(not out, whole, numbers[slot], filled[slot], own.window, store)
                 counters[FILLED], filled[last] = filled[slot], slot
             row, recent = values[n * columns : (n + 1) * columns], past[slot]
@@ -160,10 +159,7 @@ def events(kind: int, rule: int) -> Callable[..., float]:
                 elif unlearned:
                     let_pass(kind, rule, own, own.work.x)
                 else:
-                    own.work.goal[0] = _scaled(y, base, target)
-                    differentiate(kind, rule, NUMBERS, own, own.work.x)
-                    if parts & OPTIMIZE:
-                        optimize(own)
+                    _learn(kind, rule, parts, own, _scaled(y, base, target))
             if parts & REWARD and has_target:
                 _reward(own.work.output[0], model, y, recent)
             if parts & SUPPOSE:
@@ -174,8 +170,7 @@ def events(kind: int, rule: int) -> Callable[..., float]:
             if results.shape[1] > 1:
                 _show(own.window.tape[counters[FILLED]], results[n])
         if parts & LEAVE:
-            filled[filled[last]] = counters[FILLED]
-            exchange(out, whole, numbers[filled[last]], counters[FILLED], own.window, store)
+            _leave(out, whole, numbers, filled, own)
         return prediction
 
     return events
@@ -241,6 +236,23 @@ def serving(kind: int) -> Callable[..., float]:
         return 0.0
 
     return serve
+
+
+@inlined
+def _learn(kind: int, rule: int, parts: int, own: Learner, goal: float) -> None:
+    """Compute the gradient by what the network should put out; let the optimizer take its step."""
+    own.work.goal[0] = goal
+    differentiate(kind, rule, NUMBERS, own, own.work.x)
+    if parts & OPTIMIZE:
+        optimize(own)
+
+
+@compiled
+def _leave(out: bool, whole: int, numbers: Array, filled: Array, own: Learner) -> None:
+    """Copy the stream in the learner into its slot."""
+    slot = filled[filled.shape[0] - 1]
+    filled[slot] = own.counters[FILLED]
+    exchange(out, whole, numbers[slot], filled[slot], own.window, own.store)
 
 
 @inlined
