@@ -137,7 +137,7 @@ class View {
     this.bar = bar;
     const button = (text, title, click, style = "") =>
       element(bar, "button", { type: "button", text, title, class: style }, { click });
-    this.play = button("▶ Play", "Play or pause (space)", () => this.toggle(), "lw-play");
+    this.play = button("▶ Play", "Play or pause (space)", () => this.toggle(), "lw-main");
     this.step = button("Step", "Take one event (s)", () => tellKernel(session, { type: "step" }));
     this.stop = button("■ Stop", "End; playing again starts from the beginning", () =>
       tellKernel(session, { type: "stop" }));
