@@ -45,7 +45,10 @@ class Prequential(Run):
         A River regressor, forecaster, classifier or anomaly detector, or a pipeline.
     source : iterable
         Events: pairs of features and target, as River's data sets give them; features alone; for a
-        forecaster also plain numbers; for a text classifier pairs of text and class.
+        forecaster also plain numbers; for a text classifier pairs of text and class. Of one that
+        can be read again and makes nobody wait, an `LSTMRegressor` takes up to 16 events at once
+        where `advance` is to go on: all is the same to the bit as one by one, but so many are read
+        before the first of them is learned.
     metric : Metric, optional
         Of River. By default the mean absolute error, or the accuracy.
     window, coverage
