@@ -15,6 +15,7 @@ from ..analysis.excerpt import liveliest
 from ..analysis.live_run import CLASSES, ORDER, Row, Run, as_floats
 from ..analysis.look_ahead import LookAhead
 from ..analysis.ordering import cluster_borders, order_units
+from ..shown import named
 from ..times import in_utc
 from ..values import number_in
 from .panels import MAPS
@@ -174,7 +175,7 @@ class Feed:
             table = self._probabilities(rows)
             names = list(self._classes)
             if whole or len(names) != self._named:
-                header["classes"] = [str(name) for name in names]
+                header["classes"] = [named(name) for name in names]
                 self._named = len(names)
             header["columns"] = ["truth", "time", *(f"p{n}" for n in range(len(names)))]
             truths = [np.nan if row.target is None else self._place(row.target) for row in rows]

@@ -11,6 +11,7 @@ from bokeh.models import FixedTicker, HoverTool, NumeralTickFormatter
 from bokeh.models.annotations import Legend, LegendItem
 from bokeh.plotting import figure
 
+from ..shown import named
 from .event_axis import EventAxis, event_figure
 
 COLOURS = ("#0072b2", "#e69f00", "#009e73", "#cc79a7", "#56b4e9", "#d55e00", "#f0e442")
@@ -35,7 +36,7 @@ class Classes:
     @property
     def names(self) -> list[str]:
         """The classes that have a colour of their own."""
-        return [str(name) for name in list(self._places)[: len(COLOURS)]]
+        return [named(name) for name in list(self._places)[: len(COLOURS)]]
 
     @property
     def crowded(self) -> bool:
