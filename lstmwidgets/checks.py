@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import reprlib
 from collections.abc import Collection, Mapping
 from decimal import Decimal
 from numbers import Integral, Real
@@ -15,6 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 from torch.nn.utils.rnn import PackedSequence
 
+from .shown import typed
 from .state import FullGateState, LSTMState, State
 
 WHOLE = (torch.uint8, torch.int8, torch.int16, torch.int32, torch.int64)
@@ -299,8 +299,7 @@ def _array_of_objects(given: NDArray[Any], name: str, advice: str) -> NDArray[An
     values = given.ravel().tolist()
     for value in values:
         if not (value is None or isinstance(value, Real | Decimal | np.bool_)):
-            told = f"{type(value).__name__} {reprlib.repr(value)}"
-            raise TypeError(f"{name} must be numbers, got {told}; {advice}")
+            raise TypeError(f"{name} must be numbers, got {typed(value)}; {advice}")
     whole = all(isinstance(value, Integral) and abs(int(value)) < 2**63 for value in values)
     try:
         return np.array(values, np.int64 if whole else np.float64).reshape(given.shape)

@@ -10,7 +10,6 @@ how one is spelled, such as a column or initial weights, depends on the `key` th
 from __future__ import annotations
 
 import math
-import reprlib
 from collections.abc import Callable, Mapping
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
@@ -20,6 +19,8 @@ from numbers import Number
 from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
+
+from .shown import typed
 
 LARGEST = 2**53
 """Whole numbers up to here are the same in every reader of JSON; those beyond are put in hex."""
@@ -65,6 +66,19 @@ def plain(value: Any) -> Any:
     return item if kind != "O" else plain(item)
 
 
+def is_missing(value: Any) -> bool:
+    """Return whether a value is None, NaN or another one that does not equal itself."""
+    value = plain(value)
+    if value is None:
+        return True
+    if hasattr(value, "__len__"):  # a text, an array or a series, which compares item by item
+        return False
+    try:
+        return bool(value != value)
+    except ArithmeticError:  # a decimal's signalling NaN
+        return True
+
+
 def key(value: Any) -> Any:
     """Return what all values share that are equal to one, whatever their types.
 
@@ -89,10 +103,15 @@ def key(value: Any) -> Any:
 
 def spelled(value: Any) -> str:
     """Return how a value and all that are equal to it are written."""
+    return written(key(value))
+
+
+def written(value: Any) -> str:
+    """Return how a value is written: as Python does, or as it is kept."""
     try:
-        return repr(key(value))
+        return repr(value)
     except ValueError:  # a number with more digits than Python turns into text
-        return repr(encode(key(value)))
+        return repr(encode(value))
 
 
 def own(value: Any) -> Any:
@@ -179,7 +198,7 @@ def encode(
     scalar = own(plain(value))
     if type(scalar) is kind:
         raise TypeError(
-            f"{path} cannot be kept: {kind.__name__} {reprlib.repr(value)} is none of {KEPT}; "
+            f"{path} cannot be kept: {typed(value)} is none of {KEPT}; "
             "give one of these in its place, such as its str()"
         )
     return encode(scalar, other, path)

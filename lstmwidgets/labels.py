@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import difflib
-import reprlib
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
@@ -12,7 +11,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from .checks import as_numbers
-from .codec import plain
+from .codec import is_missing, plain
+from .shown import shown, typed
 
 
 def listed(labels: Any, name: str = "the labels") -> list[Any]:
@@ -41,6 +41,33 @@ def listed(labels: Any, name: str = "the labels") -> list[Any]:
     return [plain(one) for one in labels]
 
 
+def label_in(y: Any) -> Any:
+    """Return a label with the scalars of others as Python's own; None if it is missing.
+
+    Raises
+    ------
+    TypeError
+        If it is not hashable, or an array.
+    """
+    if type(y) is str or type(y) is int or type(y) is bool:
+        return y
+    label = plain(y)
+    if is_missing(label):
+        return None
+    try:
+        hash(label)
+    except (TypeError, ValueError):  # NumPy's of a time span without a unit
+        hashable = False
+    else:
+        hashable = not getattr(label, "ndim", 0)  # tensors are, each as another
+    if hashable:
+        return label
+    raise TypeError(
+        f"expected a hashable label, got {typed(y)}; give one label an event, of one-hot ones the "
+        "place of the one, as argmax() tells it"
+    )
+
+
 def classes_of(labels: Iterable[Any]) -> list[Any]:
     """Return the different labels, sorted where they can be, else as they first came.
 
@@ -56,7 +83,7 @@ def classes_of(labels: Iterable[Any]) -> list[Any]:
     >>> classes_of(["good", "bad", "good"])
     ['bad', 'good']
     """
-    seen = dict.fromkeys(_hashable(labels))
+    seen = dict.fromkeys(_checked(labels))
     if len(seen) == 1:
         raise ValueError(
             f"all targets are the same label, {next(iter(seen))!r}; a classification needs two"
@@ -78,7 +105,7 @@ def indices(labels: Sequence[Any], classes: Sequence[Any], where: str) -> NDArra
     """
     places = {label: place for place, label in enumerate(classes)}
     found = np.empty(len(labels), np.int64)
-    for n, label in enumerate(_hashable(labels)):
+    for n, label in enumerate(_checked(labels)):
         if label not in places:
             close = difflib.get_close_matches(str(label), list(map(str, classes)), 1, 0.5)
             hint = f"; did you mean {close[0]!r}?" if close else "."
@@ -100,22 +127,16 @@ def as_array(classes: Sequence[Any], chosen: NDArray[np.int64]) -> NDArray[Any]:
     return table[chosen]
 
 
-def _hashable(labels: Iterable[Any]) -> list[Any]:
-    checked = list(labels)
-    for n, label in enumerate(checked):
-        shown = " ".join(reprlib.repr(label).split())
+def _checked(labels: Iterable[Any]) -> list[Any]:
+    """Return labels that can be told apart."""
+    checked = []
+    for n, label in enumerate(labels):
         try:
-            hash(label)
+            checked.append(label_in(label))
         except TypeError as error:
-            raise TypeError(
-                f"the label at place {n} must be hashable, got {type(label).__name__} {shown}"
-            ) from error
-        try:
-            missing = label is None or bool(label != label)  # NaN is not equal to itself
-        except TypeError:  # pandas' NA
-            missing = True
-        except RuntimeError as error:  # PyTorch's of several numbers
-            raise TypeError(f"the label at place {n} must be one value, got {shown}") from error
-        if missing:
-            raise ValueError(f"the label at place {n} is missing ({shown}); leave its sequence out")
+            raise TypeError(f"the label at place {n} is none: {error}") from error
+        if checked[-1] is None:
+            raise ValueError(
+                f"the label at place {n} is missing ({shown(label)}); leave its sequence out"
+            )
     return checked

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import reprlib
 from collections.abc import Mapping
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
@@ -13,8 +12,9 @@ from typing import Any
 
 import numpy as np
 
-from .codec import own, plain
+from .codec import is_missing, own, plain
 from .kernels.scaling import LARGEST
+from .shown import typed
 
 NUMBER, TEXT, MOMENT, DAY, CLOCK = "number", "string", "time", "date", "clock"
 """The kinds of features: a number, a category, a point in time, a day, a time of day."""
@@ -33,9 +33,6 @@ KINDS: Mapping[type, str] = {
     time: CLOCK,
 }
 """Which kind the values of a type are; the first that fits counts."""
-
-SHOWN = 60
-"""Characters of a value that an error shows."""
 
 
 def reading(value: Any) -> tuple[str, Any] | None:
@@ -78,34 +75,7 @@ def target_in(y: Any, largest: float = LARGEST) -> float | None:
         return None
     if isinstance(value, Real | Decimal) and not hasattr(value, "dtype"):
         return number_in(value, largest)
-    raise TypeError(f"expected a number as target, got {shown(y)}; {_remedy(value)}")
-
-
-def label_in(y: Any) -> Any:
-    """Return a label with the scalars of others as Python's own; None if it is missing.
-
-    Raises
-    ------
-    TypeError
-        If it is not hashable, or an array.
-    """
-    if type(y) is str or type(y) is int or type(y) is bool:
-        return y
-    label = plain(y)
-    if is_missing(label):
-        return None
-    try:
-        hash(label)
-    except TypeError:
-        hashable = False
-    else:
-        hashable = not getattr(label, "ndim", 0)  # tensors are, each as another
-    if hashable:
-        return label
-    raise TypeError(
-        f"expected a hashable label, got {shown(y)}; give one label an event, of one-hot ones the "
-        "place of the one, as argmax() tells it"
-    )
+    raise TypeError(f"expected a number as target, got {typed(y)}; {_remedy(value)}")
 
 
 def number_in(value: Any, largest: float = LARGEST) -> float | None:
@@ -115,28 +85,6 @@ def number_in(value: Any, largest: float = LARGEST) -> float | None:
     except (OverflowError, TypeError, ValueError):  # beyond all floats, no number, signalling NaN
         return None
     return number if abs(number) <= largest else None
-
-
-def is_missing(value: Any) -> bool:
-    """Return whether a value is None, NaN or another one that does not equal itself."""
-    value = plain(value)
-    if value is None:
-        return True
-    if hasattr(value, "__len__"):  # a text, an array or a series, which compares item by item
-        return False
-    try:
-        return bool(value != value)
-    except ArithmeticError:  # a decimal's signalling NaN
-        return True
-
-
-def shown(value: Any) -> str:
-    """Return a value's type and what it looks like, on one line of an error, cut if it is long."""
-    try:
-        text = " ".join(reprlib.repr(value).split())
-    except ValueError:  # a number with more digits than Python turns into text
-        text = "of too many digits"
-    return f"{type(value).__name__} {text if len(text) <= SHOWN else f'{text[: SHOWN - 3]}...'}"
 
 
 def _remedy(target: Any) -> str:

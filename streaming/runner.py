@@ -12,6 +12,7 @@ from msgspec import UNSET
 from lstmwidgets.online import LSTMRegressor
 from lstmwidgets.online.numeric import NumericEstimator
 from lstmwidgets.online.stream_slots import StreamSlots
+from lstmwidgets.values import number_in
 
 from .baselines import Baseline, Comparison, LastValue, SameTimeYesterday
 from .events import Event, LateTarget, Outcome, Prediction
@@ -19,7 +20,7 @@ from .latency import Latency
 from .sinks import Sink
 from .state.frozen import Serving, batches
 from .state.keyed import Hot, KeyedStreams, named
-from .state.waiting import WaitingEvents, usable
+from .state.waiting import WaitingEvents
 
 
 class Regressor(Protocol):
@@ -321,6 +322,6 @@ class StreamRunner:
 
 def _usable(event: Event) -> Event:
     """Return an event whose target, if there is one, can be learned."""
-    if event.y is None or usable(event.y):
+    if event.y is None or number_in(event.y) is not None:
         return event
     return msgspec.structs.replace(event, y=None)

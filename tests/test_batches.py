@@ -215,7 +215,11 @@ def test_labels_of_any_hashable_type() -> None:
         (["a", "a"], ValueError, "all targets are the same label, 'a'"),
         (["a", None], ValueError, r"the label at place 1 is missing \(None\)"),
         ([1.0, float("nan")], ValueError, "the label at place 1 is missing"),
-        (["a", ["b"]], TypeError, "the label at place 1 must be hashable"),
+        (
+            ["a", ["b"]],
+            TypeError,
+            "the label at place 1 is none: expected a hashable label, got list",
+        ),
     ],
 )
 def test_bad_labels_are_named(given: list[Any], error: type[Exception], message: str) -> None:

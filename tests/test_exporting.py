@@ -18,7 +18,14 @@ from lstmwidgets import LSTM, SequenceModel
 from lstmwidgets.cells import CELLS
 from lstmwidgets.state import LSTMState
 
-pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")
+pytestmark = pytest.mark.filterwarnings(
+    "ignore::DeprecationWarning",
+    "ignore::FutureWarning",
+    # PyTorch's own `scan` compiles itself, and a strict export says that it does so for nothing.
+    "ignore:torch.compile is ignored when called inside torch.export region:UserWarning",
+    # PyTorch hides this one where it asks tensors between two compiled parts, not from `error`.
+    r"ignore:The \.grad attribute of a Tensor that is not a leaf Tensor:UserWarning",
+)
 
 BATCH, TIME = torch.export.Dim("batch"), torch.export.Dim("time")
 SIZES = ((2, 6), (7, 3), (1, 9))

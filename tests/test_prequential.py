@@ -203,7 +203,8 @@ def test_events_have_a_time_a_word_or_a_number(x: Any, label: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("event", "message"), [((1,), "event 0 is"), (None, "event 0 is None"), (("text", 1), "a text")]
+    ("event", "message"),
+    [((1,), "as event 0"), (None, "None as event 0"), (("text", 1), "the text 'text'")],
 )
 def test_events_of_another_kind_are_refused(event: Any, message: str) -> None:
     with pytest.raises(TypeError, match=message):

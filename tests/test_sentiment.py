@@ -450,7 +450,12 @@ Y = ["a", "b", "a"]
         (["a", "b", "c"], ["a"] * 3, ValueError, "same label, 'a'; a classification needs two"),
         (["a", "b", "c"], ["a", None, "b"], ValueError, "label at place 1 is missing"),
         (["a", "b", "c"], ["a", float("nan"), "b"], ValueError, "label at place 1 is missing"),
-        (["a", "b", "c"], ["a", ["b"], "b"], TypeError, "label at place 1 must be hashable"),
+        (
+            ["a", "b", "c"],
+            ["a", ["b"], "b"],
+            TypeError,
+            "label at place 1 is none: expected a hashable label",
+        ),
         (["a"] * 50, np.arange(50) / 3, ValueError, "Unknown label type: .* are measurements"),
     ],
 )

@@ -26,6 +26,7 @@ from sklearn.datasets import load_breast_cancer
 
 from lstmwidgets import load, save
 from lstmwidgets.codec import key
+from lstmwidgets.labels import label_in
 from lstmwidgets.online import (
     FeatureWarning,
     FrozenRegressor,
@@ -36,7 +37,7 @@ from lstmwidgets.online import (
     StreamSlots,
 )
 from lstmwidgets.online.features import CATEGORIES, FeatureEncoder
-from lstmwidgets.values import label_in, target_in
+from lstmwidgets.values import target_in
 from tests.family import FAMILY, Member
 from tests.test_codec import HASHABLE
 

@@ -177,7 +177,9 @@ def test_a_series_may_have_gaps_and_numbers_of_any_kind() -> None:
 def test_what_is_no_event_is_said() -> None:
     model = LSTMRegressor(3, seed=1)
     frame = pd.DataFrame({"temp": [1.0]})
-    with pytest.raises(TypeError, match=r"a text, 'temp', .* dataframe are river.stream.iter_pand"):
+    with pytest.raises(
+        TypeError, match=r"the text 'temp' as event 0; .* dataframe are river.stream.iter_pand"
+    ):
         Prequential(model, frame).advance()
     with pytest.raises(TypeError, match=r"a number as target, got str '1\.5'"):
         Prequential(model, [({"a": 1.0}, "1.5")]).advance()

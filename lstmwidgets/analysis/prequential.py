@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator, Sequence
-from datetime import date, datetime
+from datetime import datetime
 from time import monotonic
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ..codec import is_missing
 from ..online.features import PLAIN
 from ..online.regressor import LSTMRegressor
-from ..values import is_missing, is_number, number_in
+from ..shown import shown, typed
+from ..values import DAY, MOMENT, TEXT, is_number, number_in, reading
 from .live_run import CLASSES, NUMBERS, Run
 from .tasks import Forecasting, Metric, TextClassification, finite, last_step, task_of
 
@@ -228,7 +230,7 @@ class Prequential(Run):
     def _take_in(self, x: Any, y: Any) -> None:
         prediction = self.task.predict(x) if self._begun else None
         if type(y) is not float or not math.isfinite(y):
-            y = finite(y) if self.kind == NUMBERS else _known(y)
+            y = self.task.target(y)
         self._begun = self._begun or y is not None
         if self.learning and (y is not None or not self.scored):
             self.task.learn(x, y)
@@ -258,7 +260,7 @@ class Prequential(Run):
 
     def _read(self, text: str, y: Any) -> Iterator[bool]:
         """Note every word, then learn the text."""
-        target = _known(y)
+        target = self.task.target(y)
         last = None
         for word, prediction in self.task.readings(text):
             if last is not None:
@@ -267,7 +269,7 @@ class Prequential(Run):
             self._copy_step()
             last = (word, target, prediction)
         if self.learning and target is not None:
-            self.task.learn(text, y)
+            self.task.learn(text, target)
         self.events += 1
         if last is not None:
             self._note(*last)
@@ -284,14 +286,15 @@ class Prequential(Run):
             x, y = event.x, event.y
         else:
             raise TypeError(
-                f"event {self.events} is {event!r:.80}; expected a pair of features and target, "
-                "as River's data sets give them"
+                "expected a pair of features and target, as River's data sets give them, got "
+                f"{typed(event)} as event {self.events}; give each as ({{'temp': 21.5}}, 3.0)"
             )
         if isinstance(x, str) and not self.words:
             if self.kind != CLASSES:
                 raise TypeError(
-                    f"event {self.events} is a text, {x!r:.40}, which needs a classifier; the rows "
-                    "of a dataframe are river.stream.iter_pandas(X, y)"
+                    f"expected a dict of features, got the text {shown(x)} as event {self.events}; "
+                    "it needs a classifier, and the rows of a dataframe are "
+                    "river.stream.iter_pandas(X, y)"
                 )
             if self.inputs:
                 raise ValueError("inputs: a text has no features")
@@ -305,10 +308,15 @@ class Prequential(Run):
             self._marked_by = _marking(x)
         if self._marked_by is NOTHING:
             return None
-        mark = x.get(self._marked_by)
-        if isinstance(mark, date) and not isinstance(mark, datetime):
-            return datetime(mark.year, mark.month, mark.day)
-        return mark if isinstance(mark, datetime | str) else None
+        mark = x.get(self._marked_by) if isinstance(x, dict) else None
+        if type(mark) is datetime:  # the usual case, and a quick one
+            return mark
+        match reading(mark):
+            case (kind, day) if kind == DAY:
+                return datetime(day.year, day.month, day.day)
+            case (kind, told) if kind in (MOMENT, TEXT):
+                return told
+        return None
 
 
 def _lstm_of(model: Any) -> Any:
@@ -322,10 +330,7 @@ def _marking(x: Any) -> Any:
     """Return the key of a time among the features, or of the text that is the only one."""
     if isinstance(x, dict):
         for key, value in x.items():
-            if isinstance(value, date) or (isinstance(value, str) and len(x) == 1):
+            kind, _ = reading(value) or ("", None)
+            if kind in (MOMENT, DAY) or (kind == TEXT and len(x) == 1):
                 return key
     return NOTHING
-
-
-def _known(y: Any) -> Any:
-    return None if isinstance(y, float) and math.isnan(y) else y

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import sys
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any, final
 
 from river import base
 from river import metrics as river_metrics
 from river.time_series.base import Forecaster
 
-from ..values import target_in
+from ..codec import plain
+from ..labels import label_in
+from ..values import number_in, target_in
 
 Metric = river_metrics.base.Metric
 
@@ -44,6 +46,10 @@ class Task(ABC):
     @abstractmethod
     def learn(self, x: Any, y: Any) -> None:
         """Learn an event."""
+
+    def target(self, y: Any) -> Any:
+        """Return what comes true as predictions are compared with it; None if it is missing."""
+        return finite(y)
 
     def skip(self, x: Any, y: Any) -> None:
         """Go past an event without learning, where the model has a state that goes on."""
@@ -96,7 +102,7 @@ class Forecasting(Task):
 
     def predict(self, x: Any) -> Any:
         """Return the next value, None as long as the model has too few to go by."""
-        values = self._forecast(1, [x] if x else None)
+        values = self._forecast(1, None if _is_empty(x) else [x])
         return None if values is None else values[0]
 
     def forecast(self, horizon: int) -> list[float] | None:
@@ -112,7 +118,7 @@ class Forecasting(Task):
 
     def learn(self, x: Any, y: Any) -> None:
         """Learn the value."""
-        self.model.learn_one(y, x or None)
+        self.model.learn_one(y, None if _is_empty(x) else x)
 
 
 class Classification(Task):
@@ -128,6 +134,10 @@ class Classification(Task):
     def learn(self, x: Any, y: Any) -> None:
         """Learn the class."""
         self.model.learn_one(x, y)
+
+    def target(self, y: Any) -> Any:
+        """Return the class."""
+        return label_in(y)
 
     def metric(self) -> Metric:
         """Return a new accuracy."""
@@ -163,6 +173,10 @@ class AnomalyDetection(Task):
     def learn(self, x: Any, y: Any) -> None:  # noqa: ARG002
         """Learn the event."""
         self.model.learn_one(x)
+
+    def target(self, y: Any) -> Any:
+        """Return a number, None for whatever else there is."""
+        return number_in(plain(y))
 
 
 def task_of(model: Any) -> Task:
@@ -202,6 +216,11 @@ def _steps(model: Any) -> list[Any]:
     if not hasattr(model, "steps"):
         return [model]
     return [step for part in model.steps.values() for step in _steps(part)]
+
+
+def _is_empty(x: Any) -> bool:
+    """Say whether there are no features; of an array or a table, the model says what it thinks."""
+    return x is None or (isinstance(x, Mapping) and not x)
 
 
 def finite(value: Any) -> float | None:

@@ -16,6 +16,7 @@ from ..analysis.look_ahead import LookAhead
 from ..analysis.ordering import MOST_UNITS, drawn_units
 from ..analysis.rows import Row, as_floats
 from ..analysis.titles import MAPS
+from ..shown import named
 from ..times import in_utc
 from ..values import number_in
 
@@ -177,7 +178,7 @@ class Feed:
             table = self._probabilities(rows)
             names = list(self._classes)
             if whole or len(names) != self._named:
-                header["classes"] = [str(name) for name in names]
+                header["classes"] = [named(name) for name in names]
                 self._named = len(names)
             header["columns"] = ["truth", "time", *(f"p{n}" for n in range(len(names)))]
             truths = [np.nan if row.target is None else self._place(row.target) for row in rows]

@@ -30,7 +30,7 @@ class Labels:
     def learn(self, y: Any, learner: OnlineLearner, *, with_prior: bool = True) -> int:
         """Return a class's output, after making room for it if it is new.
 
-        The label is one that `lstmwidgets.values.label_in` returns. The logits of the others do not
+        The label is one that `lstmwidgets.labels.label_in` returns. The logits of the others do not
         move. With a prior, a new class begins with the probability of something that has not come
         in all events so far (Laplace's rule of succession); without, its bias is 0.
         """

@@ -13,7 +13,7 @@ from ..codec import spelled
 from ..kernels import classes as kernels
 from ..kernels import parameters as layout
 from ..kernels.losses import CROSS_ENTROPY
-from ..values import label_in
+from ..labels import label_in
 from .arrays import need
 from .class_outputs import Labels
 from .dataframes import frame_like, labelled_rows, rows, series_like

@@ -6,6 +6,7 @@ import math
 from collections.abc import Hashable
 from typing import Any
 
+from ..codec import written
 from ..values import CLOCK, DAY, MOMENT, NUMBER, TEXT
 
 Reading = tuple[Hashable, str, Any]
@@ -24,11 +25,12 @@ def is_usable(kind: str, value: Any) -> bool:
 
 def columns_of(name: Hashable, kind: str, value: Any) -> list[str]:
     """Return the names of the columns that a value fills."""
+    named = written(name)
     if kind == NUMBER:
-        return [f"{name!r}"]
+        return [named]
     if kind == TEXT:
-        return [f"{name!r} is {value!r}"]
-    return [f"{name!r} {turn} ({wave})" for turn in TURNS.get(kind, ()) for wave in ("sin", "cos")]
+        return [f"{named} is {value!r}"]
+    return [f"{named} {turn} ({wave})" for turn in TURNS.get(kind, ()) for wave in ("sin", "cos")]
 
 
 def numbers_of(kind: str, value: Any) -> tuple[float, ...]:

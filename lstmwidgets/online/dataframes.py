@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from ..values import shown
+from ..shown import typed
 
 
 def _dataframe() -> Any:
@@ -70,7 +70,7 @@ def _frame(X: Any) -> Any:
         return _dataframe().into_frame(X)
     except (TypeError, ValueError) as error:
         raise TypeError(
-            f"expected a dataframe with names of its own for all columns as X, got {shown(X)}; "
+            f"expected a dataframe with names of its own for all columns as X, got {typed(X)}; "
             "pandas.DataFrame(X, columns=[…]) makes one"
         ) from error
 
@@ -85,5 +85,5 @@ def _series(y: Any) -> Any:
             return _frame(y)[columns[0]]
         chosen = f", such as y[{columns[0]!r}]" if columns else ""
         raise TypeError(
-            f"expected a series with one target a row as y, got {shown(y)}; give one{chosen}"
+            f"expected a series with one target a row as y, got {typed(y)}; give one{chosen}"
         ) from error

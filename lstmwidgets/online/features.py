@@ -12,9 +12,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..codec import is_missing, written
 from ..codec import key as key_of
 from ..kernels.scaling import LARGEST
-from ..values import NUMBER, TEXT, is_missing, reading, shown
+from ..shown import typed
+from ..values import NUMBER, TEXT, reading
 from .arrays import need
 from .columns import Reading, columns_of, is_usable, numbers_of
 
@@ -111,7 +113,7 @@ class FeatureEncoder:
         """Give what has no columns its own, and return the event's numbers."""
         self._compare(x, new)
         self.expects = False
-        for name, kind, value in sorted(new, key=lambda one: repr(one[0])):
+        for name, kind, value in sorted(new, key=lambda one: written(one[0])):
             if kind:
                 self._register(name, kind, value)
         if len(self._missing) != len(self.columns):
@@ -293,7 +295,7 @@ class FeatureEncoder:
             if not kind and not is_missing(value):
                 self._tell(
                     ("kind", name),
-                    f"feature {name!r} is {shown(value)}, neither a number nor a text nor a time: "
+                    f"feature {name!r} is {typed(value)}, neither a number nor a text nor a time: "
                     "it counts as missing; convert it, or leave it out",
                 )
 
@@ -381,7 +383,7 @@ def check_features(x: object) -> None:
     """Raise unless an event's features are a dict."""
     if not isinstance(x, Mapping):
         raise TypeError(
-            f"expected a dict of features, got {shown(x)}; name each value, as in {{'temp': 21.5}}"
+            f"expected a dict of features, got {typed(x)}; name each value, as in {{'temp': 21.5}}"
         )
 
 

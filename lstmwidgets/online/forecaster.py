@@ -12,7 +12,8 @@ from river.time_series.base import Forecaster
 from ..checks import check_probability, check_size
 from ..conformal import conformal_rank
 from ..kernels import numbers as kernels
-from ..values import shown, target_in
+from ..shown import typed
+from ..values import target_in
 from .arrays import need, need_array
 from .dataframes import is_dataframe, rows
 from .estimator import Features, shared
@@ -271,7 +272,7 @@ def _events(horizon: int, xs: Sequence[Features | None] | None) -> Sequence[Feat
     try:
         events = [{} if x is None else x for x in (rows(xs) if is_dataframe(xs) else xs)]
     except TypeError as error:
-        raise TypeError(f"expected features of each step as xs, got {shown(xs)}; {GIVE}") from error
+        raise TypeError(f"expected features of each step as xs, got {typed(xs)}; {GIVE}") from error
     if len(events) != horizon:
         raise ValueError(
             f"expected features of each of horizon={horizon} steps as xs, got {len(events)}; {GIVE}"

@@ -10,10 +10,11 @@ from numpy.typing import NDArray
 from river import base
 
 from ..checks import check_size
-from ..codec import key, own, plain
+from ..codec import is_missing, own, plain, spelled
 from ..kernels import parameters as layout
 from ..kernels.losses import CROSS_ENTROPY
-from ..values import is_missing, label_in, shown
+from ..labels import label_in
+from ..shown import typed
 from .arrays import need
 from .class_outputs import Labels
 from .estimator import LSTMEstimator, shared
@@ -246,9 +247,9 @@ def _text(x: Text) -> str:
     if isinstance(x, str):
         return x
     if isinstance(x, Mapping):
-        texts = [x[name] for name in sorted(x, key=lambda name: repr(key(name)))]
+        texts = [x[name] for name in sorted(x, key=spelled)]
         return " ".join(_words_in(own(plain(text))) for text in texts if not is_missing(text))
-    raise TypeError(f"expected a text, or a dict of texts, got {shown(x)}; str() makes it one")
+    raise TypeError(f"expected a text, or a dict of texts, got {typed(x)}; str() makes it one")
 
 
 def _words_in(value: Any) -> str:

@@ -15,12 +15,13 @@ from river import base
 from torch import Tensor, nn
 
 from ..checks import as_numbers, check_positive, check_size
+from ..codec import is_missing
 from ..lstm import LSTM
 from ..models import SequenceModel
 from ..state import Gates, State
 from ..stepper import Stepper
 from ..trace import Trace
-from ..values import NUMBER, is_missing, reading
+from ..values import NUMBER, reading
 from .features import FeatureWarning, check_features
 from .optimizers import OPTIMIZERS, OptimizerFactory, check_optimizer
 

@@ -12,9 +12,9 @@ from river import base
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 
+from ..labels import label_in
 from ..models import SequenceModel
 from ..text import UNKNOWN, Tokenizer, Vocabulary
-from ..values import label_in
 from .optimizers import OptimizerFactory
 from .trained import TrainedEstimator, step_of
 

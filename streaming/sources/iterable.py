@@ -11,7 +11,7 @@ from msgspec.structs import replace
 
 from lstmwidgets import codec
 from lstmwidgets.online.dataframes import is_dataframe, rows
-from lstmwidgets.values import shown
+from lstmwidgets.shown import in_full, typed
 
 from ..errors import StreamError
 from ..events import Event
@@ -19,7 +19,6 @@ from .async_items import AsyncItems
 from .base import Columns, Source
 from .record_journal import FormlessError, RecordJournal, from_line, pair, to_line
 from .schema import RecordError, Schema
-from .shown import in_full
 from .values import VALUES, verbatim
 
 
@@ -200,4 +199,4 @@ def _named(what: str, value: Any) -> str:
         name = verbatim(value)
         if name is not None:
             return name
-    raise RecordError(f"expected a whole number or a text as {what}, got {shown(value)}")
+    raise RecordError(f"expected a whole number or a text as {what}, got {typed(value)}")

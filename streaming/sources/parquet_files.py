@@ -12,11 +12,12 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
+from lstmwidgets.shown import in_full
+
 from ..errors import StreamError
 from ..events import Event
 from .base import WAIT, Columns, Source
 from .schema import RecordError, Schema
-from .shown import in_full
 from .values import VALUES
 
 LAST_ROWS = 32

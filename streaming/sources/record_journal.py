@@ -10,12 +10,12 @@ from typing import Any
 import msgspec
 
 from lstmwidgets.codec import decode, encode
+from lstmwidgets.shown import in_full, shown
 
 from ..errors import StreamError
 from ..events import Event
 from ..files import make_private, tail, write_all
 from .schema import RecordError
-from .shown import in_full, shown
 
 
 class FormlessError(RecordError):

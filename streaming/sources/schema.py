@@ -6,12 +6,13 @@ from collections.abc import Callable, Collection, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
+from lstmwidgets.shown import shown
+
 from ..errors import StreamError
 from ..events import BadRecord, Event
 from .base import Columns
 from .cell_values import COMPACT, AmbiguousTimeError
 from .missing import with_missing
-from .shown import shown
 from .text_columns import TextColumns, as_option, reads_as
 from .times_of_day import at_its_time
 

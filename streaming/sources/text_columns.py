@@ -10,8 +10,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 from zlib import crc32
 
+from lstmwidgets.shown import shown
+
 from ..errors import StreamError
-from .shown import shown
 
 LOOKED_AT = 500
 """How many values of a column are looked at."""

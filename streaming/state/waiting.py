@@ -10,8 +10,8 @@ from typing import Any
 import msgspec
 
 from lstmwidgets.codec import decode, encode, plain
-from lstmwidgets.kernels.scaling import LARGEST
 from lstmwidgets.times import in_utc
+from lstmwidgets.values import number_in
 
 from ..errors import StreamError
 from ..events import Event, Outcome
@@ -143,7 +143,7 @@ class WaitingEvents:
         known = self._recent.get(event.id)
         if known is None or known.labelled or event.y is None:
             return None
-        if self._too_late(known) or not usable(event.y):
+        if self._too_late(known) or number_in(event.y) is None:
             self.unknown += 1
             return None
         self.labelled += 1
@@ -239,8 +239,3 @@ class WaitingEvents:
 def _to_bytes(event: Waiting) -> bytes:
     x = encode(event.x, path=f"the features of event {event.id!r}")
     return msgspec.msgpack.encode(msgspec.structs.replace(event, x=x))
-
-
-def usable(target: float) -> bool:
-    """Say whether a target is one that models learn: finite, and not beyond 1e30."""
-    return abs(target) <= LARGEST
