@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from playwright.sync_api import expect
 
-from .browser import Browser, Tab, browser_tab, front_end, need_chromium
+from .browser import Browser, Tab, browser_tab, front_end
 from .front_end import Server
 
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
@@ -417,11 +417,10 @@ def compare(tab: Tab, *, page: Tab | None = None, coloured: bool = True) -> None
 
 
 @pytest.mark.slow
-def test_voila_shows_and_plays_it() -> None:
-    need_chromium()
+def test_voila_shows_and_plays_it(browser: Browser) -> None:
     with (
         front_end("voila", NOTEBOOKS) as server,
-        browser_tab(width=1000, height=1600, dark=True) as tab,
+        browser_tab(browser, width=1000, height=1600, dark=True) as tab,
     ):
         tab.page.goto(f"{server.url}/voila/render/{NAME}", timeout=120_000)
         tab.wait(REACHED, 299, timeout=120)
