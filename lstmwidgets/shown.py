@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from reprlib import Repr
 from typing import Any
+
+NAMED = 5
+"""Names that an error lists."""
 
 SHOWN = 80
 """Characters of a value that an error shows."""
@@ -40,6 +44,19 @@ def typed(value: Any) -> str:
     str '13.5'; list [1.0, 2]
     """
     return f"{type(value).__name__} {shown(value)}"
+
+
+def name_some(names: Iterable[Any], most: int = NAMED) -> str:
+    """Return names for people, the first of many.
+
+    Examples
+    --------
+    >>> name_some(["a", "b"]), name_some(range(9))
+    ("'a', 'b'", '0, 1, 2, 3, 4 and 4 more')
+    """
+    all_of_them = [shown(name) for name in names]
+    more = len(all_of_them) - most
+    return ", ".join(all_of_them[:most]) + (f" and {more:,} more" if more > 0 else "")
 
 
 def named(label: Any) -> str:

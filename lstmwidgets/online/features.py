@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import warnings
-from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from itertools import chain, takewhile
 from operator import itemgetter
 from typing import Any
@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from ..codec import is_missing, written
 from ..codec import key as key_of
 from ..kernels.scaling import LARGEST
-from ..shown import typed
+from ..shown import name_some, typed
 from ..values import NUMBER, TEXT, reading
 from .arrays import need
 from .columns import Reading, columns_of, is_usable, numbers_of
@@ -34,9 +34,6 @@ COLUMNS = 10_000
 
 SETTLED = 16
 """Events after which one without any known feature is worth a warning."""
-
-NAMED = 5
-"""How many features an error or a warning names."""
 
 
 class UnknownFeaturesError(ValueError):
@@ -246,11 +243,11 @@ class FeatureEncoder:
         lacking = [name for name in features if name not in names]
         if not lacking:
             return
-        came, known = listed(x), listed(features)
+        came, known = name_some(x), name_some(features)
         if not is_strange:
             self._tell(
                 "lacking",
-                f"the model was saved with features that the event lacks: {listed(lacking)}. "
+                f"the model was saved with features that the event lacks: {name_some(lacking)}. "
                 f"It has {came}; what is lacking counts as missing until it comes",
             )
         elif is_due:
@@ -394,10 +391,3 @@ def _reads_as_number(text: str) -> bool:
     except ValueError:
         return False
     return True
-
-
-def listed(names: Iterable[Hashable]) -> str:
-    """Return names for people, the first of many."""
-    first = [repr(name) for name in names]
-    more = f" and {len(first) - NAMED:,} more" if len(first) > NAMED else ""
-    return ", ".join(first[:NAMED]) + more

@@ -10,6 +10,7 @@ import torch
 from numpy.typing import NDArray
 
 from ..checks import as_numbers
+from ..shown import name_some
 
 Array = NDArray[Any]
 Names = Sequence[Any]
@@ -144,8 +145,8 @@ def in_order(name: str, given: Names, known: Names | None) -> Names:
         return given
     if len(given) != len(known) or set(given) != set(known):
         raise ValueError(
-            f"{name} has the columns {_listed(given)} and the model was trained with "
-            f"{_listed(known)}: rename or select columns, name those that are no inputs by "
+            f"{name} has the columns {name_some(given)} and the model was trained with "
+            f"{name_some(known)}: rename or select columns, name those that are no inputs by "
             "target=, or set model.features and model.targets to other names"
         )
     return known
@@ -217,12 +218,6 @@ def _parts(data: Any, input_size: int) -> Sequence[Any] | Array:
         "data must be an array (N, T, I), a list of arrays (T, I), a dataframe, a list of "
         f"dataframes or a DataLoader, got {type(data).__name__}"
     )
-
-
-def _listed(names: Names) -> str:
-    """Return names for an error, the first of them if there are many."""
-    more = len(names) - 12
-    return f"{[*names[:12]]}" + (f" and {more} more" if more > 0 else "")
 
 
 def _frame(native: Any) -> Any:
