@@ -214,7 +214,7 @@ def test_reset_cannot_be_in_a_program() -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("cell", ["standard", "coupled"])
+@pytest.mark.parametrize("cell", CELLS)
 def test_torch_compile_gives_the_same_with_lengths_and_without(cell: str) -> None:
     lstm = LSTM(3, 4, cell=cell)
     model = SequenceModel(3, 2, hidden_size=4, cell=cell)

@@ -57,6 +57,16 @@ def test_two_jobs_do_not_share_an_output(source: Path, tmp_path: Path, ending: s
     assert "holds records already" in told(run(second))  # nor when it is tried again
     assert contents(predictions) == before
     assert run(first).returncode == 0
+    third = options(
+        source,
+        tmp_path,
+        predictions=tmp_path / f"other.{ending}",
+        checkpoint=tmp_path / "other",
+    )
+    assert run(third).returncode == 0  # the folder of one that was refused takes it with others
+    assert contents(tmp_path / f"other.{ending}") == before
+    fourth = options(source, tmp_path, predictions=predictions, checkpoint=tmp_path / "other")
+    assert "belongs to another job" in told(run(fourth))  # now it has begun
 
 
 @pytest.mark.parametrize("ending", ENDINGS)

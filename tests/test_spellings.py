@@ -89,6 +89,8 @@ def test_the_mark_can_be_given(tmp_path: Path) -> None:
     assert xs(table(tmp_path, 'a,y\n"1,5",2\n2,3\n', decimal=",")) == [{"a": 1.5}, {"a": 2}]
     with pytest.raises(StreamError, match=r"'1,5'.*--decimal , reads decimal commas"):
         read(table(tmp_path, 'a,y\n2,1\n"1,5",2\n'))
+    with pytest.raises(StreamError, match=r"'1,234'.*of thousands the commas have to go: 1234\)"):
+        read(table(tmp_path, 'a,y\n2,1\n"1,234",2\n'))
     with pytest.raises(StreamError, match="column 'a' is text, but reads as numbers"):
         read(table(tmp_path, "a;y\n1,5;2\n", decimal="."))
     for options, message in (

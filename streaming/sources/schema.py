@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Collection, Mapping
 from datetime import UTC, datetime
 from typing import Any
@@ -36,6 +37,9 @@ NOT_OF_ITS_KIND = (ValueError, ArithmeticError)
 
 SHORT = 20
 """Characters of a text that may be a word for no value."""
+
+THOUSANDS = re.compile(r"[-+]?\d{1,3}(,\d{3})+(\.\d+)?")
+"""A number with its thousands apart, or with a decimal comma and three decimals."""
 
 FIRST_SECOND, LAST_SECOND = (datetime(year, 1, 1, tzinfo=UTC).timestamp() for year in (1800, 2200))
 """Seconds since 1970 that can be meant as such."""
@@ -277,6 +281,8 @@ class Schema:
         hints = []
         if "," in raw and "comma" not in self.numbers and reads_as(raw) == "number":
             hints.append("--decimal , reads decimal commas")
+            if THOUSANDS.fullmatch(raw.strip()):
+                hints.append(f"of thousands the commas have to go: {raw.replace(',', '').strip()}")
         elif len(raw) <= SHORT:
             hints.append("--missing takes a word for no value")
         if name not in (self._columns.target, self._columns.time):

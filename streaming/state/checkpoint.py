@@ -73,7 +73,8 @@ class JobFolder:
     path : Path
         The folder; made if need be.
     options : mapping
-        What the job is, as JSON can hold it. A folder takes the same job again and no other.
+        What the job is, as JSON can hold it. A folder takes the same job again and no other, once
+        that has begun.
     drawn : mapping
         What a new job has where the options say None; None is then what it was before.
 
@@ -178,7 +179,7 @@ class JobFolder:
         for litter in self.path.glob(f".{DATABASE}.*.part*"):  # of a process that was killed here
             litter.unlink()
         if not path.exists():
-            _make(path, {k: drawn.get(k) if v is None else v for k, v in options.items()})
+            _make(path, _decided(options, drawn))
         return _opened(path)
 
     def _agreed(self, options: Mapping[str, Any], drawn: Mapping[str, Any]) -> dict[str, Any]:
@@ -190,7 +191,11 @@ class JobFolder:
             if before.get(name) != options.get(name)
             and not (name in drawn and options.get(name) is None)
         ]
-        if differences:
+        if differences and _last(self._job) is None:  # it was refused before it began
+            before = _decided(options, drawn)
+            _put_options(self._job, before)
+            self._database.commit()
+        elif differences:
             raise StreamError(
                 f"{self.path} belongs to another job: {'; '.join(differences)}. "
                 "Give the same options again, or another folder"
@@ -289,7 +294,7 @@ def _make(path: Path, options: Mapping[str, Any]) -> None:
             database.execute(f"PRAGMA application_id = {APPLICATION}")
             for table in TABLES:
                 ColdStore(database, table)
-            ColdStore(database, "job").put(OPTIONS, msgspec.json.encode(encode(options)))
+            _put_options(ColdStore(database, "job"), options)
             database.commit()
         finally:
             database.close()
@@ -332,6 +337,15 @@ def _check_format(database: Database) -> None:
         f"{database.name} was written in format {version}, and this lstmwidgets reads format "
         f"{FORMAT}; use the version that wrote it, or begin anew with another folder"
     )
+
+
+def _decided(options: Mapping[str, Any], drawn: Mapping[str, Any]) -> dict[str, Any]:
+    """Return options with those that are drawn for a new job."""
+    return {k: drawn.get(k) if v is None else v for k, v in options.items()}
+
+
+def _put_options(job: ColdStore, options: Mapping[str, Any]) -> None:
+    job.put(OPTIONS, msgspec.json.encode(encode(options)))
 
 
 def _options(job: ColdStore) -> dict[str, Any]:
