@@ -12,7 +12,7 @@ from typing import TypeVar
 FRAMES = 60
 """Most frames a second."""
 
-FULL_SPEED_FRAMES = 40
+FULL_SPEED_FRAMES = 30
 """The same at full speed, where a frame has little in common with the one before: a frame costs
 events, by the page's work as well, which shares the machine."""
 
