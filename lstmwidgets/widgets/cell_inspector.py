@@ -76,6 +76,7 @@ class CellInspector(AnsweredAnywhere, WithSnapshot):
     ValueError: unit must be None, for the whole layer, or from 0 to 7, got 8
     """
 
+    _title = "LSTM cell"
     _esm = joined_modules(*MODULES)
     _css = joined_styles(*STYLES)
 

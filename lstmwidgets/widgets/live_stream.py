@@ -110,6 +110,7 @@ class LiveStream(AnsweredAnywhere, WithSnapshot):
     >>> live.stop()
     """
 
+    _title = "Live stream"
     _esm = joined_modules(*MODULES)
     _css = joined_styles(*STYLES)
 

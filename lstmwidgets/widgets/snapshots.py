@@ -68,18 +68,21 @@ class WithSnapshot(anywidget.AnyWidget):
         title = self._what()
         return Snapshot(self._page(title), title)
 
-    def save_html(self, path: str | Path, title: str = "lstmwidgets") -> None:
+    _title = "LSTM"
+
+    def save_html(self, path: str | Path, title: str | None = None) -> None:
         """Write the picture as one page that zooms and hovers offline, without a kernel.
 
         Parameters
         ----------
         path : path
             Of the page; an older one is replaced once the new one is whole.
-        title : str
-            Of the page.
+        title : str, optional
+            Of the page; by default what the widget shows.
         """
+        page = self._page(title or self._title)
         with atomic_write(path) as beside:
-            beside.write_text(self._page(title), encoding="utf-8")
+            beside.write_text(page, encoding="utf-8")
 
     def _page(self, title: str) -> str:
         state, given = self._still_state()
@@ -87,7 +90,7 @@ class WithSnapshot(anywidget.AnyWidget):
 
     def _still_state(self) -> tuple[dict[str, Any], Mapping[str, Mapping[str, Any]]]:
         """Return the traits, and those that change with others, as `still_page` takes them."""
-        return {k: v for k, v in self.get_state().items() if k not in SYSTEM}, {}
+        return self.get_state([name for name in self.keys if name not in SYSTEM]), {}
 
     def _what(self) -> str:
         """Say what is shown."""

@@ -87,6 +87,7 @@ class StateHeatmap(AnsweredAnywhere, WithSnapshot):
     >>> heatmap.brush = Brush(units=(int(heatmap.units[0]),), steps=(1, 3))
     """
 
+    _title = "State of an LSTM"
     _esm = joined_modules(*MODULES)
     _css = joined_styles(*STYLES)
 
@@ -183,15 +184,15 @@ class StateHeatmap(AnsweredAnywhere, WithSnapshot):
             self.brush = None
             self._renew()
 
-    def save_html(self, path: str | Path, title: str = "State of an LSTM") -> None:
+    def save_html(self, path: str | Path, title: str | None = None) -> None:
         """Write the picture as one page that zooms, pins and brushes offline, without a kernel.
 
         Parameters
         ----------
         path : path
             Of the page; an older one is replaced once the new one is whole.
-        title : str
-            Of the page.
+        title : str, optional
+            Of the page; by default what the widget shows.
         """
         figures = StateFigures(
             self.recording,
@@ -202,7 +203,7 @@ class StateHeatmap(AnsweredAnywhere, WithSnapshot):
         )
         self._keep_brush()
         figures.pinned, figures.brush = self.pinned, self.brush
-        save_page(figures.layout, path, title, dark=self.theme == "dark")
+        save_page(figures.layout, path, title or self._title, dark=self.theme == "dark")
 
     def close(self) -> None:
         """Take the widget out of all pages."""
