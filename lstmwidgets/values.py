@@ -13,11 +13,14 @@ from typing import Any
 import numpy as np
 
 from .codec import is_missing, own, plain
-from .kernels.scaling import LARGEST
+from .kernels import LARGEST
 from .shown import typed
 
 NUMBER, TEXT, MOMENT, DAY, CLOCK = "number", "string", "time", "date", "clock"
 """The kinds of features: a number, a category, a point in time, a day, a time of day."""
+
+PLAIN = {float, int, bool, np.float64}
+"""Types that NumPy turns into floats as they are."""
 
 KINDS: Mapping[type, str] = {
     float: NUMBER,

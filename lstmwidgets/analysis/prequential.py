@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from time import monotonic
@@ -12,10 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..codec import is_missing
-from ..online.features import PLAIN
-from ..online.regressor import LSTMRegressor
 from ..shown import shown, typed
-from ..values import DAY, MOMENT, TEXT, is_number, number_in, reading
+from ..values import DAY, MOMENT, PLAIN, TEXT, is_number, number_in, reading
 from .live_run import CLASSES, NUMBERS, Run
 from .tasks import Forecasting, Metric, TextClassification, finite, last_step, task_of
 
@@ -112,6 +111,8 @@ class Prequential(Run):
         self.model = model
         self.words = False
         self.lstm = _lstm_of(model)
+        regressors = sys.modules.get("lstmwidgets.online.regressor")  # loaded if it is one of them
+        self._in_bursts = regressors is not None and type(model) is regressors.LSTMRegressor
         if self.lstm is not None:
             self.hidden_size = self.lstm.hidden_size
             self.num_layers = self.lstm.num_layers
@@ -167,7 +168,7 @@ class Prequential(Run):
     def _take_some(self) -> bool:
         """Take in the next events; return False at the end."""
         at_rest = self._at_rest and self._begun and self.learning and not self.inputs
-        if not (at_rest and type(self.model) is LSTMRegressor):
+        if not (at_rest and self._in_bursts):
             return self._take_one()
         xs: list[Any] = []
         ys: list[float | None] = []

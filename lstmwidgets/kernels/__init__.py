@@ -6,6 +6,9 @@ NEGLIGIBLE = 1e-30
 """Moments and traces that have decayed below this are zero: so small numbers mean nothing, and the
 processor takes a hundred times as long for those below 1e-38."""
 
+LARGEST = 1e30
+"""Numbers beyond this size count as missing: their squares leave float64's useful range."""
+
 LAYER_NORM_EPSILON = 1e-5
 """Added to a variance before its root is taken; the value of `torch.nn.LayerNorm`."""
 

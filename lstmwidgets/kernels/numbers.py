@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from . import scaling
+from . import LARGEST, scaling
 from .compiled import compiled, compiled_strictly, inlined, kernel
 from .experts import CHEAP, expect, mix
 from .experts import learn as learn_experts
@@ -25,7 +25,7 @@ from .losses import NUMBERS
 from .optimizers import optimize
 from .parameters import FILLED, TRACES, Learner, Window, learner
 from .recent import CHANGE, LAST, SEEN, SURPRISE, remember
-from .scaling import BOUND, LARGEST, LIMIT, standardise, typical_size, update, within
+from .scaling import BOUND, LIMIT, standardise, typical_size, update, within
 from .step import FULL_GATE_RECURRENCE
 
 Array = NDArray[Any]

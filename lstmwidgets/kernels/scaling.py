@@ -7,12 +7,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from . import LARGEST
 from .compiled import compiled, inlined
 
 Array = NDArray[Any]
-
-LARGEST = 1e30
-"""Numbers beyond this size count as missing: their squares leave float64's useful range."""
 
 BOUND = 5.0
 """Standardised numbers are cut off here (in standard deviations): one wild value must not throw the

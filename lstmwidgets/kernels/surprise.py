@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from . import LARGEST
 from .compiled import compiled, compiled_sum, kernel
 from .learner import differentiate, let_pass, predict
 from .losses import NUMBERS
@@ -16,7 +17,6 @@ from .optimizers import optimize
 from .parameters import Work, learner
 from .scaling import (
     COUNT,
-    LARGEST,
     MEAN,
     NUMERIC,
     SQUARES,

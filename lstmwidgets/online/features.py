@@ -14,14 +14,11 @@ from numpy.typing import NDArray
 
 from ..codec import is_missing, written
 from ..codec import key as key_of
-from ..kernels.scaling import LARGEST
+from ..kernels import LARGEST
 from ..shown import name_some, typed
-from ..values import NUMBER, TEXT, reading
+from ..values import NUMBER, PLAIN, TEXT, reading
 from .arrays import need
 from .columns import Reading, columns_of, is_usable, numbers_of
-
-PLAIN = {float, int, bool, np.float64}
-"""Types that NumPy turns into floats as they are."""
 
 CATEGORIES = 256
 """How many different strings of one feature get a column; later ones count as missing."""

@@ -11,14 +11,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..checks import check_choice, check_probability
+from ..kernels import LARGEST
 from ..kernels import numbers as kernels
 from ..kernels.recent import LAGS, remember
-from ..kernels.scaling import LARGEST
-from ..values import target_in
+from ..values import PLAIN, target_in
 from .arrays import need, need_array
 from .estimator import Features, LSTMEstimator
 from .experts import NO_EXPERTS, Experts
-from .features import PLAIN, FeatureEncoder
+from .features import FeatureEncoder
 from .learner import OnlineLearner
 from .scaling import OnlineScaler
 from .stream_rows import StreamRows
