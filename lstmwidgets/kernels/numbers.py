@@ -134,14 +134,12 @@ def events(kind: int, rule: int) -> Callable[..., float]:
         model = Model(statistics, event, target, shape, flat)
         columns, last = statistics.shape[1], filled.shape[0] - 1
         prediction, out = 0.0, parts >= 0
-        for n in range(slots.shape[0]):
-            slot = slots[n]
+        for n, slot in enumerate(slots):
             if slot != filled[last]:
                 _leave(out, whole, numbers, filled, own)
                 exchange(not out, whole, numbers[slot], filled[slot], own.window, store)
                 counters[FILLED], filled[last] = filled[slot], slot
-            row, recent = values[n * columns : (n + 1) * columns], past[slot]
-            y = targets[n]
+            row, recent, y = values[n * columns : (n + 1) * columns], past[slot], targets[n]
             has_target = not np.isnan(y)
             for turn in (LOOKING, LEARNING):
                 if not parts & turn:
@@ -167,8 +165,7 @@ def events(kind: int, rule: int) -> Callable[..., float]:
                 targets[n] = y
             if parts & REMEMBER and abs(y) <= LARGEST:
                 remember(recent, y, event[BASE])
-            if results.shape[1] > 1:
-                _show(own.window.tape[counters[FILLED]], results[n])
+            _show(own.window.tape[counters[FILLED]], results[n])
         if parts & LEAVE:
             _leave(out, whole, numbers, filled, own)
         return prediction
@@ -282,9 +279,9 @@ def _read(model: Model, values: Array, past: Array, inputs: Array) -> float:
 
 @compiled
 def _show(memory: Array, result: Array) -> None:
-    """Write the numbers of a matrix behind the first number of a row."""
+    """Write the numbers of a matrix behind the first number of a row, if it has more."""
     width = memory.shape[1]
-    for layer in range(memory.shape[0]):
+    for layer in range(memory.shape[0] if result.shape[0] > 1 else 0):
         for k in range(width):
             result[1 + layer * width + k] = memory[layer, k]
 
