@@ -352,16 +352,6 @@ with out: display(live)"""
     tab.kernel_run("live.close()")
 
 
-def test_without_its_kernel_a_widget_says_so(lab: Server, tab: Tab) -> None:
-    cell = KINDS + "\nlive = kinds['regressor']\nlive.speed = 15\nlive.play()\nlive"
-    tab.run_cells(lab, [cell])
-    tab.wait("() => document.querySelector('.lw-reading').textContent.includes(' a second')")
-    tab.page.evaluate("async () => { await kernel().restart() }")
-    tab.wait("() => document.querySelector('.lw-message').textContent.includes('no kernel')")
-    assert "a second" not in tab.page.inner_text(".lw-reading")
-    assert tab.page.locator(PLAY).first.is_disabled()
-
-
 def test_a_saved_page_shows_the_same_without_a_kernel(
     kinds: Tab, browser: Browser, tmp_path: Path
 ) -> None:
@@ -414,6 +404,16 @@ def compare(tab: Tab, *, page: Tab | None = None, coloured: bool = True) -> None
             )
     assert all(shown.get("colours", [])) or not coloured
     assert ("cell" in told) <= (len(shown.get("colours", [])) > 0 or told["next"] < 3)
+
+
+def test_without_its_kernel_a_widget_says_so(lab: Server, tab: Tab) -> None:
+    cell = KINDS + "\nlive = kinds['regressor']\nlive.speed = 15\nlive.play()\nlive"
+    tab.run_cells(lab, [cell])
+    tab.wait("() => document.querySelector('.lw-reading').textContent.includes(' a second')")
+    tab.page.evaluate("async () => { await kernel().restart() }")
+    tab.wait("() => document.querySelector('.lw-message').textContent.includes('no kernel')")
+    assert "a second" not in tab.page.inner_text(".lw-reading")
+    assert tab.page.locator(PLAY).first.is_disabled()
 
 
 @pytest.mark.slow
