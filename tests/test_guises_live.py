@@ -20,12 +20,12 @@ from .received import Received
 
 
 def played(model: Any, events: list[Any]) -> tuple[LiveStream, Received]:
-    """Return a widget whose events have gone through, and what a page has received of them."""
+    """Return a widget whose events have gone through, and what a page gets of them."""
     live = LiveStream(model, events, horizon=2)
-    page = Received.of(live)
+    Received.of(live)  # which takes in each frame as it comes
     live.step(100)  # of texts, words
     live.close()
-    return live, page
+    return live, Received.of_whole(live._feed.whole().to_bytes())  # however frames were cut
 
 
 @settings(max_examples=4)
