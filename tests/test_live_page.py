@@ -170,6 +170,14 @@ def test_facts_and_errors_are_those_of_the_runner() -> None:
     assert job.page.summary() is None  # the last one is fresh
 
 
+def test_errors_are_of_the_moment_of_the_last_outcome() -> None:
+    job = Watched(events(30))
+    job.advance(20)
+    before = job.told["errors"]
+    next(job._going)  # the runner is already further
+    assert job.told["errors"] == before
+
+
 def test_a_title_is_text_wherever_it_stands() -> None:
     page = page_html("a </script><b>title</b>", Watched(()).run, "number")
     assert "<b>" not in page

@@ -28,7 +28,7 @@ from river import (
 
 from lstmwidgets import LSTM
 from lstmwidgets.analysis import Recording
-from lstmwidgets.analysis.live_run import Run
+from lstmwidgets.analysis.played_run import PlayedRun
 from lstmwidgets.analysis.prequential import Prequential
 from lstmwidgets.analysis.replay import Replay
 from lstmwidgets.online import (
@@ -42,7 +42,7 @@ from lstmwidgets.online import (
 TEXTS = [("I love it", "good"), ("", "bad"), ("I hate it, really", "bad")] * 5
 
 
-def play(run: Run, steps: float = math.inf) -> Run:
+def play(run: PlayedRun, steps: float = math.inf) -> PlayedRun:
     while run.steps < steps and run.advance():
         pass
     return run

@@ -5,7 +5,6 @@ from __future__ import annotations
 import bisect
 import math
 from collections import deque
-from time import monotonic, sleep
 from typing import Any
 
 import numpy as np
@@ -34,21 +33,13 @@ DRIFTS = 100
 ORDER = ("hidden", "cell", "input_gate", "forget_gate", "candidate", "output_gate")
 """As in an estimator's `activations`."""
 
-GAP = 0.001
-"""Seconds between two events from which on another thread must have been at work."""
-
-POLITE = 0.008
-"""Seconds for which other threads then get their turn at once; Python's own wait of 5 ms for each
-of the many turns that a cell's answer takes makes a notebook feel slow."""
-
-TURN = 0.0003
-"""Seconds between two turns of theirs, a little less than a burst of events takes."""
-
 NUMBERS, CLASSES, SCORES = "numbers", "classes", "scores"
 
 
 class Run:
     """The last events of a run, its metric from the beginning, and the LSTM under it.
+
+    Whoever takes in events calls `_copy` and `_note` for each, and `_settle` in the end.
 
     Parameters
     ----------
@@ -145,39 +136,6 @@ class Run:
         self._sorted: list[float] | None = []  # None as long as nobody wants to see a margin
         self._layers: NDArray[np.float32] | None = None
         self._noted: list[tuple[Any, Any, Any, bool]] = []
-
-    def advance(self, until: float = 0.0) -> bool:
-        """Take in the next event, or the next word of a text; return False at the end.
-
-        Parameters
-        ----------
-        until : float
-            Go on with further events until then, on the clock of `time.monotonic`. Where they take
-            less than a millisecond together, several go through the model at once.
-        """
-        take = self._take_some if until else self._take_one
-        try:
-            more, now, turn, polite = take(), monotonic(), 0.0, 0.0
-            while more and now < until:
-                before = now
-                more, now = take(), monotonic()
-                if now - before > GAP:
-                    polite = now + POLITE
-                if turn < now < polite:
-                    sleep(0)
-                    now = monotonic()
-                    turn = now + TURN
-        finally:
-            self._settle()
-        return more
-
-    def _take_one(self) -> bool:
-        """Take in the next event and `_note` it; return False at the end."""
-        raise NotImplementedError
-
-    def _take_some(self) -> bool:
-        """Take in the next events, if several at once do the same as one after the other."""
-        return self._take_one()
 
     @property
     def scored(self) -> bool:

@@ -16,7 +16,6 @@ Order = NDArray[np.int64]
 STILL = 1e-12
 """Units whose standard deviation is at most this never change."""
 
-
 MOST_UNITS = 128
 """Most units in a picture that grows or shows a whole run: more rows are less than a pixel high."""
 

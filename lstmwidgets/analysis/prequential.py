@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 from ..codec import is_missing
 from ..shown import shown, typed
 from ..values import DAY, MOMENT, PLAIN, TEXT, is_number, number_in, reading
-from .live_run import CLASSES, NUMBERS, Run
+from .live_run import CLASSES, NUMBERS
+from .played_run import PlayedRun
 from .tasks import Forecasting, Metric, TextClassification, finite, last_step, task_of
 
 PAIR = (tuple, list)
@@ -37,7 +38,7 @@ NOTHING = object()
 """That no feature stands for an event."""
 
 
-class Prequential(Run):
+class Prequential(PlayedRun):
     """Runs a model over a source and keeps what pictures show, in bounded memory.
 
     Parameters

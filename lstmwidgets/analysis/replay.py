@@ -7,14 +7,15 @@ from typing import final
 import numpy as np
 from river import metrics
 
-from .live_run import NUMBERS, ORDER, Run
+from .live_run import NUMBERS, ORDER
+from .played_run import PlayedRun
 from .recording import Recording, noun_of
 from .rows import Numbering
 from .tasks import finite
 
 
 @final
-class Replay(Run):
+class Replay(PlayedRun):
     """Plays a recording step by step.
 
     Parameters

@@ -59,6 +59,8 @@ class Snapshot:
 class WithSnapshot(anywidget.AnyWidget):
     """A widget that can be kept as a picture."""
 
+    _title = "LSTM"  # of pages, where none is given
+
     def snapshot(self) -> Snapshot:
         """Return the picture as it is now, for the output of a cell.
 
@@ -68,10 +70,8 @@ class WithSnapshot(anywidget.AnyWidget):
         title = self._what()
         return Snapshot(self._page(title), title)
 
-    _title = "LSTM"
-
     def save_html(self, path: str | Path, title: str | None = None) -> None:
-        """Write the picture as one page that zooms and hovers offline, without a kernel.
+        """Write the picture as one page that one can look around in offline, without a kernel.
 
         Parameters
         ----------
@@ -80,7 +80,10 @@ class WithSnapshot(anywidget.AnyWidget):
         title : str, optional
             Of the page; by default what the widget shows.
         """
-        page = self._page(title or self._title)
+        self._write(path, title or self._title)
+
+    def _write(self, path: str | Path, title: str) -> None:
+        page = self._page(title)
         with atomic_write(path) as beside:
             beside.write_text(page, encoding="utf-8")
 

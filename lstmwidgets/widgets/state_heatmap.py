@@ -184,16 +184,8 @@ class StateHeatmap(AnsweredAnywhere, WithSnapshot):
             self.brush = None
             self._renew()
 
-    def save_html(self, path: str | Path, title: str | None = None) -> None:
-        """Write the picture as one page that zooms, pins and brushes offline, without a kernel.
-
-        Parameters
-        ----------
-        path : path
-            Of the page; an older one is replaced once the new one is whole.
-        title : str, optional
-            Of the page; by default what the widget shows.
-        """
+    def _write(self, path: str | Path, title: str) -> None:
+        """Write a page of Bokeh's figures, which pin and brush as well."""
         figures = StateFigures(
             self.recording,
             layer=self.layer,
@@ -203,7 +195,7 @@ class StateHeatmap(AnsweredAnywhere, WithSnapshot):
         )
         self._keep_brush()
         figures.pinned, figures.brush = self.pinned, self.brush
-        save_page(figures.layout, path, title or self._title, dark=self.theme == "dark")
+        save_page(figures.layout, path, title, dark=self.theme == "dark")
 
     def close(self) -> None:
         """Take the widget out of all pages."""

@@ -50,6 +50,7 @@ class JobRun(Run):
         self._runner = runner
         self.lock = Lock()
         self.predicted = runner.events
+        self._compared = self._states()
         model = runner.model
         self._lstm = model if isinstance(model, NumericEstimator) else None
         if self._lstm is not None and runner.serving is None:
@@ -67,6 +68,7 @@ class JobRun(Run):
         """Take in the outcome that the runner has just yielded; a late one completes a row."""
         with self.lock:
             self.predicted = self._runner.events
+            self._compared = self._states()
             if not self.events and not outcome.late:
                 self.key = outcome.event.key
             if outcome.event.key != self.key:
@@ -77,11 +79,11 @@ class JobRun(Run):
                 self._take(outcome)
 
     def comparisons(self) -> list[Comparison]:
-        """Return the runner's errors as they are now; for those who hold the lock."""
+        """Return the runner's errors after the last outcome; for those who hold the lock."""
         copies = []
-        for comparison in self._runner.comparisons:
-            copies.append(Comparison(comparison.name))
-            copies[-1].state = comparison.state
+        for name, state in self._compared:
+            copies.append(Comparison(name))
+            copies[-1].state = state
         return copies
 
     def scores(self) -> list[float]:
@@ -89,6 +91,9 @@ class JobRun(Run):
         naive = self._runner.comparisons[0]
         errors = [math.nan if e is None else e for e in (naive.model, naive.baseline)]
         return [*errors, *self._shares().values()]
+
+    def _states(self) -> list[tuple[str, tuple[int, float, float]]]:
+        return [(comparison.name, comparison.state) for comparison in self._runner.comparisons]
 
     def _take(self, outcome: Outcome) -> None:
         if self.hidden_size is not None and self._lstm is not None:

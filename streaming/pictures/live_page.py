@@ -17,7 +17,7 @@ from lstmwidgets.live import (
 )
 
 from ..counting import counted
-from .errors import error_rows
+from .error_table import error_rows
 from .job_run import WINDOW, JobRun
 
 PERIOD = 0.5

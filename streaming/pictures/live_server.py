@@ -174,6 +174,7 @@ class _Frames(WebSocketHandler):
     def initialize(self, live: Live) -> None:
         self._live = live
         self._pace = FASTEST
+        self._whole = True  # whether the page waits for all there is
         self._sending: asyncio.Task[None] | None = None
 
     def open(self, *_: str, **__: str) -> None:
@@ -206,8 +207,6 @@ class _Frames(WebSocketHandler):
         self._live.pages.discard(self)
         if self._sending is not None:
             self._sending.cancel()
-
-    _whole = True  # whether the page waits for all there is
 
     async def _send(self) -> None:
         while True:

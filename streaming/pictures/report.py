@@ -30,7 +30,7 @@ from lstmwidgets.plots import (
 )
 
 from ..baselines import Comparison
-from .errors import error_rows
+from .error_table import error_rows
 from .record import NAIVE, Point, RunRecord, Snapshot
 
 
