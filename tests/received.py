@@ -41,6 +41,7 @@ class Received:
             page.take(json.loads(json.dumps(message, allow_nan=False)), buffers)
 
         live.send = send  # type: ignore[method-assign]
+        live.observe(page._take_state, "_whole")
         return page
 
     @classmethod
@@ -52,11 +53,20 @@ class Received:
 
     def take_block(self, block: bytes) -> None:
         """Take in a frame that is one block of bytes."""
+        self.take(*self._parts(block))
+
+    def _take_state(self, change: dict[str, Any]) -> None:
+        """Take in what a widget at rest puts into its state, if no frame has brought it before."""
+        header, parts = self._parts(change["new"])
+        if header["seq"] > self.seq:
+            self.take(header, parts)
+
+    @staticmethod
+    def _parts(block: bytes) -> tuple[dict[str, Any], list[bytes]]:
         length = int(np.frombuffer(block, "<f8", 1)[0])
         header = json.loads(block[8 : 8 + length])
         ends = np.cumsum([8 + length, *header["sizes"]]).tolist()
-        parts = [block[start:end] for start, end in pairwise(ends)]
-        self.take(header, parts)
+        return header, [block[start:end] for start, end in pairwise(ends)]
 
     def take(self, header: dict[str, Any], buffers: Sequence[bytes]) -> None:
         """Take in a frame."""

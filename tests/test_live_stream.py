@@ -6,6 +6,7 @@ import itertools
 import json
 import math
 import re
+import threading
 from base64 import b64decode
 from collections.abc import Iterator
 from decimal import Decimal
@@ -202,7 +203,6 @@ def test_inputs_are_names_of_features_of_a_model_that_is_played() -> None:
 
 
 def test_a_page_that_missed_something_gets_all_of_it(live: LiveStream) -> None:
-    page = Received.of(live)
     live.step(130)
     late = Received.of(live)
     live._receive(None, {"type": "whole", "view": "late"}, [])
@@ -210,7 +210,27 @@ def test_a_page_that_missed_something_gets_all_of_it(live: LiveStream) -> None:
     compare(late, live)
     live.step(5)
     compare(late, live)
-    assert page.next == 130
+
+
+def test_what_is_closed_begins_no_thread_when_it_is_closed_again(live: LiveStream) -> None:
+    live.step(3)
+    live.close()
+    before = set(threading.enumerate())
+    live.__del__()  # while Python ends, a thread that begins is waited for and never comes
+    assert set(threading.enumerate()) <= before
+
+
+def test_what_is_kept_at_rest_misses_nothing_however_soon(
+    live: LiveStream, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("lstmwidgets.widgets.live_stream.RESTING", 0.0)
+    page = Received.of(live)
+    for _ in range(20):
+        live.step(3)
+        live._keep()
+        live.step(2)
+        assert live.error == ""
+        compare(page, live)
 
 
 def test_a_pipeline_shows_the_lstm_in_it_and_follows_without_learning() -> None:

@@ -245,10 +245,11 @@ class LiveStream(AnsweredAnywhere, WithSnapshot):
 
     def close(self) -> None:
         """End the player and take the widget out of all pages."""
-        if "player" in vars(self):  # else the constructor has raised
-            self.player.stop()
-            self.player.wait()
-            self.layout.close()  # ipywidgets made it for this widget only
+        if self.comm is None:
+            return  # closed before, or never made; ipywidgets closes again what nobody holds
+        self.player.stop()
+        self.player.wait()
+        self.layout.close()  # ipywidgets made it for this widget only
         super().close()
 
     def _still_state(self) -> tuple[dict[str, Any], Mapping[str, Mapping[str, Any]]]:
