@@ -39,7 +39,7 @@ def main() -> None:
 
 def ratio(values: list[float], seasonality: int | None) -> float:
     """Return the model's error over that of the last value; the error itself where that is zero."""
-    model = LSTMForecaster(seasonality, seed=1)
+    model = LSTMForecaster(seasonality=seasonality, seed=1)
     model.learn_one(values[0])
     error = naive = 0.0
     for last, value in pairwise(values):
