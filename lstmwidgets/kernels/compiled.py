@@ -58,6 +58,13 @@ def compiled_sum(function: Function) -> Function:
     return made
 
 
+def compiled_least(function: Function) -> Function:
+    """Compile the search for the least of numbers none of which is NaN, which lets it vectorise."""
+    more = {"reassoc", "nnan"}
+    made: Function = njit(**INSIDE | {"fastmath": OPTIONS["fastmath"] | more})(function)
+    return made
+
+
 def compiled_strictly(function: Function) -> Function:
     """Compile so that nothing is fused: the numbers do not depend on the kernel it is part of."""
     made: Function = njit(**INSIDE | {"fastmath": False})(function)

@@ -1,4 +1,16 @@
-"""What an event is to an anomaly detector; `.numbers` does the same for numbers."""
+"""What an event is to an anomaly detector; `.numbers` does the same for numbers.
+
+An event can be odd in four ways: the last event or two are far from all before, the last sixteen
+are, the network has predicted something else, or nothing has changed for too long. Each way has
+its share of the false alarms that are promised (Bonferroni's correction): with p-values p_v and
+shares s_v,
+
+    -log10 p = max_v (-log10 p_v + log10 s_v)
+
+The shares add up to more than 1, because what is odd in one way often is in others, and because
+what follows an odd event is not odd once more unless it is odder. On noise, random walks and
+seasonal series this keeps the promise of one in a hundred between half of it and one and a half.
+"""
 
 from __future__ import annotations
 
@@ -10,9 +22,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from . import LARGEST
-from .compiled import compiled, compiled_sum, kernel
+from .compiled import compiled, kernel
 from .learner import differentiate, let_pass, predict
 from .losses import NUMBERS
+from .novelty import SEEN as EVENTS_SEEN
+from .novelty import UNKNOWN, History, history, look, remember
 from .optimizers import optimize
 from .parameters import Work, learner
 from .scaling import (
@@ -25,6 +39,8 @@ from .scaling import (
     update,
     within,
 )
+from .stillness import learn_run, stillness
+from .tails import improbability, learn_size
 
 Array = NDArray[Any]
 
@@ -32,21 +48,41 @@ SCORE, UPDATE, LEARN, OPTIMIZE, REWARD, PASS, CARRY, KNOWN, SCALED = (1 << n for
 """Parts of what `surprising` does with an event, in this order:
 
 score it; learn its features' scale; compute the gradient; take the optimizer's step; learn how
-surprising it was; let the event before pass; keep this one for the next. Then what holds: there was
-an event before; features are standardised.
+odd it was; let the event before pass; keep this one for the next. Then what holds: there was an
+event before; features are standardised.
 """
 
 TYPICAL, SEEN = range(2)
-"""Rows of `errors`, (2, columns): how large a column's errors typically are, and of how many."""
+"""Rows of `errors`, (2, columns): how large a column's errors typically are, and of how many; and
+of `distances`, (2, 2), the same of the distances to the nearest past at either rate: the more past
+there is, the nearer is the nearest."""
 
-LOWEST, HIGHEST = -5.0, 5.0
-"""Range of the histogram of surprises, as powers of ten."""
+FAST, SLOW, NETWORK = range(3)
+"""Rows of `histograms`, (3, bins): what is learned of the distances to the nearest past, and of the
+network's surprise. A part of each event's news, each in a measure of its own."""
 
-MEMORY = 0.9999
-"""How fast it forgets: it looks back on some 10,000 events."""
+SHARES = (1.1, 0.6, 0.05, 0.03)
+"""Each way's share of the false alarms: the three, and stillness."""
+
+LEVEL, SINCE, WAYS = range(3)
+"""Places in `news`, (NEWS,): how improbable the last odd event was, and how many events ago it came;
+then, written by every event, how odd it is in three ways."""
+
+NEWS = WAYS + 3
+"""How many numbers there are in `news`."""
+
+ODD, LASTING = 1.5, 30.0
+"""From this improbability on an event is odd, and those that follow within so many events are no
+news unless they are odder."""
+
+SETTLED = 50.0
+"""Events after which distances to the past mean something."""
 
 RATE = 0.002
 """The typical error of a column follows at least this fast."""
+
+DISTANCE_RATE = 0.0001
+"""The typical distance to the nearest past follows at least this fast."""
 
 FAR = 1e5
 """Deviations beyond which errors are not told apart."""
@@ -70,7 +106,12 @@ def surprising(kind: int, rule: int) -> Callable[..., float]:
         features: Array,
         last: Array,
         errors: Array,
-        histogram: Array,
+        distances: Array,
+        histograms: Array,
+        watched: Array,
+        past: Array,
+        runs: Array,
+        news: Array,
     ) -> float:
         """Go through an event.
 
@@ -88,25 +129,33 @@ def surprising(kind: int, rule: int) -> Callable[..., float]:
             (2, columns): standardised with a cut and without one, NaN where missing; written.
         last : ndarray
             The inputs that the event before has left, (I,); written by `CARRY`.
-        errors, histogram : ndarray
-            What is learned of the errors' sizes, (2, columns), and how many events had which
-            surprise, (bins,).
+        errors, distances, histograms : ndarray
+            What is learned of how large errors and distances typically are, and of how odd events
+            were; see `TYPICAL` and `FAST`.
+        watched : ndarray
+            1 for the columns that can be odd, (columns,).
+        past, runs, news : ndarray
+            Of the stream: see `.novelty.history`, `.stillness` and `LEVEL`.
 
         Returns
         -------
         float
-            The share of events that were less surprising with `SCORE`, -1.0 where `LEARN` found
-            nothing to learn, else 0.0.
+            1 - p with `SCORE`, -1.0 where `LEARN` found nothing to learn, else 0.0.
         """
         own = learner(sizes, counters, settings, store, window, work)
         made, scaled, result = own.work, parts & SCALED, 0.0
+        before, odd = history(watched.shape[0], past), news[WAYS:]
         if parts & SCORE:
-            _read(scaled, values, statistics, features, last, made.x)
+            known = _read(scaled, values, watched, statistics, features, last, made.x)
             predict(kind, own, made.x)
-            result = _share_below(_surprise(features[1], made.output, errors), histogram)
+            if known > 0:
+                look(values, watched, before, odd)
+                _measure(parts, features[1], made.output, errors, distances, odd)
+                odds = _odds(odd, histograms, before, runs)
+                result = 0.0 if _is_no_news(odds, news) else 1.0 - 10.0**-odds
         if parts & UPDATE:
             update(values, statistics)
-        known = _read(scaled, values, statistics, features, last, made.x)
+        known = _read(scaled, values, watched, statistics, features, last, made.x)
         if parts & LEARN:
             if known == 0:
                 result = -1.0
@@ -117,11 +166,22 @@ def surprising(kind: int, rule: int) -> Callable[..., float]:
                 differentiate(kind, rule, NUMBERS, own, made.x)
                 if parts & OPTIMIZE:
                     optimize(own)
-        if parts & REWARD and parts & KNOWN and known > 0:
-            _learn_surprise(_surprise(features[1], made.output, errors), histogram)
-            _learn_errors(features[1], made.output, errors)
         if parts & PASS and parts & KNOWN:
+            predict(kind, own, made.x)
             let_pass(kind, rule, own, made.x)
+        if parts & CARRY and known > 0:
+            look(values, watched, before, odd)
+            nearest_fast, nearest_slow = odd[FAST], odd[SLOW]
+            _measure(parts, features[1], made.output, errors, distances, odd)
+            _take_in(_odds(odd, histograms, before, runs), news)
+            if parts & REWARD:
+                _learn_sizes(odd, before, histograms)
+                _learn_typical(nearest_fast, distances[:, FAST])
+                _learn_typical(nearest_slow, distances[:, SLOW])
+            if parts & REWARD and parts & KNOWN:
+                _learn_errors(features[1], made.output, errors)
+            learn_run(_repeats(before), runs)
+            remember(values, watched, before)
         if parts & CARRY:
             standardise(values, statistics, features[0], last)
         return result
@@ -131,9 +191,15 @@ def surprising(kind: int, rule: int) -> Callable[..., float]:
 
 @compiled
 def _read(
-    scaled: int, values: Array, statistics: Array, features: Array, last: Array, inputs: Array
+    scaled: int,
+    values: Array,
+    watched: Array,
+    statistics: Array,
+    features: Array,
+    last: Array,
+    inputs: Array,
 ) -> int:
-    """Write an event's features, and the network's inputs; return how many features are there.
+    """Write an event's features, and the network's inputs; return how many can be odd.
 
     A column that was constant so far has no deviation; what differs from it counts as far off.
     """
@@ -141,7 +207,7 @@ def _read(
     known = 0
     for k in range(values.shape[0]):
         value = values[k]
-        if not abs(value) <= LARGEST:
+        if not (watched[k] and abs(value) <= LARGEST):
             features[1, k] = np.nan
             continue
         known += 1
@@ -164,6 +230,65 @@ def _set_goal(features: Array, work: Work) -> None:
     for k in range(features.shape[1]):
         if not np.isnan(features[1, k]):
             work.goal[k] = features[0, k]
+
+
+@compiled
+def _measure(
+    parts: int, features: Array, output: Array, errors: Array, distances: Array, odd: Array
+) -> None:
+    """Write how odd an event is in three ways, in what is typical; `UNKNOWN` if that is not known.
+
+    Distances to the nearest past are there already.
+    """
+    for n in (FAST, SLOW):
+        typical = distances[TYPICAL, n]
+        odd[n] = odd[n] / typical if odd[n] != UNKNOWN and typical > 0 else UNKNOWN
+    odd[NETWORK] = _surprise(features, output, errors) if parts & KNOWN else UNKNOWN
+
+
+@compiled
+def _odds(odd: Array, histograms: Array, before: History, runs: Array) -> float:
+    """Return -log10 of how often an event is as odd as that in any way; 0 at least."""
+    still = stillness(_repeats(before), runs) + np.log10(SHARES[3])
+    odds = max(still, 0.0) if before.counts[EVENTS_SEEN] >= SETTLED else 0.0
+    for n in range(3):
+        if odd[n] != UNKNOWN:
+            odds = max(odds, improbability(odd[n], histograms[n]) + np.log10(SHARES[n]))
+    return odds
+
+
+@compiled
+def _repeats(before: History) -> bool:
+    """Return whether the event that was looked at is equal to the last one."""
+    return bool(before.counts[EVENTS_SEEN] > 0 and before.apart[0] == 0)
+
+
+@compiled
+def _is_no_news(odds: float, news: Array) -> bool:
+    """Return whether an event goes on with what a recent one has told already."""
+    return bool(news[SINCE] < LASTING and odds <= news[LEVEL])
+
+
+@compiled
+def _take_in(odds: float, news: Array) -> None:
+    news[SINCE] += 1
+    if odds >= ODD and not (news[SINCE] <= LASTING and odds <= news[LEVEL]):
+        news[LEVEL], news[SINCE] = odds, 0
+
+
+@compiled
+def _learn_typical(distance: float, typical: Array) -> None:
+    if distance != UNKNOWN:
+        typical[SEEN] += 1
+        size = typical_size(distance, typical[TYPICAL], typical[SEEN], DISTANCE_RATE)
+        typical[TYPICAL] = size
+
+
+@compiled
+def _learn_sizes(odd: Array, before: History, histograms: Array) -> None:
+    for n in range(3):
+        if odd[n] != UNKNOWN and (n == NETWORK or before.counts[EVENTS_SEEN] >= SETTLED):
+            learn_size(odd[n], histograms[n])
 
 
 @compiled
@@ -191,34 +316,3 @@ def _learn_errors(features: Array, output: Array, errors: Array) -> None:
             continue
         errors[SEEN, k] += 1
         errors[TYPICAL, k] = typical_size(error, errors[TYPICAL, k], errors[SEEN, k], RATE)
-
-
-@compiled
-def _place(surprise: float, bins: int) -> float:
-    power = np.log10(surprise) if surprise > 0 else LOWEST
-    return min(max((power - LOWEST) / (HIGHEST - LOWEST), 0.0), 1.0) * bins
-
-
-@compiled
-def _share_below(surprise: float, histogram: Array) -> float:
-    """Return the share of events that were less surprising, from 0 to 1."""
-    place = _place(surprise, histogram.shape[0])
-    below = int(place)
-    less = _sum(histogram[:below])
-    less += (place - below) * histogram[min(below, histogram.shape[0] - 1)]
-    return float(less / _sum(histogram))
-
-
-@compiled_sum
-def _sum(values: Array) -> float:
-    total = 0.0
-    for k in range(values.shape[0]):
-        total += values[k]
-    return total
-
-
-@compiled
-def _learn_surprise(surprise: float, histogram: Array) -> None:
-    for k in range(histogram.shape[0]):
-        histogram[k] *= MEMORY
-    histogram[min(int(_place(surprise, histogram.shape[0])), histogram.shape[0] - 1)] += 1

@@ -9,28 +9,42 @@ import numpy as np
 from numpy.typing import NDArray
 from river import base
 
+from ..kernels import novelty, stillness
 from ..kernels import parameters as layout
 from ..kernels import surprise as kernels
 from ..kernels.losses import CROSS_ENTROPY
+from ..kernels.tails import BINS
 from .arrays import need, need_array
+from .columns import is_turn
 from .estimator import Features, LSTMEstimator, shared
 from .learner import OnlineLearner
 from .optimizers import OptimizerFactory
-
-BINS = 400
-"""Bins of the histogram of surprises, over ten powers of ten."""
 
 LEARN = kernels.UPDATE | kernels.LEARN
 REST = kernels.REWARD | kernels.CARRY
 
 
 class LSTMAnomalyDetector(LSTMEstimator, base.AnomalyDetector):
-    """Scores events by how much they surprise an LSTM that has predicted them from the past.
+    """Scores how odd events are, beside all that has been and beside what an LSTM has predicted.
 
-    The LSTM reads each event and predicts the next one, feature by feature. The errors, each in the
-    typical size of its feature's errors, make the surprise: their root mean square. The score is
-    the share of past events that were less surprising, so that 0.99 means the same on every stream:
-    one event in a hundred is that odd.
+    An event is odd in one of these ways:
+
+    =================== ============================================================================
+    way                 measure
+    =================== ============================================================================
+    new                 distance of the last event or two to the nearest of the last 4,096 events
+    new course          the same for the last sixteen events: a shift, another frequency, a season
+                        that does not come
+    not predicted       the LSTM reads each event and predicts the next one, feature by feature; the
+                        root mean square of its errors, each in the typical size of its feature's
+    still               how long the stream has repeated the same event
+    =================== ============================================================================
+
+    Each measure becomes a p-value by the past events, and these become one. The score is 1 - p: in
+    the long run one event in a hundred has a score of 0.99 or more where nothing is odd, on every
+    stream (half to one and a half of that, measured on noise, random walks and seasonal series).
+    What is odd tells no news while it lasts: for 30 events after an odd one others score 0, unless
+    they are odder. Times are read, but not odd in themselves.
 
     Parameters
     ----------
@@ -81,7 +95,16 @@ class LSTMAnomalyDetector(LSTMEstimator, base.AnomalyDetector):
     >>> model = LSTMAnomalyDetector(hidden_size=8, seed=1)
     >>> for n in range(500):
     ...     model.learn_one({"level": math.sin(n / 4)})
-    >>> model.score_one({"level": math.sin(500 / 4)}) < model.score_one({"level": 3.0})
+    >>> model.score_one({"level": math.sin(500 / 4)}) < 0.9
+    True
+    >>> model.score_one({"level": 3.0}) > 0.999
+    True
+
+    An alarm with one false one in a thousand events:
+
+    >>> from river import anomaly
+    >>> alarms = anomaly.ThresholdFilter(model, threshold=0.999)
+    >>> alarms.classify(model.score_one({"level": 3.0}))
     True
     """
 
@@ -104,8 +127,10 @@ class LSTMAnomalyDetector(LSTMEstimator, base.AnomalyDetector):
         super().__init__(**shared(locals()), target_lag=False)
         self._last: NDArray[np.float32] | None = None
         self._errors = np.zeros((2, 0))
+        self._distances = np.zeros((2, 2))
         # One event spread over all bins keeps the score rising beyond what has been seen.
-        self._histogram = np.full(BINS, 1.0 / BINS)
+        self._histograms = np.full((3, BINS), 1.0 / BINS)
+        self._put_recent(())
 
     def learn_one(self, x: Features) -> None:
         """Learn one event: that it followed the last one, and how surprising that was."""
@@ -122,11 +147,11 @@ class LSTMAnomalyDetector(LSTMEstimator, base.AnomalyDetector):
         self._last = self._inputs
 
     def score_one(self, x: Features) -> float:
-        """Return the share of past events that were less surprising, 0 to 1; changes nothing.
+        """Return how odd an event is, 1 - p, from 0 to 1; changes nothing.
 
-        0.0 before the second event. Features never seen before do not count; a value of a known
-        feature that has no column is as odd as can be, 1.0: a category never learned, or one of
-        those beyond the 256 that get a column.
+        0.0 as long as fewer than some 60 events are known. Features never seen before do not count;
+        a value of a known feature that has no column is as odd as can be, 1.0: a category never
+        learned, or one of those beyond the 256 that get a column.
         """
         if self._learner is None or self._last is None:
             return 0.0
@@ -150,8 +175,9 @@ class LSTMAnomalyDetector(LSTMEstimator, base.AnomalyDetector):
         return ("nothing",)  # one that is always there, for events without any feature
 
     def _features_grew(self) -> None:
-        columns = len(self._encoder.columns)
-        self._errors = np.pad(self._errors, ((0, 0), (0, columns - self._errors.shape[1])))
+        known, columns = self._errors.shape[1], len(self._encoder.columns)
+        self._errors = np.pad(self._errors, ((0, 0), (0, columns - known)))
+        self._past = novelty.grown(self._past, known, columns)
         assert self._learner is not None
         missing = columns - self._learner.outputs
         if missing > 0:
@@ -167,14 +193,25 @@ class LSTMAnomalyDetector(LSTMEstimator, base.AnomalyDetector):
         self._inputs = inputs
         self._scaled = kernels.SCALED if self.scale else 0
         features = np.zeros((2, self._scaler.columns))
-        learned = (inputs, self._errors, self._histogram)
-        self._arguments = (*learner.arrays, self._scaler.statistics, features, *learned)
+        learned = (inputs, self._errors, self._distances, self._histograms)
+        are_numbers = zip(self._encoder.columns, self._encoder.numeric, strict=True)
+        watched = np.array([not is_turn(*column) for column in are_numbers], np.float64)
+        stream = (watched, self._past, self._runs, self._news)
+        self._arguments = (*learner.arrays, self._scaler.statistics, features, *learned, *stream)
 
     def _verify(self) -> None:
         super()._verify()
         columns, learner = self._scaler.columns, self._learner
         need_array(self._errors, (2, columns), np.float64)
-        need_array(self._histogram, (BINS,), np.float64)
+        need_array(self._distances, (2, 2), np.float64)
+        need_array(self._histograms, (3, BINS), np.float64)
+        need_array(self._past, (novelty.length(columns),), np.float64)
+        need_array(self._runs, (stillness.LENGTH,), np.float64)
+        need_array(self._news, (kernels.NEWS,), np.float64)
+        need(bool((self._histograms >= 0).all()), "histograms")
+        seen = novelty.history(columns, self._past).counts
+        for counts in (seen, self._runs):
+            need(bool(((counts >= 0) & (counts < 2**53)).all()), "counts")
         if learner is not None:
             need(learner.outputs >= columns, "outputs")
             need(learner.sizes[layout.LOSS] != CROSS_ENTROPY, "loss")
@@ -188,12 +225,23 @@ class LSTMAnomalyDetector(LSTMEstimator, base.AnomalyDetector):
         return OnlineLearner(names, outputs=columns, loss="huber", levels=[1.0], **options)
 
     def _recent(self) -> tuple[Any, ...]:
-        return (None if self._last is None else self._last.copy(),)
+        last = None if self._last is None else self._last.copy()
+        columns = self._errors.shape[1]
+        return (last, columns, self._past.copy(), self._runs.copy(), self._news.copy())
 
     def _put_recent(self, recent: tuple[Any, ...]) -> None:
-        (last,) = recent if recent else (None,)
+        known = self._errors.shape[1]
+        past, runs = novelty.grown(np.zeros(novelty.length(0)), 0, known), np.zeros(stillness.LENGTH)
+        begun = (None, known, past, runs, np.zeros(kernels.NEWS))
+        last, columns, past, runs, news = recent or begun
+        if columns > known:
+            raise ValueError("the state is one of another model: it has more features")
+        self._past = past.copy() if columns == known else novelty.grown(past, columns, known)
+        self._runs, self._news = runs.copy(), news.copy()
         self._last = None
+        if self._learner is None:
+            return
+        self._make_room()
         if last is not None:
-            self._inputs[:] = 0
             self._inputs[: len(last)] = last
             self._last = self._inputs

@@ -15,6 +15,8 @@ Reading = tuple[Hashable, str, Any]
 TURNS = {MOMENT: ("hour", "month", "weekday"), DAY: ("month", "weekday"), CLOCK: ("hour",)}
 """What is told of a time, each as sine and cosine of its turn."""
 
+WAVES = ("sin", "cos")
+
 TURN = 2 * math.pi
 
 
@@ -30,7 +32,12 @@ def columns_of(name: Hashable, kind: str, value: Any) -> list[str]:
         return [named]
     if kind == TEXT:
         return [f"{named} is {value!r}"]
-    return [f"{named} {turn} ({wave})" for turn in TURNS.get(kind, ()) for wave in ("sin", "cos")]
+    return [f"{named} {turn} ({wave})" for turn in TURNS.get(kind, ()) for wave in WAVES]
+
+
+def is_turn(column: str, is_number: bool) -> bool:
+    """Say whether a column tells of a time; a text's ends with a quotation mark."""
+    return not is_number and column.endswith(tuple(f" ({wave})" for wave in WAVES))
 
 
 def numbers_of(kind: str, value: Any) -> tuple[float, ...]:
