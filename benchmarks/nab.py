@@ -212,7 +212,10 @@ def _worst(series: Sequence[Labelled], found: Sequence[Array]) -> Table:
     """Return the ten series that lose the most at the threshold that is best for all."""
     profile = PROFILES["standard"]
     _, threshold = best(series, found, profile)
-    rows = [(*account(each, own, threshold, profile), each.name) for each, own in zip(series, found)]
+    rows = [
+        (*account(each, own, threshold, profile), each.name)
+        for each, own in zip(series, found, strict=True)
+    ]
     table = Table("series that lose the most", "lost", "windows missed", "false alarms")
     for lost, missed, false, name in sorted(rows, reverse=True)[:10]:
         table.add_row(name, f"{lost:.2f}", str(missed), str(false))

@@ -1,4 +1,4 @@
-"""Anomalies of five kinds, and false alarms where there are none: ``python -m benchmarks.oddities``.
+"""Anomalies of five kinds, and false alarms: ``python -m benchmarks.oddities``.
 
 Twenty seasonal series of each kind with noise, 2,000 events each, go through
 `LSTMAnomalyDetector(seed=1)`: score, then learn. From event 1,500 on, 48 events are odd: one spike;

@@ -140,10 +140,10 @@ def test_empty_events_leave_the_anomaly_score_alone() -> None:
     model = LSTMAnomalyDetector(hidden_size=4, seed=1)
     for _ in range(300):
         model.learn_one({"a": float(random.normal())})
-    before = model._histogram.copy()
+    before = model._histograms.copy()
     for _ in range(300):
         model.learn_one({"a": None})
-    assert np.array_equal(model._histogram, before)
+    assert np.array_equal(model._histograms, before)
     assert model.unlearned == 300
 
 

@@ -88,14 +88,13 @@ def reach(columns: int) -> int:
 
 def length(columns: int) -> int:
     """Return how many numbers a history of so many columns takes."""
-    return 1 + 2 * columns + (2 * columns + 3) * reach(columns)
+    return 1 + 2 * columns + (2 * columns + 2) * reach(columns)
 
 
 def grown(flat: Array, columns: int, more: int) -> Array:
     """Return a history of more columns, in which the new ones are missing."""
-    old, made = history(columns, flat), np.zeros(length(more))
-    new = history(more, made)
-    events, before = len(new.apart), len(old.apart)
+    events, before, made = reach(more), reach(columns), np.zeros(length(more))
+    old, new = history(columns, flat, np.zeros(before)), history(more, made, np.zeros(events))
     new.counts[:], new.typical[:, :columns] = old.counts, old.typical
     new.distances[:] = old.distances[:, :events]
     new.past[:] = np.nan
@@ -108,17 +107,16 @@ def grown(flat: Array, columns: int, more: int) -> Array:
 
 
 @compiled_too
-def history(columns: int, flat: Array) -> History:
-    """Return the parts of a flat array."""
-    events = (flat.shape[0] - 1 - 2 * columns) // (2 * columns + 3)
-    past = 1 + 2 * columns
+def history(columns: int, flat: Array, apart: Array) -> History:
+    """Return the parts of a flat array; (N,) numbers beside it are written by every event."""
+    events, past = apart.shape[0], 1 + 2 * columns
     distances = past + 2 * columns * events
     return History(
         part(flat, 0, (1,)),
         part(flat, 1, (2, columns)),
         part(flat, past, (columns, 2 * events)),
         part(flat, distances, (2, events)),
-        part(flat, distances + 2 * events, (events,)),
+        apart,
     )
 
 
@@ -129,9 +127,9 @@ def look(values: Array, watched: Array, own: History, least: Array) -> None:
     Parameters
     ----------
     values : ndarray
-        An event's numbers, (C,), NaN where missing.
+        An event's numbers, NaN where missing.
     watched : ndarray
-        1 for the columns that count, (C,).
+        Which of them count, (C,).
     own : History
         Of the stream.
     least : ndarray
@@ -145,8 +143,7 @@ def look(values: Array, watched: Array, own: History, least: Array) -> None:
         least[n] = UNKNOWN
         if last > first:
             memory = MEMORIES[n]
-            near = _least(memory, own.distances[n, first:last], own.apart[first:last])
-            least[n] = near
+            least[n] = _least(memory, own.distances[n, first:last], own.apart[first:last])
 
 
 @compiled
@@ -159,9 +156,9 @@ def remember(values: Array, watched: Array, own: History) -> None:
                 MEMORIES[n] * own.distances[n, k] + (1 - MEMORIES[n]) * own.apart[k]
             )
     for column in range(own.past.shape[0]):
-        value, past, typical = values[column], own.past[column], own.typical[:, column]
+        value, past, typical = values[watched[column]], own.past[column], own.typical[:, column]
         change = abs(value - past[(seen - 1) % events]) if seen > 0 else LARGEST
-        if change < LARGEST and watched[column]:
+        if change < LARGEST:
             typical[CHANGES] += 1
             typical[CHANGE] = typical_size(change, typical[CHANGE], typical[CHANGES], RATE)
         kept = value if abs(value) <= LARGEST else np.nan
@@ -177,10 +174,10 @@ def _compare(values: Array, watched: Array, own: History, known: int) -> None:
     apart[:known] = 0
     count, common = 0, 0.0
     for column in range(own.past.shape[0]):
-        value, unit = values[column], own.typical[CHANGE, column]
-        if watched[column] and unit > 0 and common == 0:
+        value, unit = values[watched[column]], own.typical[CHANGE, column]
+        if unit > 0 and common == 0:
             common = unit
-        if watched[column] and unit > 0 and abs(value) <= LARGEST:
+        if unit > 0 and abs(value) <= LARGEST:
             past = own.past[column, end - known : end]
             _add_distances(value, common / unit, past, apart[:known])
             count += 1
@@ -203,4 +200,4 @@ def _least(memory: float, distances: Array, apart: Array) -> float:
     least = memory * distances[0] + (1 - memory) * apart[0]
     for k in range(1, distances.shape[0]):
         least = min(least, memory * distances[k] + (1 - memory) * apart[k])
-    return least
+    return float(least)

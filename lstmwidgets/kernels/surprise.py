@@ -59,21 +59,18 @@ there is, the nearer is the nearest."""
 
 FAST, SLOW, NETWORK = range(3)
 """Rows of `histograms`, (3, bins): what is learned of the distances to the nearest past, and of the
-network's surprise. A part of each event's news, each in a measure of its own."""
+network's surprise."""
 
 SHARES = (1.1, 0.6, 0.05, 0.03)
 """Each way's share of the false alarms: the three, and stillness."""
 
-LEVEL, SINCE, WAYS = range(3)
-"""Places in `news`, (NEWS,): how improbable the last odd event was, and how many events ago it came;
-then, written by every event, how odd it is in three ways."""
+LASTING, LEVEL, SINCE = range(3)
+"""Places in `news`: how many events that follow an odd one are no news; how improbable the last odd
+event was, and how many events ago it came."""
 
-NEWS = WAYS + 3
-"""How many numbers there are in `news`."""
-
-ODD, LASTING = 1.5, 30.0
-"""From this improbability on an event is odd, and those that follow within so many events are no
-news unless they are odder."""
+ODD = 1.5
+"""From this improbability on an event is odd, and what follows is for a while no news unless it is
+odder."""
 
 SETTLED = 50.0
 """Events after which distances to the past mean something."""
@@ -112,6 +109,7 @@ def surprising(kind: int, rule: int) -> Callable[..., float]:
         past: Array,
         runs: Array,
         news: Array,
+        looked: Array,
     ) -> float:
         """Go through an event.
 
@@ -133,9 +131,12 @@ def surprising(kind: int, rule: int) -> Callable[..., float]:
             What is learned of how large errors and distances typically are, and of how odd events
             were; see `TYPICAL` and `FAST`.
         watched : ndarray
-            1 for the columns that can be odd, (columns,).
+            The columns that can be odd, (C,).
         past, runs, news : ndarray
             Of the stream: see `.novelty.history`, `.stillness` and `LEVEL`.
+        looked : ndarray
+            Written: how odd the event is in three ways, each in a measure of its own, and how far
+            from each of the N past ones, (3 + N,).
 
         Returns
         -------
@@ -144,7 +145,7 @@ def surprising(kind: int, rule: int) -> Callable[..., float]:
         """
         own = learner(sizes, counters, settings, store, window, work)
         made, scaled, result = own.work, parts & SCALED, 0.0
-        before, odd = history(watched.shape[0], past), news[WAYS:]
+        before, odd = history(watched.shape[0], past, looked[3:]), looked[:3]
         if parts & SCORE:
             known = _read(scaled, values, watched, statistics, features, last, made.x)
             predict(kind, own, made.x)
@@ -205,10 +206,10 @@ def _read(
     """
     standardise(values, statistics, features[0], inputs)
     known = 0
-    for k in range(values.shape[0]):
+    features[1] = np.nan
+    for k in watched:
         value = values[k]
-        if not (watched[k] and abs(value) <= LARGEST):
-            features[1, k] = np.nan
+        if not abs(value) <= LARGEST:
             continue
         known += 1
         if scaled and statistics[NUMERIC, k] > 0:
@@ -248,13 +249,18 @@ def _measure(
 
 @compiled
 def _odds(odd: Array, histograms: Array, before: History, runs: Array) -> float:
-    """Return -log10 of how often an event is as odd as that in any way; 0 at least."""
-    still = stillness(_repeats(before), runs) + np.log10(SHARES[3])
-    odds = max(still, 0.0) if before.counts[EVENTS_SEEN] >= SETTLED else 0.0
+    """Return -log10 of how often an event is as odd as that in any way; 0 at least.
+
+    As long as the network's surprise is all there is, it has all of the false alarms.
+    """
+    if before.counts[EVENTS_SEEN] < SETTLED:
+        known = odd[NETWORK] != UNKNOWN
+        return float(improbability(odd[NETWORK], histograms[NETWORK])) if known else 0.0
+    odds = max(stillness(_repeats(before), runs) + np.log10(SHARES[3]), 0.0)
     for n in range(3):
         if odd[n] != UNKNOWN:
             odds = max(odds, improbability(odd[n], histograms[n]) + np.log10(SHARES[n]))
-    return odds
+    return float(odds)
 
 
 @compiled
@@ -266,13 +272,13 @@ def _repeats(before: History) -> bool:
 @compiled
 def _is_no_news(odds: float, news: Array) -> bool:
     """Return whether an event goes on with what a recent one has told already."""
-    return bool(news[SINCE] < LASTING and odds <= news[LEVEL])
+    return bool(news[SINCE] < news[LASTING] and odds <= news[LEVEL])
 
 
 @compiled
 def _take_in(odds: float, news: Array) -> None:
     news[SINCE] += 1
-    if odds >= ODD and not (news[SINCE] <= LASTING and odds <= news[LEVEL]):
+    if odds >= ODD and not (news[SINCE] <= news[LASTING] and odds <= news[LEVEL]):
         news[LEVEL], news[SINCE] = odds, 0
 
 

@@ -55,14 +55,22 @@ def improbability(size: float, histogram: Array) -> float:
     needed = max(LARGEST_SHARE * (total - 1), LEAST)
     if above >= needed:
         return float(-np.log10((above + 1) / (total + 1)))
-    count, sum_, first = 0.0, 0.0, bins
+    first, count = bins, 0.0
     while first > 1 and count + histogram[first - 1] < needed:
         first -= 1
-        count += histogram[first]
-        sum_ += histogram[first] * (first + 0.5)
-    excess = (sum_ - count * first + WEIGHT * EXCESS) / (count + WEIGHT)
+        count += float(histogram[first])
+    excess = (_moment(histogram, first) + WEIGHT * EXCESS) / (count + WEIGHT)
     beyond = max(place - first, 0.0) / excess * np.log10(np.e)
     return float(beyond - np.log10((count + 1) / (total + 1)))
+
+
+@compiled_sum
+def _moment(histogram: Array, first: int) -> float:
+    """Return the sum over sizes of how many bins they are beyond the first."""
+    total = 0.0
+    for k in range(first, histogram.shape[0]):
+        total += histogram[k] * (k - first + 0.5)
+    return total
 
 
 @compiled

@@ -44,7 +44,7 @@ class LSTMAnomalyDetector(LSTMEstimator, base.AnomalyDetector):
     the long run one event in a hundred has a score of 0.99 or more where nothing is odd, on every
     stream (half to one and a half of that, measured on noise, random walks and seasonal series).
     What is odd tells no news while it lasts: for 30 events after an odd one others score 0, unless
-    they are odder. Times are read, but not odd in themselves.
+    they are odder; `lasting` has the number. Times are read, but not odd in themselves.
 
     Parameters
     ----------
@@ -70,6 +70,9 @@ class LSTMAnomalyDetector(LSTMEstimator, base.AnomalyDetector):
         Bound on the gradient's global norm. May be set anew at any time.
     scale : bool
         Standardise features online. If not, numbers are cut off at ±1e6.
+    lasting : int
+        Events that an anomaly lasts: so many after an odd one score 0 unless they are odder. 0
+        where events have nothing to do with each other, as payments of many people.
     seed : int, optional
         Makes a run repeatable; by default weights are drawn anew each time.
 
@@ -122,15 +125,21 @@ class LSTMAnomalyDetector(LSTMEstimator, base.AnomalyDetector):
         lr: float = 0.005,
         clip: float = 1.0,
         scale: bool = True,
+        lasting: int = 30,
         seed: int | None = None,
     ) -> None:
         super().__init__(**shared(locals()), target_lag=False)
+        if not isinstance(lasting, int) or lasting < 0:
+            raise ValueError(f"lasting must be a whole number from 0 on, got {lasting!r}")
+        self.lasting = lasting
         self._last: NDArray[np.float32] | None = None
         self._errors = np.zeros((2, 0))
+        self._watched = np.zeros(0, np.int64)  # columns that can be odd
         self._distances = np.zeros((2, 2))
         # One event spread over all bins keeps the score rising beyond what has been seen.
         self._histograms = np.full((3, BINS), 1.0 / BINS)
-        self._put_recent(())
+        self._past = np.zeros(novelty.length(0))
+        self._runs, self._news = np.zeros(stillness.LENGTH), np.zeros(3)
 
     def learn_one(self, x: Features) -> None:
         """Learn one event: that it followed the last one, and how surprising that was."""
@@ -175,9 +184,12 @@ class LSTMAnomalyDetector(LSTMEstimator, base.AnomalyDetector):
         return ("nothing",)  # one that is always there, for events without any feature
 
     def _features_grew(self) -> None:
-        known, columns = self._errors.shape[1], len(self._encoder.columns)
-        self._errors = np.pad(self._errors, ((0, 0), (0, columns - known)))
-        self._past = novelty.grown(self._past, known, columns)
+        columns, known = len(self._encoder.columns), self._watched
+        self._errors = np.pad(self._errors, ((0, 0), (0, columns - self._errors.shape[1])))
+        numbers = zip(self._encoder.columns, self._encoder.numeric, strict=True)
+        watched = [n for n, column in enumerate(numbers) if not is_turn(*column)]
+        self._watched = np.array(watched, np.int64)
+        self._past = novelty.grown(self._past, len(known), len(watched))
         assert self._learner is not None
         missing = columns - self._learner.outputs
         if missing > 0:
@@ -194,9 +206,9 @@ class LSTMAnomalyDetector(LSTMEstimator, base.AnomalyDetector):
         self._scaled = kernels.SCALED if self.scale else 0
         features = np.zeros((2, self._scaler.columns))
         learned = (inputs, self._errors, self._distances, self._histograms)
-        are_numbers = zip(self._encoder.columns, self._encoder.numeric, strict=True)
-        watched = np.array([not is_turn(*column) for column in are_numbers], np.float64)
-        stream = (watched, self._past, self._runs, self._news)
+        looked = np.zeros(3 + novelty.reach(len(self._watched)))
+        self._news[kernels.LASTING] = self.lasting
+        stream = (self._watched, self._past, self._runs, self._news, looked)
         self._arguments = (*learner.arrays, self._scaler.statistics, features, *learned, *stream)
 
     def _verify(self) -> None:
@@ -205,12 +217,14 @@ class LSTMAnomalyDetector(LSTMEstimator, base.AnomalyDetector):
         need_array(self._errors, (2, columns), np.float64)
         need_array(self._distances, (2, 2), np.float64)
         need_array(self._histograms, (3, BINS), np.float64)
-        need_array(self._past, (novelty.length(columns),), np.float64)
+        watched = len(self._watched)
+        need_array(self._watched, (watched,), np.int64)
+        need(bool(((self._watched >= 0) & (self._watched < columns)).all()), "columns")
+        need_array(self._past, (novelty.length(watched),), np.float64)
         need_array(self._runs, (stillness.LENGTH,), np.float64)
-        need_array(self._news, (kernels.NEWS,), np.float64)
+        need_array(self._news, (3,), np.float64)
         need(bool((self._histograms >= 0).all()), "histograms")
-        seen = novelty.history(columns, self._past).counts
-        for counts in (seen, self._runs):
+        for counts in (self._past[: 1 + novelty.SEEN], self._runs):
             need(bool(((counts >= 0) & (counts < 2**53)).all()), "counts")
         if learner is not None:
             need(learner.outputs >= columns, "outputs")
@@ -226,22 +240,20 @@ class LSTMAnomalyDetector(LSTMEstimator, base.AnomalyDetector):
 
     def _recent(self) -> tuple[Any, ...]:
         last = None if self._last is None else self._last.copy()
-        columns = self._errors.shape[1]
+        columns = len(self._watched)
         return (last, columns, self._past.copy(), self._runs.copy(), self._news.copy())
 
     def _put_recent(self, recent: tuple[Any, ...]) -> None:
-        known = self._errors.shape[1]
-        past, runs = novelty.grown(np.zeros(novelty.length(0)), 0, known), np.zeros(stillness.LENGTH)
-        begun = (None, known, past, runs, np.zeros(kernels.NEWS))
+        begun = (None, 0, np.zeros(novelty.length(0)), np.zeros(stillness.LENGTH), np.zeros(3))
         last, columns, past, runs, news = recent or begun
-        if columns > known:
-            raise ValueError("the state is one of another model: it has more features")
-        self._past = past.copy() if columns == known else novelty.grown(past, columns, known)
+        watched = len(self._watched)
+        if columns > watched:
+            raise ValueError(f"the state is of {columns} features, and the model has {watched}")
+        self._past = novelty.grown(past, columns, watched)
         self._runs, self._news = runs.copy(), news.copy()
         self._last = None
-        if self._learner is None:
-            return
-        self._make_room()
+        if self._learner is not None:
+            self._make_room()
         if last is not None:
             self._inputs[: len(last)] = last
             self._last = self._inputs
