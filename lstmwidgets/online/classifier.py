@@ -15,6 +15,7 @@ from ..kernels import parameters as layout
 from ..kernels.losses import CROSS_ENTROPY
 from ..labels import label_in
 from .arrays import need
+from .class_experts import NO_CLASS_EXPERTS, ClassExperts
 from .class_outputs import Labels
 from .dataframes import frame_like, labelled_rows, rows, series_like
 from .estimator import Features, LSTMEstimator, shared
@@ -59,6 +60,10 @@ class LSTMClassifier(LSTMEstimator, base.MiniBatchClassifier):
         Standardise inputs online. If not, numbers are cut off at ±1e6.
     target_lag : bool
         Read the last learned class, one-hot, as further inputs.
+    experts : bool
+        Mix the LSTM's probabilities with those of cheap experts, each weighted by how well it has
+        done so far; the LSTM learns what it would without them. Without it and without `scale` the
+        LSTM predicts alone.
     seed : int, optional
         Makes a run repeatable; by default weights are drawn anew each time.
 
@@ -66,6 +71,8 @@ class LSTMClassifier(LSTMEstimator, base.MiniBatchClassifier):
     ----------
     classes : list
         Labels seen so far, in the order of first appearance.
+    shares : dict of str to float
+        Weight of each expert in the predictions, the LSTM's among them.
     module : LSTM or None
         A copy of the weights as they are now, as a PyTorch module; None before the first event.
     head : torch.nn.Linear or None
@@ -109,9 +116,12 @@ class LSTMClassifier(LSTMEstimator, base.MiniBatchClassifier):
         clip: float = 1.0,
         scale: bool = True,
         target_lag: bool = True,
+        experts: bool = True,
         seed: int | None = None,
     ) -> None:
         super().__init__(**shared(locals()))
+        self.experts = experts
+        self._experts = ClassExperts() if experts and scale else None
         self._labels = Labels()
         self._last = NONE
         self._inputs_of_last: list[int] = []
@@ -120,6 +130,11 @@ class LSTMClassifier(LSTMEstimator, base.MiniBatchClassifier):
     def classes(self) -> list[Any]:
         """Labels seen so far, in the order of first appearance."""
         return list(self._labels.places)
+
+    @property
+    def shares(self) -> dict[str, float]:
+        """Weight of each expert in the predictions; they add up to 1."""
+        return {"lstm": 1.0} if self._experts is None else self._experts.shares
 
     @property
     def _multiclass(self) -> bool:
@@ -182,7 +197,8 @@ class LSTMClassifier(LSTMEstimator, base.MiniBatchClassifier):
         assert self._learner is not None
         parts &= ~0 if self._learner.is_compiled else ~kernels.OPTIMIZE
         kernel = kernels.labelling(*self._learner.rules)
-        kernel(parts, values, place, self._last, *self._arguments)
+        last = self._last if self.target_lag else NONE
+        kernel(parts, values, place, last, *self._arguments)
 
     def _add_input_of(self, label: Any, place: int) -> None:
         """Add the input that tells that a new class came last, if there are such inputs."""
@@ -197,12 +213,17 @@ class LSTMClassifier(LSTMEstimator, base.MiniBatchClassifier):
     def _make_room(self) -> None:
         assert self._learner is not None
         self._probabilities = np.zeros(len(self._labels.places))
+        advice = NO_CLASS_EXPERTS
+        if self._experts is not None:
+            self._experts.grow(len(self._encoder.columns), len(self._labels.places))
+            advice = self._experts.arrays
         self._arguments = (
             np.array(self._inputs_of_last, np.int64),
             self._probabilities,
             *self._learner.arrays,
             self._scaler.statistics,
             np.zeros(self._scaler.columns),
+            *advice,
         )
 
     def _verify(self) -> None:
@@ -222,7 +243,14 @@ class LSTMClassifier(LSTMEstimator, base.MiniBatchClassifier):
         return OnlineLearner(input_names, loss="cross_entropy", **self._learner_options())
 
     def _recent(self) -> tuple[Any, ...]:
-        return (self._last,)
+        before = () if self._experts is None else self._experts.before.tolist()
+        return (self._last, *before)
 
     def _put_recent(self, recent: tuple[Any, ...]) -> None:
-        (self._last,) = recent if recent else (NONE,)
+        last, *before = recent or (NONE,)
+        if not NONE <= last < max(len(self._labels.places), 1):
+            raise ValueError("the last class is one that the model does not know")
+        if self._experts is not None:
+            self._experts.before[:] = 0
+            self._experts.before[: len(before)] = before
+        self._last = last
