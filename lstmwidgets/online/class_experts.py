@@ -91,9 +91,9 @@ class ClassExperts(Arrays):
 
     def grow(self, features: int, classes: int) -> None:
         """Let there be so many features and classes from now on: new ones at the end."""
-        features, (shape, _, ring, before) = min(features, LARGEST), self.arrays
-        if shape.tolist() == [features, classes]:
+        if self.fits(features, classes):
             return
+        features, (_, _, ring, before) = min(features, LARGEST), self.arrays
         arrays = _laid_out(features, classes)
         old, own, size = self._views, kernels.experts(*arrays[:2]), len(before)
         for name in ("scalars", "counts", "transitions", "means", "scatter"):
@@ -109,6 +109,10 @@ class ClassExperts(Arrays):
         arrays[2].reshape(-1, RING)[:size], arrays[2].reshape(-1, RING)[-2] = rows[:-2], rows[-2]
         arrays[3][:size] = before
         self._take(*arrays)
+
+    def fits(self, features: int, classes: int) -> bool:
+        """Say whether there are so many features and classes."""
+        return bool(self.arrays[0].tolist() == [min(features, LARGEST), classes])
 
     @property
     def shares(self) -> dict[str, float]:

@@ -231,6 +231,11 @@ class LSTMClassifier(LSTMEstimator, base.MiniBatchClassifier):
         learner, last = self._learner, self._inputs_of_last
         need(isinstance(self._labels, Labels), "labels")
         self._labels.verify(learner)
+        experts = self._experts
+        need(isinstance(experts, ClassExperts) == (self.experts and self.scale), "experts")
+        if experts is not None and learner is not None:
+            columns, classes = len(self._encoder.columns), len(self._labels.places)
+            need(experts.fits(columns, classes), "experts")
         if learner is not None:
             need(learner.sizes[layout.LOSS] == CROSS_ENTROPY, "loss")
             need(all(0 <= place < learner.input_size for place in last), "inputs")
@@ -248,9 +253,9 @@ class LSTMClassifier(LSTMEstimator, base.MiniBatchClassifier):
 
     def _put_recent(self, recent: tuple[Any, ...]) -> None:
         last, *before = recent or (NONE,)
-        if not NONE <= last < max(len(self._labels.places), 1):
-            raise ValueError("the last class is one that the model does not know")
+        room = 0 if self._experts is None else len(self._experts.before)
+        if not NONE <= last < len(self._labels.places) or len(before) > room:
+            raise ValueError("the state is that of a model of another kind or size")
         if self._experts is not None:
-            self._experts.before[:] = 0
-            self._experts.before[: len(before)] = before
+            self._experts.before[:] = [*before, *[0.0] * (room - len(before))]
         self._last = last
