@@ -18,6 +18,7 @@ from river import datasets
 from lstmwidgets.kernels import class_experts as kernels
 from lstmwidgets.kernels import class_mixture, neighbours
 from lstmwidgets.kernels.class_experts import (
+    FEW,
     FREQUENCIES,
     LAG_SCALE,
     LAST_CLASS,
@@ -36,9 +37,8 @@ from .kernel_calls import from_python
 
 advise, learn = from_python(kernels.advise), from_python(kernels.learn)
 mix, reward = from_python(class_mixture.mix), from_python(class_mixture.reward)
-vote, remember = from_python(neighbours.vote), from_python(neighbours.remember)
-
-EXPERTS = POOL + 1
+search, remember = from_python(neighbours.search), from_python(neighbours.remember)
+vote = from_python(neighbours.vote)
 
 
 class ClassExperts(online.ClassExperts):
@@ -97,14 +97,12 @@ def test_mixtures_are_those_of_the_formulas(sleeps: tuple[int, ...]) -> None:
     weights, pool = prior.copy(), np.array([[0.2, 0.2, 0.2], [0, 0, 0.0]])
     expected, exponents, squares = prior, pool[0].copy(), np.zeros(3)
     for t, given_ in enumerate(chances(events, 3, 5), start=1):
-        place, asleep = t % 5, 1 if t % 7 in sleeps else -1
-        if asleep >= 0:
-            given_[asleep] = 1 / 5
+        place, asleep = t % 5, 0b101 if t % 7 in sleeps else 0
+        awake = np.array([not asleep >> n & 1 for n in range(4)])
         forecasts, mixed = np.vstack([given_, np.zeros(5)]), np.zeros(5)
         mix(forecasts, weights, pool, asleep, mixed)
-        together = pooled(given_, exponents)
+        together = pooled(given_, exponents * awake[:3])
         np.testing.assert_allclose(forecasts[3], together, rtol=1e-9)
-        awake = np.arange(4) != asleep
         said = (expected * awake) @ forecasts / (expected * awake).sum()
         np.testing.assert_allclose(mixed, said, rtol=1e-9)
 
@@ -114,11 +112,11 @@ def test_mixtures_are_those_of_the_formulas(sleeps: tuple[int, ...]) -> None:
         expected = (1 - share) * expected * gained + share * prior
         np.testing.assert_allclose(weights, expected, rtol=1e-9)
 
-        exponent = torch.tensor(exponents, requires_grad=True)
+        exponent = torch.tensor(exponents * awake[:3], requires_grad=True)
         logits = exponent @ torch.tensor(np.log(given_ + class_mixture.DOUBT))
         torch.nn.functional.cross_entropy(logits[None], torch.tensor([place])).backward()
         assert exponent.grad is not None
-        slope = exponent.grad.numpy()
+        slope = exponent.grad.numpy() * awake[:3]
         squares += slope**2
         exponents = np.clip(exponents - class_mixture.RATE * slope / np.sqrt(1 + squares), 0, 2)
         np.testing.assert_allclose(pool[0], exponents, atol=1e-9)
@@ -149,11 +147,11 @@ def test_the_log_loss_is_at_most_that_of_the_best_expert_and_a_constant(
     losses, lost = np.zeros(experts), 0.0
     for n in range(events):
         made, mixed = np.vstack([forecasts[n], np.zeros(classes)]), np.zeros(classes)
-        mix(made, own.weights, own.pool, -1, mixed)
+        mix(made, own.weights, own.pool, 0, mixed)
         assert mixed.sum() == pytest.approx(1)
         losses -= np.log(made[:-1, y[n]])
         lost -= math.log(mixed[y[n]])
-        reward(y[n], n + 1, made, mixed, own.prior, own.weights, own.pool, -1)
+        reward(y[n], n + 1, made, mixed, own.prior, own.weights, own.pool, 0)
         assert own.weights.sum() == pytest.approx(1)
     assert lost <= losses.min() + 2 * math.log(experts)
 
@@ -163,17 +161,17 @@ def test_one_that_was_bad_for_long_is_found_again() -> None:
     good, bad = np.array([0.9, 0.1]), np.array([0.1, 0.9])
     mixed = np.zeros(2)
     for n in range(20_040):
-        made = np.array([good, *[bad] * 5, bad]) if n < 20_000 else np.array([bad, *[good] * 6])
-        mix(made, own.weights, own.pool, -1, mixed)
-        reward(0, n + 1, made, mixed, own.prior, own.weights, own.pool, -1)
+        made = np.array([good, *[bad] * 6, bad]) if n < 20_000 else np.array([bad, *[good] * 7])
+        mix(made, own.weights, own.pool, 0, mixed)
+        reward(0, n + 1, made, mixed, own.prior, own.weights, own.pool, 0)
     assert mixed[0] > 0.85
 
 
-def brute_force(x: Any, past: Any, y: Any, prior: Any) -> Any:
+def brute_force(x: Any, past: Any, y: Any, prior: Any, voters: int) -> Any:
     """Return the neighbours' probabilities as the definitions have them."""
     kept = slice(max(len(past) - neighbours.RING, 0), None)
     weights = np.ones(past.shape[1])
-    if len(past) >= neighbours.UNWEIGHTED:  # without forgetting: fewer events than the ring has
+    if len(past) >= neighbours.UNWEIGHTED:
         within = np.zeros(past.shape[1])
         means, mean = np.zeros((len(prior), past.shape[1])), np.zeros(past.shape[1])
         counts, spread = np.zeros(len(prior)), np.zeros(past.shape[1])
@@ -187,7 +185,7 @@ def brute_force(x: Any, past: Any, y: Any, prior: Any) -> Any:
             spread += rate * (about_all * (row - mean) - spread)
         weights = np.cbrt((np.maximum(spread - within, 0) + 0.001) / (within + 0.01))
     distances = np.abs(past[kept] - x) @ weights
-    nearest = np.argsort(distances, kind="stable")[: neighbours.NEAREST]
+    nearest = np.argsort(distances, kind="stable")[:voters]
     reach = distances[nearest].max()
     votes = neighbours.FARTHEST_VOTE + (1 - distances[nearest] / reach if reach > 0 else 0)
     votes = np.broadcast_to(votes, nearest.shape)
@@ -205,11 +203,13 @@ def test_neighbours_vote_as_by_brute_force(features: int) -> None:
     room, prior, made = np.zeros((2, neighbours.NEAREST)), np.array([0.5, 0.2, 0.3]), np.zeros(3)
     for n in range(events):
         if n in (1, 2, 9, 10, 50, 999, 1000, 1001, 1299):
-            vote(x[n], n, scatter, ring, room, prior, made)
-            expected = brute_force(x[n], x[:n], y[:n], prior)
-            if features:  # without any, which of the equals vote is left open
-                np.testing.assert_allclose(made, expected, rtol=1e-3, atol=1e-4)
-            assert made.sum() == pytest.approx(1)
+            search(x[n], n, scatter, ring, room)
+            for voters in (min(n, FEW), min(n, neighbours.NEAREST)):
+                vote(voters, room, prior, made)
+                assert made.sum() == pytest.approx(1)
+                if features:  # without any, which of the equals vote is left open
+                    expected = brute_force(x[n], x[:n], y[:n], prior, voters)
+                    np.testing.assert_allclose(made, expected, rtol=1e-3, atol=1e-4)
         count = float((y[:n] == y[n]).sum())
         remember(x[n], y[n], n, count, means[y[n]], scatter, ring)
 
@@ -261,12 +261,13 @@ def test_neighbours_sleep_while_they_are_not_worth_it() -> None:
         experts.learn(x[n], y[n], np.full(3, 1 / 3))
     asleep = []
     for n in range(2 * kernels.NAP):
+        experts.views.forecasts[NEIGHBOURS] = math.nan
         experts.learn(x[n], y[n], np.full(3, 1 / 3))
-        asleep.append(bool(np.ptp(experts.views.forecasts[NEIGHBOURS]) == 0))
+        asleep.append(bool(np.isnan(experts.views.forecasts[NEIGHBOURS]).all()))
     assert asleep == [bool(n % kernels.NAP) for n in range(600, 600 + len(asleep))]
     for now in noise(1500, 2, seed=1):  # a chessboard
         experts.learn(now, int(now[0] * now[1] > 0), np.full(3, 1 / 3))
-    assert experts.shares["neighbours"] > 0.5
+    assert experts.shares["neighbours"] + experts.shares["few neighbours"] > 0.5
 
 
 def test_probabilities_and_shares_add_up() -> None:
@@ -277,6 +278,8 @@ def test_probabilities_and_shares_add_up() -> None:
     made = experts.predict(np.ones(3), np.full(4, 0.25))
     assert made.sum() == pytest.approx(1)
     np.testing.assert_allclose(experts.views.forecasts.sum(1), 1)
+    assert tuple(experts.shares) == experts.NAMES
+    assert len(experts.NAMES) == POOL
 
 
 @pytest.mark.parametrize("wild", [math.nan, math.inf])

@@ -15,12 +15,12 @@ from . import NEGLIGIBLE
 from .class_mixture import WEIGHT, mix, reward
 from .compiled import compiled, compiled_too, inlined
 from .losses import probabilities as write_probabilities
-from .neighbours import NEAREST, remember, vote
+from .neighbours import NEAREST, remember, search, vote
 from .views import part
 
 Array = NDArray[Any]
 
-LAST_CLASS, FREQUENCIES, TRANSITIONS, LINEAR, NEIGHBOURS, NETWORK, POOL = range(7)
+LAST_CLASS, FREQUENCIES, TRANSITIONS, LINEAR, FEW_NEIGHBOURS, NEIGHBOURS, NETWORK, POOL = range(8)
 """The experts, in the order of `forecasts`; the last one is made of the others."""
 
 SEEN, STAYED, CHANCES = range(3)
@@ -41,6 +41,9 @@ RATE = 0.3
 LAG_SCALE = 0.3
 """The features of the event before are scaled by this, so that they are learned more slowly: they
 help a few streams much, and cost all others that have many features."""
+
+FEW = 5
+"""How many neighbours the few are: where classes lie close together less is more."""
 
 ASLEEP_BELOW = 0.02
 """While the neighbours' share is below this, they are asked at every `NAP`-th event only."""
@@ -145,16 +148,15 @@ def advise(
     if shape[CLASSES] == 0:
         return
     own = experts(shape, flat)
-    forecasts = own.forecasts
+    forecasts, seen = own.forecasts, int(own.scalars[SEEN])
     _count(last, own)
     _classify(x, last, before, own)
     asleep = _asleep(own)
-    if asleep < 0 and own.scalars[SEEN] > 0:
-        seen = int(own.scalars[SEEN])
-        common, votes = forecasts[FREQUENCIES], forecasts[NEIGHBOURS]
-        vote(x, seen, own.scatter, ring, own.room, common, votes)
-    else:
-        forecasts[NEIGHBOURS, :] = 1.0 / probabilities.shape[0]
+    if not asleep:
+        search(x, seen, own.scatter, ring, own.room)
+        common, found = forecasts[FREQUENCIES], min(seen, NEAREST)
+        vote(min(found, FEW), own.room, common, forecasts[FEW_NEIGHBOURS])
+        vote(found, own.room, common, forecasts[NEIGHBOURS])
     for k in range(probabilities.shape[0]):
         whole = np.isfinite(probabilities[k])
         forecasts[NETWORK, k] = probabilities[k] if whole else 1.0 / probabilities.shape[0]
@@ -214,9 +216,12 @@ def share_of(expert: int, own: ClassExperts) -> float:
 
 @inlined
 def _asleep(own: ClassExperts) -> int:
-    """Return which expert is not asked about the next event, -1 for none."""
-    due = int(own.scalars[SEEN]) % NAP == 0
-    return -1 if due or share_of(NEIGHBOURS, own) >= ASLEEP_BELOW else NEIGHBOURS
+    """Return which experts are not asked about the next event, a bit each."""
+    seen, both = int(own.scalars[SEEN]), 1 << FEW_NEIGHBOURS | 1 << NEIGHBOURS
+    if seen == 0:
+        return both
+    share = share_of(FEW_NEIGHBOURS, own) + share_of(NEIGHBOURS, own)
+    return 0 if share >= ASLEEP_BELOW or seen % NAP == 0 else both
 
 
 @compiled

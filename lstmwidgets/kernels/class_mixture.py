@@ -12,9 +12,9 @@ games", section 9.2). A share of the weights, `SHARE` / t at the t-th event, goe
 (Herbster & Warmuth 1998, "Tracking the best expert"), so that one that was bad for long costs no
 more than about log(t / `SHARE`) until it is found again; it adds `SHARE` (1 + log t) to the bound.
 
-An expert may be asleep and say nothing: the others are then mixed as if it were not there, and its
-weight stays (Freund, Schapire, Singer & Warmuth 1997, "Using and combining predictors that
-specialize"). In the pool it gives all classes the same.
+Experts may be asleep and say nothing: the others are then mixed as if they were not there, and
+their weights stay (Freund, Schapire, Singer & Warmuth 1997, "Using and combining predictors that
+specialize").
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ def mix(forecasts: Array, weights: Array, pool: Array, asleep: int, mixed: Array
     pool : ndarray
         (2, M).
     asleep : int
-        The expert that is asleep, and says the same of all classes; -1 for none.
+        The experts that are asleep, a bit each; their forecasts are not read.
     mixed : ndarray
         (K,); written.
     """
@@ -67,15 +67,17 @@ def mix(forecasts: Array, weights: Array, pool: Array, asleep: int, mixed: Array
     for k in range(mixed.shape[0]):
         together[k] = 0.0
         for n in range(count):
-            if pool[WEIGHT, n] > 0 and n != asleep:
+            if pool[WEIGHT, n] > 0 and not asleep >> n & 1:
                 together[k] += pool[WEIGHT, n] * np.log(forecasts[n, k] + DOUBT)
     write_probabilities(together, together)
-    awake = 1.0 - weights[asleep] if asleep >= 0 else 1.0
-    mixed[:] = 0.0
+    mixed[:], awake = 0.0, 0.0
     for n in range(count + 1):
-        if n != asleep:
+        if not asleep >> n & 1:
+            awake += weights[n]
             for k in range(mixed.shape[0]):
-                mixed[k] += weights[n] / awake * forecasts[n, k]
+                mixed[k] += weights[n] * forecasts[n, k]
+    for k in range(mixed.shape[0]):
+        mixed[k] /= awake
 
 
 @compiled
@@ -102,7 +104,7 @@ def reward(
     """
     share, total = SHARE / time, 0.0
     for n in range(weights.shape[0]):
-        if n != asleep:
+        if not asleep >> n & 1:
             weights[n] *= forecasts[n, place] / mixed[place]
         weights[n] += share * (prior[n] - weights[n])
         total += weights[n]
@@ -110,7 +112,7 @@ def reward(
         weights[n] /= total
     count = pool.shape[1]
     for n in range(count):
-        if n == asleep:
+        if asleep >> n & 1:
             continue
         slope = -np.log(forecasts[n, place] + DOUBT)
         for k in range(mixed.shape[0]):

@@ -25,11 +25,11 @@ Array = NDArray[Any]
 RING = 1000
 """Events that are remembered."""
 
-NEAREST = 10
-"""How many of them vote."""
+NEAREST = 20
+"""How many of them are found."""
 
 FARTHEST_VOTE = 0.05
-"""What the vote of the farthest of them counts, where that of one in the same place counts 1.05."""
+"""What the farthest vote counts, where that of an event in the same place counts 1.05."""
 
 UNWEIGHTED = 10
 """Events before features are told apart."""
@@ -39,10 +39,8 @@ MEAN, SPREAD, WITHIN = range(3)
 
 
 @compiled
-def vote(
-    x: Array, seen: int, scatter: Array, ring: Array, room: Array, prior: Array, result: Array
-) -> None:
-    """Write each class's probability: its part in the votes, smoothed by one vote for the prior.
+def search(x: Array, seen: int, scatter: Array, ring: Array, room: Array) -> None:
+    """Find the nearest events, at least one of which has been remembered.
 
     Parameters
     ----------
@@ -53,21 +51,34 @@ def vote(
     scatter, ring : ndarray
         See above; the ring is flat.
     room : ndarray
-        Written: distances of the nearest events and their places in the ring, (2, NEAREST).
-    prior, result : ndarray
-        Probabilities, (K,).
+        Written: distances of the nearest events, in order, and their classes, (2, NEAREST).
     """
     filled, size = min(seen, RING), scatter.shape[1]
     _measure(x, seen, scatter, ring, filled)
     found = _nearest(part(ring, (size + 1) * RING, (RING,)), filled, room)
     classes = part(ring, size * RING, (RING,))
-    result[:] = 0.0
-    reach, total = room[0, found - 1], 0.0
     for n in range(found):
+        room[1, n] = classes[int(room[1, n])]
+
+
+@compiled
+def vote(voters: int, room: Array, prior: Array, result: Array) -> None:
+    """Write each class's probability: its part in the votes, smoothed by one vote for the prior.
+
+    Parameters
+    ----------
+    voters : int
+        How many of the events that `search` has found in ``room`` vote.
+    prior, result : ndarray
+        Probabilities, (K,).
+    """
+    result[:] = 0.0
+    reach, total = room[0, voters - 1], 0.0
+    for n in range(voters):
         weight = FARTHEST_VOTE + (1.0 - room[0, n] / reach if reach > 0 else 0.0)
-        result[int(classes[int(room[1, n])])] += weight
+        result[int(room[1, n])] += weight
         total += weight
-    typical = total / found
+    typical = total / voters
     for k in range(result.shape[0]):
         result[k] = (result[k] + typical * prior[k]) / (total + typical)
 

@@ -46,15 +46,16 @@ class ClassExperts(Arrays):
     transitions    how often each class has come after the class before
     linear         logistic regression on the features, those of the event before and the class
                    before, with a rate for every weight (AdaGrad)
-    neighbours     of the last 1,000 events the ten nearest in features vote, weighted by distance;
-                   while that is worth less than 2 % they are asked at every eighth event only
+    few neighbours of the last 1,000 events the five nearest in features vote, by their distance
+    neighbours     the twenty nearest; while few and many together are worth less than 2 %, they are
+                   asked at every eighth event only
     lstm           what it is told
     ============== =================================================================================
 
     They are mixed twice: by multiplication with learned exponents, in a pool, and with that pool by
     Bayes' rule; see `lstmwidgets.kernels.class_mixture`. The summed log loss is at most that of the
-    best expert plus 2 log K, for K = 7 with the pool and a billion events; what an expert says of a
-    class that comes for the first time is not counted.
+    best of the seven plus 2 log 7, over a billion events. Classes that come for the first time do
+    not count in it, nor do events at which that expert was not asked.
 
     Attributes
     ----------
@@ -73,7 +74,10 @@ class ClassExperts(Arrays):
     True
     """
 
-    NAMES = ("last class", "frequencies", "transitions", "linear", "neighbours", "lstm")
+    NAMES = (
+        *("last class", "frequencies", "transitions", "linear"),
+        *("few neighbours", "neighbours", "lstm"),
+    )
 
     ARRAYS: ClassVar[Table] = {
         "numbers": (np.float64, lambda own: (kernels.kept(own["shape"]),)),

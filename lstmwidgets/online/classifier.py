@@ -59,11 +59,12 @@ class LSTMClassifier(LSTMEstimator, base.MiniBatchClassifier):
     scale : bool
         Standardise inputs online. If not, numbers are cut off at ±1e6.
     target_lag : bool
-        Read the last learned class, one-hot, as further inputs.
+        Read the last learned class, one-hot, as further inputs. If not, no expert reads it either.
     experts : bool
-        Mix the LSTM's probabilities with those of cheap experts, each weighted by how well it has
-        done so far; the LSTM learns what it would without them. Without it and without `scale` the
-        LSTM predicts alone.
+        Mix the LSTM's probabilities with those of cheap experts (the last class, frequencies,
+        transitions, logistic regression, nearest neighbours), each weighted by how well it has done
+        so far. It bounds what can be lost on streams that an LSTM is no use for; the LSTM learns
+        what it would without them. Without it or without `scale` the LSTM predicts alone.
     seed : int, optional
         Makes a run repeatable; by default weights are drawn anew each time.
 
