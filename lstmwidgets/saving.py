@@ -32,6 +32,7 @@ THINGS = {
 """What can have a file, and the module that it is in, which is imported when a file holds it."""
 
 CLASSES = THINGS | {
+    "ClassExperts": "online.class_experts",
     "Experts": "online.experts",
     "FeatureEncoder": "online.features",
     "Labels": "online.class_outputs",

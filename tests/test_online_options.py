@@ -9,7 +9,6 @@ from typing import Any
 import pytest
 
 from lstmwidgets.online import (
-    LSTMClassifier,
     LSTMForecaster,
     LSTMRegressor,
     LSTMTextClassifier,
@@ -59,7 +58,7 @@ def test_wrong_options_are_refused(
             TypeError,
             "longest must be a whole number, got str",
         ),
-        (LSTMClassifier, {"experts": True}, TypeError, "unexpected keyword argument 'experts'"),
+        (LSTMTextClassifier, {"experts": True}, TypeError, "unexpected keyword argument 'experts'"),
     ],
 )
 def test_wrong_options_of_one_are_refused(

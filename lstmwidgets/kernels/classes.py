@@ -8,6 +8,8 @@ from typing import Any
 
 from numpy.typing import NDArray
 
+from .class_experts import advise
+from .class_experts import learn as learn_experts
 from .compiled import compiled, kernel
 from .learner import differentiate, let_pass, predict
 from .losses import CLASSES
@@ -42,6 +44,10 @@ def labelling(kind: int, rule: int) -> Callable[..., float]:
         work: Array,
         statistics: Array,
         features: Array,
+        shape: Array,
+        flat: Array,
+        ring: Array,
+        before: Array,
     ) -> float:
         """Go through an event; return the loss, 0 if nothing is learned.
 
@@ -58,20 +64,21 @@ def labelling(kind: int, rule: int) -> Callable[..., float]:
         inputs_of_last : ndarray
             For each class the index of the input that tells that it came last; (0,) for none.
         probabilities : ndarray
-            Of each class, float64, (K,); written by `PREDICT`.
+            Of each class, float64, (K,); written by `PREDICT`, and scratch of `LEARN`.
         sizes, …, work
             See `.parameters.Learner`.
         statistics, features : ndarray
             See `.scaling.standardise`.
+        shape, flat, ring, before
+            See `.class_experts.advise`; ``shape`` is zeros where there are no experts.
         """
         own = learner(sizes, counters, settings, store, window, work)
         made, loss = own.work, 0.0
         if parts & PREDICT:
             _read(values, last, inputs_of_last, made.x, statistics, features)
             predict(kind, own, made.x)
-            for k in range(probabilities.shape[0]):
-                probabilities[k] = made.output[k]  # in float64 from here on
-            write_probabilities(probabilities, probabilities)
+            _take_softmax(made.output, probabilities)
+            advise(features, last, probabilities, shape, flat, ring, before)
         if parts & UPDATE:
             update(values, statistics)
         if parts & (LEARN | PASS):
@@ -79,10 +86,16 @@ def labelling(kind: int, rule: int) -> Callable[..., float]:
         if parts & LEARN:
             made.goal[0] = place
             loss = differentiate(kind, rule, CLASSES, own, made.x)
+            _take_softmax(made.output, probabilities)
+            advise(features, last, probabilities, shape, flat, ring, before)
+            learn_experts(place, features, last, probabilities, shape, flat, ring, before)
         if parts & OPTIMIZE:
             optimize(own)
         if parts & PASS:
             let_pass(kind, rule, own, made.x)
+        if parts & (LEARN | PASS):
+            for k in range(before.shape[0]):
+                before[k] = features[k]
         return float(loss)
 
     return label
@@ -96,3 +109,11 @@ def _read(
     standardise(values, statistics, features, x)
     for label in range(inputs_of_last.shape[0]):
         x[inputs_of_last[label]] = label == last
+
+
+@compiled
+def _take_softmax(output: Array, probabilities: Array) -> None:
+    """Write the probabilities, in float64, that a network's outputs stand for."""
+    for k in range(probabilities.shape[0]):
+        probabilities[k] = output[k]
+    write_probabilities(probabilities, probabilities)

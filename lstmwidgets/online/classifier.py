@@ -15,6 +15,7 @@ from ..kernels import parameters as layout
 from ..kernels.losses import CROSS_ENTROPY
 from ..labels import label_in
 from .arrays import need
+from .class_experts import NO_CLASS_EXPERTS, ClassExperts
 from .class_outputs import Labels
 from .dataframes import frame_like, labelled_rows, rows, series_like
 from .estimator import Features, LSTMEstimator, shared
@@ -58,7 +59,12 @@ class LSTMClassifier(LSTMEstimator, base.MiniBatchClassifier):
     scale : bool
         Standardise inputs online. If not, numbers are cut off at ±1e6.
     target_lag : bool
-        Read the last learned class, one-hot, as further inputs.
+        Read the last learned class, one-hot, as further inputs. If not, no expert reads it either.
+    experts : bool
+        Mix the LSTM's probabilities with those of cheap experts (the last class, frequencies,
+        transitions, logistic regression, nearest neighbours), each weighted by how well it has done
+        so far. It bounds what can be lost on streams that an LSTM is no use for; the LSTM learns
+        what it would without them. Without it or without `scale` the LSTM predicts alone.
     seed : int, optional
         Makes a run repeatable; by default weights are drawn anew each time.
 
@@ -66,6 +72,8 @@ class LSTMClassifier(LSTMEstimator, base.MiniBatchClassifier):
     ----------
     classes : list
         Labels seen so far, in the order of first appearance.
+    shares : dict of str to float
+        Weight of each expert in the predictions, the LSTM's among them.
     module : LSTM or None
         A copy of the weights as they are now, as a PyTorch module; None before the first event.
     head : torch.nn.Linear or None
@@ -109,9 +117,12 @@ class LSTMClassifier(LSTMEstimator, base.MiniBatchClassifier):
         clip: float = 1.0,
         scale: bool = True,
         target_lag: bool = True,
+        experts: bool = True,
         seed: int | None = None,
     ) -> None:
         super().__init__(**shared(locals()))
+        self.experts = experts
+        self._experts = ClassExperts() if experts and scale else None
         self._labels = Labels()
         self._last = NONE
         self._inputs_of_last: list[int] = []
@@ -120,6 +131,11 @@ class LSTMClassifier(LSTMEstimator, base.MiniBatchClassifier):
     def classes(self) -> list[Any]:
         """Labels seen so far, in the order of first appearance."""
         return list(self._labels.places)
+
+    @property
+    def shares(self) -> dict[str, float]:
+        """Weight of each expert in the predictions; they add up to 1."""
+        return {"lstm": 1.0} if self._experts is None else self._experts.shares
 
     @property
     def _multiclass(self) -> bool:
@@ -182,7 +198,8 @@ class LSTMClassifier(LSTMEstimator, base.MiniBatchClassifier):
         assert self._learner is not None
         parts &= ~0 if self._learner.is_compiled else ~kernels.OPTIMIZE
         kernel = kernels.labelling(*self._learner.rules)
-        kernel(parts, values, place, self._last, *self._arguments)
+        last = self._last if self.target_lag else NONE
+        kernel(parts, values, place, last, *self._arguments)
 
     def _add_input_of(self, label: Any, place: int) -> None:
         """Add the input that tells that a new class came last, if there are such inputs."""
@@ -197,12 +214,17 @@ class LSTMClassifier(LSTMEstimator, base.MiniBatchClassifier):
     def _make_room(self) -> None:
         assert self._learner is not None
         self._probabilities = np.zeros(len(self._labels.places))
+        advice = NO_CLASS_EXPERTS
+        if self._experts is not None:
+            self._experts.grow(len(self._encoder.columns), len(self._labels.places))
+            advice = self._experts.arrays
         self._arguments = (
             np.array(self._inputs_of_last, np.int64),
             self._probabilities,
             *self._learner.arrays,
             self._scaler.statistics,
             np.zeros(self._scaler.columns),
+            *advice,
         )
 
     def _verify(self) -> None:
@@ -210,6 +232,11 @@ class LSTMClassifier(LSTMEstimator, base.MiniBatchClassifier):
         learner, last = self._learner, self._inputs_of_last
         need(isinstance(self._labels, Labels), "labels")
         self._labels.verify(learner)
+        experts = self._experts
+        need(isinstance(experts, ClassExperts) == (self.experts and self.scale), "experts")
+        if experts is not None and learner is not None:
+            columns, classes = len(self._encoder.columns), len(self._labels.places)
+            need(experts.fits(columns, classes), "experts")
         if learner is not None:
             need(learner.sizes[layout.LOSS] == CROSS_ENTROPY, "loss")
             need(all(0 <= place < learner.input_size for place in last), "inputs")
@@ -222,7 +249,14 @@ class LSTMClassifier(LSTMEstimator, base.MiniBatchClassifier):
         return OnlineLearner(input_names, loss="cross_entropy", **self._learner_options())
 
     def _recent(self) -> tuple[Any, ...]:
-        return (self._last,)
+        before = () if self._experts is None else self._experts.before.tolist()
+        return (self._last, *before)
 
     def _put_recent(self, recent: tuple[Any, ...]) -> None:
-        (self._last,) = recent if recent else (NONE,)
+        last, *before = recent or (NONE,)
+        room = 0 if self._experts is None else len(self._experts.before)
+        if not NONE <= last < len(self._labels.places) or len(before) > room:
+            raise ValueError("the state is that of a model of another kind or size")
+        if self._experts is not None:
+            self._experts.before[:] = [*before, *[0.0] * (room - len(before))]
+        self._last = last
