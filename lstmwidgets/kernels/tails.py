@@ -54,7 +54,7 @@ def improbability(size: float, histogram: Array) -> float:
     above = histogram[own] * (own + 1 - place) + _sum(histogram[own + 1 :])
     needed = max(LARGEST_SHARE * (total - 1), LEAST)
     if above >= needed:
-        return float(-np.log10((above + 1) / (total + 1)))
+        return max(float(-np.log10((above + 1) / (total + 1))), 0.0)  # of rounding
     first, count = bins, 0.0
     while first > 1 and count + histogram[first - 1] < needed:
         first -= 1
