@@ -2,7 +2,7 @@
 
 All linear algebra takes place in units of the stream's typical change, so that a target's scale
 means nothing. Everything is float64. Sizes: D regressors, K cheap experts, m events a season
-(0: none); n targets are looked back on. `ExpertArrays` has the arrays.
+(0: none), given or found; n targets are looked back on. `ExpertArrays` has the arrays.
 """
 
 from __future__ import annotations
@@ -16,16 +16,21 @@ from .compiled import compiled, compiled_too, inlined
 from .mixture import WEIGHT, reward
 from .recent import LAGS, SEEN
 from .scaling import within
+from .season import OFTEN, clearest, learn_distances
 from .views import part
 
 Array = NDArray[Any]
 
-CHANGES, UNIT, WILD, MEAN, TARGETS = range(5)
+CHANGES, UNIT, WILD, MEAN, TARGETS, SEASON = range(6)
 """Places in `scalars`: changes learned, their typical size, how many were far beyond it in a row,
-the running mean of the targets, and of how many."""
+the running mean of the targets, and of how many; m."""
 
-SEASON, REGRESSORS, CHEAP = range(3)
-"""Places in `shape`: m, D and K; without experts all are 0."""
+LONGEST, REGRESSORS, CHEAP, SOUGHT = range(4)
+"""Places in `shape`: the longest season there can be, D and K, and up to which one is looked for;
+without experts all are 0."""
+
+SEASONAL = 4
+"""How many regressors there are of a season ago."""
 
 RECENT = 3
 """How many of the last changes a linear expert reads."""
@@ -50,14 +55,16 @@ class ExpertArrays(NamedTuple):
     Attributes
     ----------
     shape : ndarray
-        Integers, (3,).
+        Integers, (4,).
     scalars : ndarray
-        (5,).
+        (6,).
     linear : ndarray
         For each entry of `FORGETTING` the coefficients, then their covariance, (2, D + 1, D).
     mixture : ndarray
         See `lstmwidgets.kernels.mixture`: the K cheap experts, then the two of the second stage,
         which are the cheap experts' mixture and the network, (4, K + 2).
+    distances : ndarray
+        See `.season`, (LONGEST,) or (0,).
     forecasts, pair, regressors, gain : ndarray
         Written by every event, (K,), (2,), (D,) and (D,).
     """
@@ -66,6 +73,7 @@ class ExpertArrays(NamedTuple):
     scalars: Array
     linear: Array
     mixture: Array
+    distances: Array
     forecasts: Array
     pair: Array
     regressors: Array
@@ -76,24 +84,26 @@ class ExpertArrays(NamedTuple):
 def kept(shape: Array) -> int:
     """Return how many numbers experts keep; those that every event writes come behind them."""
     size, cheap = shape[REGRESSORS], shape[CHEAP]
-    total: int = 5 + len(FORGETTING) * (size + 1) * size + 4 * (cheap + 2)
+    total: int = 6 + len(FORGETTING) * (size + 1) * size + 4 * (cheap + 2) + shape[SOUGHT]
     return total
 
 
 @compiled_too
 def experts(shape: Array, flat: Array) -> ExpertArrays:
     """Return experts' arrays as views of one, with ``kept(shape) + K + 2 + 2 D`` numbers."""
-    size, cheap = shape[REGRESSORS], shape[CHEAP]
-    linear = 5 + len(FORGETTING) * (size + 1) * size
+    size, cheap, sought = shape[REGRESSORS], shape[CHEAP], shape[SOUGHT]
+    linear = 6 + len(FORGETTING) * (size + 1) * size
     mixture = linear + 4 * (cheap + 2)
-    z = mixture + cheap + 2
+    made = mixture + sought
+    z = made + cheap + 2
     return ExpertArrays(
         shape,
-        part(flat, 0, (5,)),
-        part(flat, 5, (len(FORGETTING), size + 1, size)),
+        part(flat, 0, (6,)),
+        part(flat, 6, (len(FORGETTING), size + 1, size)),
         part(flat, linear, (4, cheap + 2)),
-        part(flat, mixture, (cheap,)),
-        part(flat, mixture + cheap, (2,)),
+        part(flat, mixture, (sought,)),
+        part(flat, made, (cheap,)),
+        part(flat, made + cheap, (2,)),
         part(flat, z, (size,)),
         part(flat, z + size, (size,)),
     )
@@ -161,6 +171,8 @@ def learn(y: float, base: float, network: float, shape: Array, flat: Array, past
         target = within((y - centre) / unit, 0.0, BOUND)
         for n in range(own.linear.shape[0]):
             _regress(own.regressors, target, FORGETTING[n], own.linear[n], own.gain)
+    if shape[SOUGHT] > 0:
+        _seek_season(y, own, past)
     _describe(y, own.scalars, past)
 
 
@@ -175,11 +187,11 @@ def _last(own: ExpertArrays, past: Array) -> float:
 def _forecast(x: Array, last: float, own: ExpertArrays, past: Array) -> None:
     """Write the cheap experts' forecasts and the regressors."""
     forecasts, z = own.forecasts, own.regressors
-    season, unit = own.shape[SEASON], own.scalars[UNIT]
+    season, unit = int(own.scalars[SEASON]), own.scalars[UNIT]
     count, models = forecasts.shape[0], own.linear.shape[0]
-    _look_back(x, season, last, own.scalars, past, z)
+    _look_back(x, own.shape[LONGEST], season, last, own.scalars, past, z)
     forecasts[0], forecasts[1] = last, own.scalars[MEAN]
-    if season > 0:
+    if own.shape[LONGEST] > 0:
         forecasts[2] = last + _change(past, season)
     for n in range(models):
         change = 0.0
@@ -191,19 +203,26 @@ def _forecast(x: Array, last: float, own: ExpertArrays, past: Array) -> None:
 
 
 @compiled
-def _look_back(x: Array, season: int, last: float, scalars: Array, past: Array, z: Array) -> None:
-    """Write the regressors: 1, distances and changes in units of the typical one, features."""
+def _look_back(
+    x: Array, longest: int, season: int, last: float, scalars: Array, past: Array, z: Array
+) -> None:
+    """Write the regressors: 1, distances and changes in units of the typical one, features.
+
+    Those of a season ago are 0 as long as no season is found.
+    """
     unit = scalars[UNIT]
     scale = 1.0 / unit if unit > 0 else 0.0
-    seasonal = 4 if season > 0 else 0
+    seasonal = SEASONAL if longest > 0 else 0
     z[0] = 1.0
     z[1] = within((scalars[MEAN] - last) * scale, 0.0, BOUND)
     for n in range(2, 2 + RECENT + seasonal):  # changes just now, and then those of a season ago
         k = n - 1 if n < 2 + RECENT else season + n - RECENT - 4
-        z[n] = within(_change(past, k) * scale, 0.0, BOUND)
+        known = n < 2 + RECENT or season > 0
+        z[n] = within(_change(past, k) * scale, 0.0, BOUND) if known else 0.0
     used = 2 + RECENT + seasonal
-    if season > 0:
-        residual = (_lag(past, season) - last) * scale if past[SEEN] > season else 0.0
+    if seasonal > 0:
+        known = 0 < season < past[SEEN]
+        residual = (_lag(past, season) - last) * scale if known else 0.0
         z[2 + RECENT] = within(residual, 0.0, BOUND)
     for k in range(z.shape[0] - used):
         z[used + k] = within(x[k], 0.0, BOUND)
@@ -262,6 +281,30 @@ def _regress(z: Array, target: float, forgetting: float, model: Array, gain: Arr
         for k in range(size):
             for j in range(size):
                 model[1 + k, j] /= forgetting
+
+
+@compiled
+def _seek_season(y: float, own: ExpertArrays, past: Array) -> None:
+    """Look for a season; what was learned of another one is forgotten."""
+    scalars = own.scalars
+    learn_distances(y, scalars[UNIT], past, own.distances)
+    if past[SEEN] % OFTEN > 0:
+        return
+    season = clearest(int(past[SEEN]), own.distances)
+    if season != scalars[SEASON]:
+        scalars[SEASON] = season
+        for n in range(own.linear.shape[0]):
+            _forget(2 + RECENT, SEASONAL, own.linear[n])
+
+
+@compiled
+def _forget(first: int, count: int, model: Array) -> None:
+    """Let some coefficients be as they were at the beginning."""
+    for k in range(first, first + count):
+        model[0, k] = 0.0
+        for j in range(model.shape[1]):
+            model[1 + k, j] = model[1 + j, k] = 0.0
+        model[1 + k, k] = VARIANCE
 
 
 @compiled

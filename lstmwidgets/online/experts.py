@@ -10,13 +10,14 @@ from numpy.typing import NDArray
 from ..kernels import experts as kernels
 from ..kernels.mixture import PRIOR, WEIGHT
 from ..kernels.recent import LAGS
+from ..kernels.season import LONGEST as LONGEST_SEASON
 from .arrays import Arrays, Table, need, need_array
 
 Array = NDArray[np.float64]
 
 Advice = tuple[NDArray[np.int64], Array]
 
-NO_EXPERTS: Advice = (np.zeros(3, np.int64), np.zeros(0))
+NO_EXPERTS: Advice = (np.zeros(4, np.int64), np.zeros(0))
 """What kernels are handed without experts."""
 
 LARGEST_LINEAR = 64
@@ -38,10 +39,10 @@ class Experts(Arrays):
     ================ ===============================================================================
     last value       the last target
     mean             the running mean of all targets
-    seasonal change  the last target and the change of one season ago; only with a seasonality
+    seasonal change  the last target and the change of one season ago; only where there can be one
     linear           the last target and a linear function of the features, the last three changes,
-                     the distance to the mean and, with a seasonality, the distance to the target
-                     and three changes of one season ago: recursive least squares
+                     the distance to the mean and, where there can be a season, the distance to
+                     the target and three changes of one season ago: recursive least squares
     linear, recent   the same over the last fifty events or so
     lstm             what it is told
     ================ ===============================================================================
@@ -57,6 +58,8 @@ class Experts(Arrays):
         How many numbers an event has. The linear experts read the first 64.
     seasonality : int, optional
         Events a season.
+    finds_season : bool
+        Look for a season of at most 512 events if none is given; see `lstmwidgets.kernels.season`.
 
     Attributes
     ----------
@@ -77,14 +80,19 @@ class Experts(Arrays):
 
     ARRAYS: ClassVar[Table] = {
         "numbers": (np.float64, lambda own: (kernels.kept(own["shape"]),)),
-        "past": (np.float64, lambda own: (1, LAGS + _lags(own["shape"][kernels.SEASON]))),
+        "past": (np.float64, lambda own: (1, LAGS + _lags(own["shape"][kernels.LONGEST]))),
     }
 
-    def __init__(self, features: int, seasonality: int | None = None) -> None:
-        season, cheap = seasonality or 0, 4 + bool(seasonality)
-        self.past = np.zeros((1, LAGS + _lags(season)))
-        self._lay_out(np.array([season, _others(season), cheap]))
-        self._views.linear[:, 1:] = kernels.VARIANCE * np.eye(_others(season))
+    def __init__(
+        self, features: int, seasonality: int | None = None, *, finds_season: bool = False
+    ) -> None:
+        sought = LONGEST_SEASON if finds_season and seasonality is None else 0
+        longest = seasonality or sought
+        cheap = 4 + bool(longest)
+        self.past = np.zeros((1, LAGS + _lags(longest)))
+        self._lay_out(np.array([longest, _others(longest), cheap, sought]))
+        self._views.scalars[kernels.SEASON] = seasonality or 0
+        self._views.linear[:, 1:] = kernels.VARIANCE * np.eye(_others(longest))
         prior = self._views.mixture[PRIOR]
         prior[:cheap] = (1 - LAST_VALUE_PRIOR) / (cheap - 1)
         prior[0] = LAST_VALUE_PRIOR
@@ -95,19 +103,25 @@ class Experts(Arrays):
     @property
     def names(self) -> tuple[str, ...]:
         """The experts; the last one is ``"lstm"``."""
-        seasonal = ("seasonal change",) if self._views.shape[kernels.SEASON] else ()
+        seasonal = ("seasonal change",) if self._views.shape[kernels.LONGEST] else ()
         return ("last value", "mean", *seasonal, "linear", "linear, recent", "lstm")
 
     def grow(self, features: int) -> None:
         """Let events have that many features from now on: new ones at the end."""
         old, shape = self._views, self._views.shape.copy()
-        shape[kernels.REGRESSORS] = _others(shape[kernels.SEASON]) + min(features, LARGEST_LINEAR)
+        shape[kernels.REGRESSORS] = _others(shape[kernels.LONGEST]) + min(features, LARGEST_LINEAR)
         before, after = old.shape[kernels.REGRESSORS], shape[kernels.REGRESSORS]
         self._lay_out(shape)
         own, new = self._views, np.arange(before, after)
         own.scalars[:], own.mixture[:] = old.scalars, old.mixture
+        own.distances[:] = old.distances
         own.linear[:, : before + 1, :before] = old.linear
         own.linear[:, 1 + new, new] = kernels.VARIANCE
+
+    @property
+    def season(self) -> int | None:
+        """Events a season, given or found; None if there is none."""
+        return int(self._views.scalars[kernels.SEASON]) or None
 
     @property
     def shares(self) -> dict[str, float]:
@@ -130,21 +144,24 @@ class Experts(Arrays):
         self.past = np.array(kept["past"].tolist())
         self._lay_out(np.array(kept["shape"].tolist()))
         self.arrays[1][: len(kept["numbers"])] = kept["numbers"]
+        season = self._views.scalars[kernels.SEASON]
+        need(season in range(int(kept["shape"][kernels.LONGEST]) + 1), "season")
 
     @classmethod
     def _check(cls, kept: dict[str, Any]) -> None:
-        need_array(kept["shape"], (3,), np.int64)
-        season, size, cheap = kept["shape"].tolist()
-        features = size - _others(season)
-        need(0 <= season < 2**24 and cheap == 4 + bool(season), "experts")
+        need_array(kept["shape"], (4,), np.int64)
+        longest, size, cheap, sought = kept["shape"].tolist()
+        features = size - _others(longest)
+        need(0 <= longest < 2**24 and cheap == 4 + bool(longest), "experts")
+        need(sought in (0, LONGEST_SEASON) and sought <= longest, "season")
         need(0 <= features <= LARGEST_LINEAR, "experts")
 
 
-def _lags(season: int) -> int:
-    """Return how many targets are looked back on."""
-    return int(max(kernels.RECENT, season + 1) + 1)
+def _lags(longest: int) -> int:
+    """Return how many targets are looked back on, of which that of a season ago is one."""
+    return int(max(kernels.RECENT, longest + 1) + 1)
 
 
-def _others(season: int) -> int:
+def _others(longest: int) -> int:
     """Return how many regressors there are that are no features."""
-    return 2 + kernels.RECENT + 4 * bool(season)
+    return 2 + kernels.RECENT + kernels.SEASONAL * bool(longest)

@@ -39,7 +39,9 @@ class LSTMForecaster(NumericEstimator, Forecaster):
     Parameters
     ----------
     seasonality : int, optional
-        Events a season, as in River's `HoltWinters`: 24 for hours with a daily pattern.
+        Events a season, as in River's `HoltWinters`: 24 for hours with a daily pattern. None: it is
+        found while the series goes on, if there is one of at most 512 events, after three of them;
+        `season` tells which. 1: there is none.
     hidden_size : int
         Units per layer, H.
     num_layers : int
@@ -78,6 +80,8 @@ class LSTMForecaster(NumericEstimator, Forecaster):
     ----------
     shares : dict of str to float
         Weight of each expert in the forecasts, the LSTM's among them.
+    season : int or None
+        Events a season, given or found.
     module : LSTM or None
         A copy of the weights as they are now, as a PyTorch module; None before the first event.
     head : torch.nn.Linear or None
@@ -104,6 +108,8 @@ class LSTMForecaster(NumericEstimator, Forecaster):
     >>> low < model.forecast(1)[0] < high
     True
     """
+
+    FINDS_SEASON = True
 
     def __init__(
         self,
@@ -134,6 +140,11 @@ class LSTMForecaster(NumericEstimator, Forecaster):
         self._begin(seasonality)
         self._errors = np.zeros(ERRORS)
         self._known_errors = 0
+
+    @property
+    def season(self) -> int | None:
+        """Events a season, given or found; None if there is none so far."""
+        return self.seasonality if self._experts is None else self._experts.season
 
     def learn_one(self, y: float | None, x: Features | None = None) -> None:
         """Learn the next value of the series.
@@ -214,11 +225,13 @@ class LSTMForecaster(NumericEstimator, Forecaster):
         low = len(errors) - 1 - high
         random = np.random.default_rng(0)  # the same future for the same past
         grid = np.interp(np.linspace(0, 1, PATHS), np.linspace(0, 1, len(errors)), errors)
-        drawn = np.stack([random.permutation(grid) for _ in range(horizon)], axis=1)
-        paths = self._futures(events, drawn)
         centre = self._futures(events[:1], np.zeros((1, 1)))[0, 0]
         unit = self._target.unit
         bounds = [(centre + errors[low] * unit, centre + errors[high] * unit)]
+        if horizon == 1:
+            return [(float(bounds[0][0]), float(bounds[0][1]))]
+        drawn = np.stack([random.permutation(grid) for _ in range(horizon)], axis=1)
+        paths = self._futures(events, drawn)
         for step in range(1, horizon):
             ends = np.quantile(paths[:, step], (tail, 1 - tail))
             bounds.append((float(ends[0]), float(ends[1])))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Sequence
 from itertools import takewhile
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -69,6 +69,9 @@ class NumericEstimator(LSTMEstimator):
 
     NOT_KEPT = LSTMEstimator.NOT_KEPT | {*("_event", "_targets", "_arrays", "_one")}
 
+    FINDS_SEASON: ClassVar[bool] = False
+    """Whether a season is looked for where none is given."""
+
     predict_one: Callable[[Features], float]
     learn_one: Callable[..., None]
     step_one: Callable[..., float]
@@ -81,8 +84,11 @@ class NumericEstimator(LSTMEstimator):
         check_probability("quantile", self.quantile)
         self._target = TargetScaler(self.scale)
         mixed = self.experts and self.scale and self.target_lag and self.loss != "quantile"
-        self._experts = Experts(0, seasonality) if mixed else None
+        self._experts = self._make_experts(0, seasonality) if mixed else None
         self._past = np.zeros((1, LAGS * self.target_lag))
+
+    def _make_experts(self, features: int, seasonality: int | None) -> Experts:
+        return Experts(features, seasonality, finds_season=self.FINDS_SEASON)
 
     @property
     def parts(self) -> RegressorParts:
@@ -238,7 +244,7 @@ class NumericEstimator(LSTMEstimator):
         if parts.experts is not None:
             need(isinstance(parts.experts, Experts), "experts")
             seasonality = getattr(self, "seasonality", None)
-            whole = Experts(len(parts.encoder.columns), seasonality)
+            whole = self._make_experts(len(parts.encoder.columns), seasonality)
             need(np.array_equal(parts.experts.arrays[0], whole.arrays[0]), "experts")
             width = whole.past.shape[1]
         need_array(parts.past, (1, width), np.float64)
