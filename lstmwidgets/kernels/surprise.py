@@ -16,7 +16,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import cache
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -85,6 +85,31 @@ FAR = 1e5
 """Deviations beyond which errors are not told apart."""
 
 
+class Oddness(NamedTuple):
+    """What a detector has learned of how odd events are.
+
+    Attributes
+    ----------
+    errors, distances, histograms, watched, runs, news : ndarray
+        As `surprising` takes them.
+    before : History
+        The stream so far.
+    near, odd : ndarray
+        Written by every event: the distances to the nearest past, (2,), and how odd the event is in
+        three ways, each in a measure of its own, (3,).
+    """
+
+    errors: Array
+    distances: Array
+    histograms: Array
+    watched: Array
+    before: History
+    runs: Array
+    news: Array
+    near: Array
+    odd: Array
+
+
 @cache
 def surprising(kind: int, rule: int) -> Callable[..., float]:
     """Return the kernel of a cell kind out of `.step.KINDS` and a rule out of `.parameters`."""
@@ -135,8 +160,8 @@ def surprising(kind: int, rule: int) -> Callable[..., float]:
         past, runs, news : ndarray
             Of the stream: see `.novelty.history`, `.stillness` and `LEVEL`.
         looked : ndarray
-            Written: how odd the event is in three ways, each in a measure of its own, and how far
-            from each of the N past ones, (3 + N,).
+            Written: ``near`` and ``odd`` of `Oddness`, and how far the event is from each of the N
+            past ones, (5 + N,).
 
         Returns
         -------
@@ -145,15 +170,17 @@ def surprising(kind: int, rule: int) -> Callable[..., float]:
         """
         own = learner(sizes, counters, settings, store, window, work)
         made, scaled, result = own.work, parts & SCALED, 0.0
-        before, odd = history(watched.shape[0], past, looked[3:]), looked[:3]
+        before = history(watched.shape[0], past, looked[5:])
+        learned = Oddness(
+            errors, distances, histograms, watched, before, runs, news, looked[:2], looked[2:5]
+        )
         if parts & SCORE:
             known = _read(scaled, values, watched, statistics, features, last, made.x)
             predict(kind, own, made.x)
             if known > 0:
-                look(values, watched, before, odd)
-                _measure(parts, features[1], made.output, errors, distances, odd)
-                odds = _odds(odd, histograms, before, runs)
-                result = 0.0 if _is_no_news(odds, news) else 1.0 - 10.0**-odds
+                odds = _odds(parts, values, features[1], made.output, learned)
+                is_news = news[SINCE] >= news[LASTING] or odds > news[LEVEL]
+                result = 1.0 - 10.0**-odds if is_news else 0.0
         if parts & UPDATE:
             update(values, statistics)
         known = _read(scaled, values, watched, statistics, features, last, made.x)
@@ -171,16 +198,9 @@ def surprising(kind: int, rule: int) -> Callable[..., float]:
             predict(kind, own, made.x)
             let_pass(kind, rule, own, made.x)
         if parts & CARRY and known > 0:
-            look(values, watched, before, odd)
-            nearest_fast, nearest_slow = odd[FAST], odd[SLOW]
-            _measure(parts, features[1], made.output, errors, distances, odd)
-            _take_in(_odds(odd, histograms, before, runs), news)
+            _take_in(_odds(parts, values, features[1], made.output, learned), news)
             if parts & REWARD:
-                _learn_sizes(odd, before, histograms)
-                _learn_typical(nearest_fast, distances[:, FAST])
-                _learn_typical(nearest_slow, distances[:, SLOW])
-            if parts & REWARD and parts & KNOWN:
-                _learn_errors(features[1], made.output, errors)
+                _learn(parts, features[1], made.output, learned)
             learn_run(_repeats(before), runs)
             remember(values, watched, before)
         if parts & CARRY:
@@ -234,32 +254,24 @@ def _set_goal(features: Array, work: Work) -> None:
 
 
 @compiled
-def _measure(
-    parts: int, features: Array, output: Array, errors: Array, distances: Array, odd: Array
-) -> None:
-    """Write how odd an event is in three ways, in what is typical; `UNKNOWN` if that is not known.
-
-    Distances to the nearest past are there already.
-    """
-    for n in (FAST, SLOW):
-        typical = distances[TYPICAL, n]
-        odd[n] = odd[n] / typical if odd[n] != UNKNOWN and typical > 0 else UNKNOWN
-    odd[NETWORK] = _surprise(features, output, errors) if parts & KNOWN else UNKNOWN
-
-
-@compiled
-def _odds(odd: Array, histograms: Array, before: History, runs: Array) -> float:
+def _odds(parts: int, values: Array, features: Array, output: Array, own: Oddness) -> float:
     """Return -log10 of how often an event is as odd as that in any way; 0 at least.
 
     As long as the network's surprise is all there is, it has all of the false alarms.
     """
-    if before.counts[EVENTS_SEEN] < SETTLED:
+    odd, settled = own.odd, own.before.counts[EVENTS_SEEN] >= SETTLED
+    look(values, own.watched, own.before, own.near)
+    for n in (FAST, SLOW):
+        typical, near = own.distances[TYPICAL, n], own.near[n]
+        odd[n] = near / typical if near != UNKNOWN and typical > 0 else UNKNOWN
+    odd[NETWORK] = _surprise(features, output, own.errors) if parts & KNOWN else UNKNOWN
+    if not settled:
         known = odd[NETWORK] != UNKNOWN
-        return float(improbability(odd[NETWORK], histograms[NETWORK])) if known else 0.0
-    odds = max(stillness(_repeats(before), runs) + np.log10(SHARES[3]), 0.0)
+        return float(improbability(odd[NETWORK], own.histograms[NETWORK])) if known else 0.0
+    odds = max(stillness(_repeats(own.before), own.runs) + np.log10(SHARES[3]), 0.0)
     for n in range(3):
         if odd[n] != UNKNOWN:
-            odds = max(odds, improbability(odd[n], histograms[n]) + np.log10(SHARES[n]))
+            odds = max(odds, improbability(odd[n], own.histograms[n]) + np.log10(SHARES[n]))
     return float(odds)
 
 
@@ -270,31 +282,34 @@ def _repeats(before: History) -> bool:
 
 
 @compiled
-def _is_no_news(odds: float, news: Array) -> bool:
-    """Return whether an event goes on with what a recent one has told already."""
-    return bool(news[SINCE] < news[LASTING] and odds <= news[LEVEL])
-
-
-@compiled
 def _take_in(odds: float, news: Array) -> None:
+    """Take note of an event if it is odd, and not the going on of what a recent one has told."""
     news[SINCE] += 1
-    if odds >= ODD and not (news[SINCE] <= news[LASTING] and odds <= news[LEVEL]):
+    if odds >= ODD and (news[SINCE] > news[LASTING] or odds > news[LEVEL]):
         news[LEVEL], news[SINCE] = odds, 0
 
 
 @compiled
-def _learn_typical(distance: float, typical: Array) -> None:
-    if distance != UNKNOWN:
-        typical[SEEN] += 1
-        size = typical_size(distance, typical[TYPICAL], typical[SEEN], DISTANCE_RATE)
-        typical[TYPICAL] = size
+def _learn(parts: int, features: Array, output: Array, own: Oddness) -> None:
+    """Learn how large distances, errors and surprise are, of an event that was measured."""
+    settled = own.before.counts[EVENTS_SEEN] >= SETTLED
+    for n in range(3):
+        if own.odd[n] != UNKNOWN and (n == NETWORK or settled):
+            learn_size(own.odd[n], own.histograms[n])
+    for n in (FAST, SLOW):
+        if own.near[n] != UNKNOWN:
+            _follow(own.near[n], own.distances, n, DISTANCE_RATE)
+    for k in range(features.shape[0] if parts & KNOWN else 0):
+        error = abs(features[k] - output[k])
+        if not np.isnan(error):
+            _follow(error, own.errors, k, RATE)
 
 
 @compiled
-def _learn_sizes(odd: Array, before: History, histograms: Array) -> None:
-    for n in range(3):
-        if odd[n] != UNKNOWN and (n == NETWORK or before.counts[EVENTS_SEEN] >= SETTLED):
-            learn_size(odd[n], histograms[n])
+def _follow(size: float, sizes: Array, k: int, rate: float) -> None:
+    """Let the typical size in a column of errors or distances follow one more."""
+    sizes[SEEN, k] += 1
+    sizes[TYPICAL, k] = typical_size(size, sizes[TYPICAL, k], sizes[SEEN, k], rate)
 
 
 @compiled
@@ -311,14 +326,3 @@ def _surprise(features: Array, output: Array, errors: Array) -> float:
         squares += size * size
         count += 1
     return float(np.sqrt(squares / count)) if count > 0 else 0.0
-
-
-@compiled
-def _learn_errors(features: Array, output: Array, errors: Array) -> None:
-    """Learn how large errors typically are."""
-    for k in range(features.shape[0]):
-        error = abs(features[k] - output[k])
-        if np.isnan(error):
-            continue
-        errors[SEEN, k] += 1
-        errors[TYPICAL, k] = typical_size(error, errors[TYPICAL, k], errors[SEEN, k], RATE)

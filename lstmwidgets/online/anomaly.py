@@ -206,7 +206,7 @@ class LSTMAnomalyDetector(LSTMEstimator, base.AnomalyDetector):
         self._scaled = kernels.SCALED if self.scale else 0
         features = np.zeros((2, self._scaler.columns))
         learned = (inputs, self._errors, self._distances, self._histograms)
-        looked = np.zeros(3 + novelty.reach(len(self._watched)))
+        looked = np.zeros(5 + novelty.reach(len(self._watched)))
         self._news[kernels.LASTING] = self.lasting
         stream = (self._watched, self._past, self._runs, self._news, looked)
         self._arguments = (*learner.arrays, self._scaler.statistics, features, *learned, *stream)
