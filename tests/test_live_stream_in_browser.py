@@ -385,8 +385,9 @@ def kinds(lab_server: Server, browser: Browser) -> Iterator[Tab]:
 def compare(tab: Tab, *, page: Tab | None = None, coloured: bool = True) -> None:
     """Compare what a notebook or a page shows with its kernel's numbers, column by column."""
     page = page or tab
-    drawn = "step => document.querySelector('.lw-live')?.chart.scene?.last === step"
-    for _ in range(10):  # a second after coming to rest the kernel sends all of it once more
+    drawn = "step => document.querySelector('.lw-live')?.chart.scene?.last >= step"
+    # A pause ends with the event in progress, and a second later the kernel sends all once more.
+    for _ in range(10):
         told = tab.kernel_value("seen(live)")
         page.wait(drawn, told["next"] - 1)
         shown = page.page.evaluate(SHOWN, told)
