@@ -371,3 +371,14 @@ def test_no_pickle_is_written_or_read(
     ):
         monkeypatch.setattr(place, name, refuse)
     assert isinstance(load(path), member.kind)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [("hidden_size", 5), ("num_layers", 2), ("cell", "coupled"), ("window", 3)]
+)
+def test_options_that_do_not_fit_the_weights_are_refused(name: str, value: Any) -> None:
+    model = LSTMRegressor(hidden_size=4, window=2, seed=1)
+    model.learn_one({"a": 1.0}, 1.0)
+    kept = {**model.__getstate__(), name: value}
+    with pytest.raises(ValueError, match="the parts of the model do not fit together"):
+        LSTMRegressor().__setstate__(kept)

@@ -224,6 +224,7 @@ class LSTMAnomalyDetector(LSTMEstimator, base.AnomalyDetector):
         need_array(self._runs, (stillness.LENGTH,), np.float64)
         need_array(self._news, (3,), np.float64)
         need(bool((self._histograms >= 0).all()), "histograms")
+        need(isinstance(self.lasting, int) and self.lasting >= 0, "lasting")
         for counts in (self._past[: 1 + novelty.SEEN], self._runs):
             need(bool(((counts >= 0) & (counts < 2**53)).all()), "counts")
         if learner is not None:

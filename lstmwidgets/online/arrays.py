@@ -67,6 +67,15 @@ def need_array(value: object, shape: tuple[int, ...], dtype: Any) -> None:
     need(given == (tuple(map(int, shape)), np.dtype(dtype)), f"an array {shape}, got {given}")
 
 
+def need_places(places: Mapping[Any, Any], what: str) -> None:
+    """Raise ValueError unless the values are 0, 1, 2 and so on, all of them whole numbers.
+
+    To Python 1.0 and True are equal to 1, and no index, or another one.
+    """
+    values = list(places.values())
+    need(values == list(range(len(values))) and {*map(type, values)} <= {int}, what)
+
+
 def need(met: bool, what: str) -> None:
     """Raise ValueError, naming what does not fit, unless a condition is met."""
     if not met:

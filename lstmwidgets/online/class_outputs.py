@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .arrays import need
+from .arrays import need, need_places
 from .learner import OnlineLearner
 
 
@@ -57,5 +57,5 @@ class Labels:
 
     def verify(self, learner: OnlineLearner | None) -> None:
         """Raise ValueError unless labels from a file fit a learner."""
-        need(list(self.places.values()) == list(range(len(self.places))), "labels")
+        need_places(self.places, "labels")
         need(len(self.places) <= (0 if learner is None else learner.outputs), "labels")

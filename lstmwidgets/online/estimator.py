@@ -328,6 +328,9 @@ class LSTMEstimator(base.Estimator):
             return
         need(isinstance(learner, OnlineLearner), "learner")
         sizes, traced = learner.sizes, self.gradient == "eligibility"
+        shape = sizes[[layout.HIDDEN, layout.LAYERS]].tolist()
+        need(shape == [self.hidden_size, self.num_layers], "hidden_size and num_layers")
+        need(learner.cell == self.cell, "cell")
         need(learner.rules[1] == GRADIENTS[self.gradient], "gradient")
         need(sizes[layout.WINDOW] == (1 if traced else self.window), "window")
         indices = scaler.statistics[INDEX]

@@ -17,7 +17,7 @@ from ..codec import key as key_of
 from ..kernels import LARGEST
 from ..shown import name_some, typed
 from ..values import NUMBER, PLAIN, TEXT, reading
-from .arrays import need
+from .arrays import need, need_places
 from .columns import Reading, columns_of, is_usable, numbers_of
 
 CATEGORIES = 256
@@ -353,7 +353,8 @@ class FeatureEncoder:
     def __setstate__(self, kept: dict[str, Any]) -> None:
         self.__dict__.update(kept)
         count = len(self.columns)
-        need(list(self.columns.values()) == list(range(count)), "columns")
+        need_places(self.columns, "columns")
+        need({*map(type, self.columns)} <= {str}, "columns")
         need(len(self.numeric) == len(self._keys) == count, "columns")
         self._make_caches()
 

@@ -226,7 +226,8 @@ class LSTMTextClassifier(LSTMEstimator, base.Classifier):
         self._labels.verify(learner)
         need(self._counts.classes <= len(self._labels.places), "labels")
         if learner is not None:
-            need(isinstance(words, LearnedWords) and words.size == learner.input_size, "words")
+            size = words.size if isinstance(words, LearnedWords) else None
+            need(size == learner.input_size == self.embedding_size, "words")
             need(learner.sizes[layout.LOSS] == CROSS_ENTROPY, "loss")
             need(learner.sizes[layout.REACH] > 0, "gradient of the inputs")
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from ..kernels.embeddings import learn_rows
 from ..kernels.optimizers import ADAM, ADAMW, SGD
 from ..text import UNKNOWN, Tokenizer
-from .arrays import Arrays, Table, need
+from .arrays import Arrays, Table, need, need_places
 from .optimizers import OptimizerFactory, find_optimizer
 
 END = "</s>"
@@ -112,5 +112,5 @@ class LearnedWords(Arrays):
     def _check(cls, kept: dict[str, Any]) -> None:
         places = kept["places"]
         need(kept["_rule"] in (SGD, ADAM, ADAMW) and UNKNOWN in places, "words")
-        need(list(places.values()) == list(range(len(places))), "words")
+        need_places(places, "words")
         need(len(places) <= np.size(kept["_steps"]), "words")
