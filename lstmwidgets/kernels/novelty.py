@@ -7,9 +7,9 @@ with weights that fall geometrically:
 
 where |.| is the mean over columns, each in units of its typical changes, and all in those of the
 first: one column alone is not scaled, so that what its changes were like later does not change how
-far it was from what came before. The least of them over all
-lags is the distance to the nearest past, what Yeh et al. (2016, "Matrix profile I", IEEE ICDM) call
-a discord where it is large. Two rates a look at the last event or two, and at some sixteen.
+far it was from what came before. The least of them over all lags is the distance to the nearest
+past; where it is large there is what Yeh et al. (2016, "Matrix profile I", IEEE ICDM) call a
+discord. Two rates a look at the last event or two, and at some sixteen.
 
 A season needs no finding here: what comes every k events is near at lag k.
 """
@@ -62,7 +62,7 @@ class History(NamedTuple):
     Attributes
     ----------
     counts : ndarray
-        (1,).
+        How many events there were, (1,).
     typical : ndarray
         (2, C); see `CHANGE`.
     past : ndarray

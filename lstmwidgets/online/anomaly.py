@@ -32,7 +32,8 @@ class LSTMAnomalyDetector(LSTMEstimator, base.AnomalyDetector):
     =================== ============================================================================
     way                 measure
     =================== ============================================================================
-    new                 distance of the last event or two to the nearest of the last 4,096 events
+    new                 distance of the last event or two to the nearest of the last 4,096 events,
+                        fewer with more than four features: 16,384 numbers are kept
     new course          the same for the last sixteen events: a shift, another frequency, a season
                         that does not come
     not predicted       the LSTM reads each event and predicts the next one, feature by feature; the
@@ -40,9 +41,10 @@ class LSTMAnomalyDetector(LSTMEstimator, base.AnomalyDetector):
     still               how long the stream has repeated the same event
     =================== ============================================================================
 
-    Each measure becomes a p-value by the past events, and these become one. The score is 1 - p: in
-    the long run one event in a hundred has a score of 0.99 or more where nothing is odd, on every
-    stream (half to one and a half of that, measured on noise, random walks and seasonal series).
+    Each measure becomes a p-value by the past events, and these become one. The score is 1 - p:
+    where nothing is odd about one event in a hundred has a score of 0.99 or more (on noise, random
+    walks and seasonal series 0.55 to 1.27 were measured, see ``benchmarks/oddities.py``).
+
     What is odd tells no news while it lasts: for 30 events after an odd one others score 0, unless
     they are odder; `lasting` has the number. Times are read, but not odd in themselves.
 
@@ -158,9 +160,10 @@ class LSTMAnomalyDetector(LSTMEstimator, base.AnomalyDetector):
     def score_one(self, x: Features) -> float:
         """Return how odd an event is, 1 - p, from 0 to 1; changes nothing.
 
-        0.0 as long as fewer than some 60 events are known. Features never seen before do not count;
-        a value of a known feature that has no column is as odd as can be, 1.0: a category never
-        learned, or one of those beyond the 256 that get a column.
+        The first ten events or so score 0.0, and up to the fiftieth the LSTM's surprise alone
+        counts. Features never seen before do not count; a value of a known feature that has no
+        column is as odd as can be, 1.0: a category never learned, or one of those beyond the 256
+        that get a column.
         """
         if self._learner is None or self._last is None:
             return 0.0

@@ -40,7 +40,7 @@ class LSTMForecaster(NumericEstimator, Forecaster):
     ----------
     seasonality : int, optional
         Events a season, as in River's `HoltWinters`: 24 for hours with a daily pattern. None: it is
-        found while the series goes on, if there is one of at most 512 events, after three of them;
+        found while the series goes on, if there is one of at most 512 events, after two of them;
         `season` tells which. 1: there is none.
     hidden_size : int
         Units per layer, H.
@@ -223,19 +223,18 @@ class LSTMForecaster(NumericEstimator, Forecaster):
             return [(-math.inf, math.inf)] * horizon
         high = min(conformal_rank(1 - tail, len(errors)), len(errors) - 1)
         low = len(errors) - 1 - high
+        centre, unit = self._futures(events[:1], np.zeros((1, 1)))[0, 0], self._target.unit
+        bounds = [(float(centre + errors[low] * unit), float(centre + errors[high] * unit))]
+        if horizon == 1:
+            return bounds
         random = np.random.default_rng(0)  # the same future for the same past
         grid = np.interp(np.linspace(0, 1, PATHS), np.linspace(0, 1, len(errors)), errors)
-        centre = self._futures(events[:1], np.zeros((1, 1)))[0, 0]
-        unit = self._target.unit
-        bounds = [(centre + errors[low] * unit, centre + errors[high] * unit)]
-        if horizon == 1:
-            return [(float(bounds[0][0]), float(bounds[0][1]))]
         drawn = np.stack([random.permutation(grid) for _ in range(horizon)], axis=1)
         paths = self._futures(events, drawn)
         for step in range(1, horizon):
             ends = np.quantile(paths[:, step], (tail, 1 - tail))
             bounds.append((float(ends[0]), float(ends[1])))
-        return [(float(a), float(b)) for a, b in bounds]
+        return bounds
 
     def step_one(self, x: Features | None = None) -> float:
         """Forecast the next value and go on as if it had come, without learning."""
