@@ -123,6 +123,12 @@ class Comparison:
         self._model += abs(outcome.prediction - target)
         self._baseline += abs(baseline - target)
 
+    def copy(self) -> Comparison:
+        """Return one that has counted the same."""
+        twin = Comparison(self.name)
+        twin.state = self.state
+        return twin
+
     @property
     def state(self) -> tuple[int, float, float]:
         """Events and both sums of errors; can be set."""

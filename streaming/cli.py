@@ -104,7 +104,7 @@ def stream(**given: Any) -> int:
     except KeyboardInterrupt as error:
         status = 143 if isinstance(error, TerminatedError) else 130
         return _fail("interrupted; nothing more was written", status)
-    if result.comparisons:  # none where the job had been finished before
+    if result.scores is not None:  # none where the job had been finished before
         show_result(result)
     if result.stopped_by is None:
         return 0

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -20,8 +20,9 @@ class Event(msgspec.Struct, frozen=True):
         one the position in the stream, from 0.
     x : mapping
         Features by name.
-    y : float or None
-        Target; None if the event came without one.
+    y : object
+        Target: a number, or a label, which is a text, a number or a bool; None if the event came
+        without one.
     time : datetime or None
         When it happened, if the source says so.
     key : str or None
@@ -30,7 +31,7 @@ class Event(msgspec.Struct, frozen=True):
 
     id: int | str
     x: Mapping[Any, Any]
-    y: float | None
+    y: Any
     time: datetime | None = None
     key: str | None = None
 
@@ -62,22 +63,40 @@ class BadRecord(msgspec.Struct, frozen=True):
 class Prediction(msgspec.Struct, frozen=True):
     """What is emitted for an event, before its target is learned.
 
+    A record has what its task says (`lstmwidgets.streaming.tasks`); the rest is left out.
+
     Attributes
     ----------
     id : int or str
         The event's.
-    prediction : float or None
-        None as long as no target was learned: there is nothing yet to predict from.
-    target : float or None
+    prediction : object
+        A number, or the likeliest label. None as long as no target was learned: there is nothing
+        yet to predict from.
+    target : object
         The target, if it came with the event.
     key : str
         The event's, where there are keys.
+    probabilities : dict of str to float
+        Of each class by its name.
+    forecast : list of float
+        The next values after this event.
+    interval : list of list of float
+        Lower and upper bound of each of them; None while errors are too few to tell.
+    score : float
+        How odd the event is.
+    anomaly : bool
+        Whether that is an alarm.
     """
 
     id: int | str
-    prediction: float | None
-    target: float | None
+    prediction: Any = UNSET
+    target: Any = UNSET
     key: str | UnsetType = UNSET
+    probabilities: Mapping[str, float] | UnsetType | None = UNSET
+    forecast: Sequence[float] | UnsetType | None = UNSET
+    interval: Sequence[Sequence[float | None]] | UnsetType | None = UNSET
+    score: float | UnsetType | None = UNSET
+    anomaly: bool | UnsetType | None = UNSET
 
 
 class LateTarget(msgspec.Struct, frozen=True):
@@ -87,17 +106,17 @@ class LateTarget(msgspec.Struct, frozen=True):
     ----------
     id : int or str
         The event's.
-    prediction : float or None
-        What was predicted for it at the time.
-    target : float
+    prediction : object
+        What was predicted for it at the time: a number, a label, or how odd it was.
+    target : object
         The target.
     key : str
         The event's, where there are keys.
     """
 
     id: int | str
-    prediction: float | None
-    target: float
+    prediction: Any
+    target: Any
     key: str | UnsetType = UNSET
 
 
@@ -109,15 +128,19 @@ class Outcome(msgspec.Struct, frozen=True):
     number : int
         Its position among the events that were predicted, from 0.
     event : Event
-    prediction : float or None
+    prediction : object
+        What is compared with the target: a number, a label, or a score.
     baselines : mapping
         Predictions of the baselines by name, None where one has none.
     late : bool
         Whether the event was predicted before, and it is its target that has come now.
+    record : Prediction or None
+        What was emitted; None of a late one.
     """
 
     number: int
     event: Event
-    prediction: float | None
-    baselines: Mapping[str, float | None]
+    prediction: Any
+    baselines: Mapping[str, Any]
     late: bool = False
+    record: Prediction | None = None

@@ -56,13 +56,52 @@ class StreamOptions:
         str,
         typer.Argument(
             metavar="SOURCE",
-            help="river:NAME for one of River's regression data sets; a CSV file with a header, "
+            help="river:NAME for one of River's data sets; a CSV file with a header, "
             "a file of JSON Lines (.jsonl), either packed by gzip (.gz); a Parquet file or a "
             "folder of them; redis://HOST:PORT/DB/STREAM; or - for standard input.",
             show_default=False,
         ),
     ]
-    target: Annotated[str | None, column("Column to predict; needed but for River.")] = None
+    target: Annotated[
+        str | None, column("Column to predict; needed but for River, --no-learn and anomalies.")
+    ] = None
+    task: Annotated[
+        str | None,
+        option(
+            "What to predict: regression, classification, forecast, anomaly or text; by default "
+            "what the model or the data set is for, classes where the first target is text or "
+            "true/false, and numbers otherwise.",
+            metavar="TASK",
+            show_default=False,
+        ),
+    ] = None
+    horizon: Annotated[
+        int | None,
+        number("Forecast the next N values after each event.", 1, default=False),
+    ] = None
+    season: Annotated[
+        int | None,
+        number("Events a season, for a forecast; by default it is found.", 1, default=False),
+    ] = None
+    coverage: Annotated[
+        float | None,
+        option(
+            "Give an interval that holds this share of the values, for a forecast.",
+            metavar="SHARE",
+            show_default=False,
+        ),
+    ] = None
+    alarms: Annotated[
+        float | None,
+        option(
+            "Call an event an anomaly if so odd a one is this share of ordinary events, as 0.001.",
+            metavar="SHARE",
+            show_default=False,
+        ),
+    ] = None
+    text_column: Annotated[
+        str | None, column("Column with the texts to classify, word by word.", "--text-column")
+    ] = None
     key: Annotated[
         str | None,
         column(
@@ -136,7 +175,7 @@ class StreamOptions:
         str,
         columns(
             "Columns to read as text, each text a category, even where they look like numbers or "
-            "hardly repeat."
+            "hardly repeat; the target's texts are then classes."
         ),
     ] = ""
     record_bytes: Annotated[
@@ -203,24 +242,38 @@ class StreamOptions:
         ),
     ] = None
     model: Annotated[
-        Path | None,
-        file(
-            "Begin with this model, as lstmwidgets.save writes it; the options below are for new "
-            "ones."
+        str | None,
+        option(
+            "Begin with this model: a file that lstmwidgets.save has written, or module:name or "
+            "file.py:name for any River estimator, pipeline or function that returns one. Then "
+            "the code runs, and checkpoints hold a pickle.",
+            metavar="MODEL",
+            show_default=False,
         ),
     ] = None
+    shared: Annotated[
+        bool,
+        option(
+            "One --model for all keys; by default each has a copy, but for an LSTM of ours.",
+            "--shared",
+        ),
+    ] = False
     learn: Annotated[
         bool, option("Whether to learn, or only to predict.", "--learn/--no-learn")
     ] = True
     hot_keys: Annotated[int, number("How many keys have their state in memory.", 1)] = 10_000
-    hidden_size: Annotated[int, number("Units of the LSTM.", 1)] = 32
+    hidden_size: Annotated[
+        int | None, number("Units of a new LSTM, 32 by default.", 1, default=False)
+    ] = None
     cell: Annotated[
-        str,
+        str | None,
         option(
-            "Cell kind: standard, peephole, full_gate_recurrence, coupled or layer_norm.",
+            "Its cell kind: standard, the default, peephole, full_gate_recurrence, coupled or "
+            "layer_norm.",
             metavar="KIND",
+            show_default=False,
         ),
-    ] = "standard"
+    ] = None
     window: Annotated[
         int | None,
         number(

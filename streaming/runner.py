@@ -4,47 +4,42 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from time import perf_counter
-from typing import Any, Protocol
+from typing import Any
 
 import msgspec
 from msgspec import UNSET
 
+from lstmwidgets.analysis.tasks import Task as Player
 from lstmwidgets.online import LSTMRegressor
-from lstmwidgets.online.numeric import NumericEstimator
 from lstmwidgets.online.stream_slots import StreamSlots
-from lstmwidgets.values import number_in
 
-from .baselines import Baseline, Comparison, LastValue, SameTimeYesterday
-from .events import Event, LateTarget, Outcome, Prediction
+from .events import Event, LateTarget, Outcome
 from .latency import Latency
 from .sinks import Sink
 from .state.frozen import Serving, batches
 from .state.keyed import Hot, KeyedStreams, named
+from .state.turns import carries, learn_late, stream_of
 from .state.waiting import WaitingEvents
-
-
-class Regressor(Protocol):
-    """What a model must be able to do: River's regressors can, and `LSTMRegressor`."""
-
-    def predict_one(self, x: Any) -> float:
-        """Predict an event's target."""
-
-    def learn_one(self, x: Any, y: Any) -> None:
-        """Learn an event's target."""
+from .tasks import Task, task_for, task_named
 
 
 class StreamRunner:
     """Runs a model over a stream, event by event: predict, emit, then learn.
 
+    What that means for an event, its task says.
+
     Parameters
     ----------
-    model : Regressor
-        A River regressor. One with `step_one`, as `LSTMRegressor` has, also advances its state on
-        events without a target.
+    model : estimator
+        A regressor, classifier, forecaster or anomaly detector of River's, or a pipeline. One with
+        `step_one`, as those in `lstmwidgets.online` have, also advances its state on events without
+        a target.
     source : iterable of Event or None
         The stream; None where nothing has come for a moment.
     sink : Sink, optional
         Where predictions go.
+    task : Task, optional
+        What is predicted; by default what the model is for.
     keys : KeyedStreams, optional
         Gives every key a state of its own.
     waiting : WaitingEvents, optional
@@ -54,6 +49,8 @@ class StreamRunner:
         Where targets go that come late.
     serving : Serving, optional
         Predicts, and nothing is learned; then events are predicted many at a time.
+    learn : bool
+        Whether the model learns. If not, its state goes on all the same where it has `step_one`.
     batch : int
         How many events an `LSTMRegressor` learns in one call at most, as far as they are at hand
         and no target is waited for. The numbers do not depend on it, but the model is ahead of the
@@ -63,9 +60,12 @@ class StreamRunner:
     ----------
     events : int
         How many events were predicted.
-    comparisons : list of Comparison
-        Running errors of the model beside repeating the last value (of the same key) and, without
-        keys, the same hour yesterday.
+    player : lstmwidgets.analysis.tasks.Task
+        Plays the model, where each key has a copy that of the last event.
+    scores : Scores
+        How good the predictions were, beside those of simple rules.
+    comparisons : list
+        Of these scores, one a rule.
     latency : Latency
         From when an event came to when its prediction was handed to the sink.
     at_rest : bool
@@ -83,16 +83,19 @@ class StreamRunner:
 
     def __init__(
         self,
-        model: Regressor,
+        model: Any,
         source: Iterable[Event | None],
         sink: Sink | None = None,
         *,
+        task: Task | None = None,
         keys: KeyedStreams | None = None,
         waiting: WaitingEvents | None = None,
         late_sink: Sink | None = None,
         serving: Serving | None = None,
+        learn: bool = True,
         batch: int = 1,
     ) -> None:
+        self.task = task_named(task_for(model)) if task is None else task
         self.model = model
         self.source = source
         self.sink = sink
@@ -100,17 +103,20 @@ class StreamRunner:
         self.waiting = waiting
         self.late_sink = late_sink
         self.serving = serving
+        self.learning = learn and serving is None
         self.batch = batch
         self.events = 0
         self.latency = Latency()
         self.at_rest = True
-        self._knows = bool(getattr(model, "has_learned", False))
-        self._step_one = getattr(model, "step_one", None)
-        self._last = LastValue()
-        self._baselines: list[Baseline] = [self._last]
-        if keys is None:
-            self._baselines.append(SameTimeYesterday())
-        self.comparisons = [Comparison(baseline.name) for baseline in self._baselines]
+        self.player = self.task.player(model)
+        self.scores = self.task.scores(keyed=keys is not None)
+        self._knows = self.task.knows(model) or not learn
+        self._players: dict[int, Player] = {}
+
+    @property
+    def comparisons(self) -> list[Any]:
+        """How the predictions compare with those of each rule."""
+        return self.scores.comparisons
 
     def run(self) -> Iterator[Outcome | None]:
         """Yield each event's outcome once its prediction is emitted and its target is learned.
@@ -119,13 +125,18 @@ class StreamRunner:
         """
         if self.serving is not None:
             yield from self._serve(self.serving)
-        elif self.batch > 1 and self.waiting is None and isinstance(self.model, LSTMRegressor):
+        elif self._learns_many and isinstance(self.model, LSTMRegressor):
             yield from self._learn_batches(self.model)
         else:
             yield from self._learn_each()
 
+    @property
+    def _learns_many(self) -> bool:
+        return self.batch > 1 and self.waiting is None and self.learning
+
     def _learn_each(self) -> Iterator[Outcome | None]:
         """Predict, emit and learn, one event after the other."""
+        task = self.task
         for event in self.source:
             if event is None:
                 yield None
@@ -134,13 +145,18 @@ class StreamRunner:
             if self.waiting is not None and not self.waiting.is_new(event):
                 yield self._learn_late(self.waiting, event)
                 continue
-            event = _usable(event)
+            event = self._usable(event)
             entry = self._enter(event.key)
-            prediction = self.model.predict_one(event.x) if self._knows else None
-            outcome = self._emit(event, prediction, came)
+            said = task.predict(self.player, event) if self._knows_stream(entry) else None
+            state = self._state_of(event)
+            if task.learns_first:
+                self._teach(event)
+            outcome = self._emit(event, said, came)
             if self.waiting is not None:
-                self._remember(self.waiting, outcome)
-            self._learn(event, entry)
+                self.waiting.add(outcome, state)
+            if not task.learns_first:
+                self._teach(event)
+            self._show(outcome, entry)
             yield outcome
 
     def _learn_batches(self, model: LSTMRegressor) -> Iterator[Outcome | None]:
@@ -151,16 +167,15 @@ class StreamRunner:
                 yield None
                 continue
             self.at_rest = False
-            events = [_usable(event) for event, _ in batch]
+            events = [self._usable(event) for event, _ in batch]
             left = len(batch)
             for event, (_, came), prediction in zip(events, batch, learn_many(events), strict=True):
                 entry = None
                 if self.keys is not None:
                     entry = self._note(self.keys.bring(named(event.key)))
                 outcome = self._emit(event, prediction if self._knows else None, came)
-                if event.y is not None:
-                    self._knows = True
-                    self._show(event, event.y, entry)
+                self._knows = self._knows or event.y is not None
+                self._show(outcome, entry)
                 left -= 1
                 self.at_rest = not left
                 yield outcome
@@ -192,7 +207,7 @@ class StreamRunner:
                     outcomes += self._serve_new(serving, new)
                     new, ids = [], set()
                 if self.waiting is None or self.waiting.is_new(event):
-                    new.append((_usable(event), came))
+                    new.append((self._usable(event), came))
                     ids.add(event.id)
                 else:
                     outcomes.append(self._learn_late(self.waiting, event))
@@ -209,87 +224,105 @@ class StreamRunner:
             entry = self._enter(event.key)
             outcome = self._emit(event, prediction, came)
             if self.waiting is not None:
-                self._remember(self.waiting, outcome)
-            if event.y is not None:
-                self._show(event, event.y, entry)
+                self.waiting.add(outcome, b"")
+            self._show(outcome, entry)
             outcomes.append(outcome)
         return outcomes
 
-    def _emit(self, event: Event, prediction: float | None, came: float) -> Outcome:
-        """Hand a prediction to the sink, and compare it with the baselines'."""
+    def _usable(self, event: Event) -> Event:
+        """Return an event whose target, if there is one, can be learned."""
+        target = self.task.target(event.y)
+        return event if target is event.y else msgspec.structs.replace(event, y=target)
+
+    def _knows_stream(self, entry: Hot | None) -> bool:
+        """Say whether there is something to predict from."""
+        if entry is None or self.keys is None or not self.keys.copies or not self.learning:
+            return self._knows
+        return entry.memory is not None or self.task.knows(self.player.model)
+
+    def _emit(self, event: Event, said: Any, came: float) -> Outcome:
+        """Hand a prediction to the sink, and compare it with the rules'."""
+        rules = self.scores.predict(event)
+        record = self.task.record(event, said, self.player)
         if self.sink is not None:
-            key = UNSET if event.key is None else event.key
-            self.sink.write(Prediction(event.id, prediction, event.y, key))
+            self.sink.write(record)
         self.latency.add(perf_counter() - came)
-        forecasts = {baseline.name: baseline.predict(event) for baseline in self._baselines}
-        outcome = Outcome(self.events, event, prediction, forecasts)
-        self._compare(outcome)
+        outcome = Outcome(self.events, event, self.task.value(record), rules, record=record)
+        self.scores.add(outcome)
         self.events += 1
         return outcome
 
-    def _compare(self, outcome: Outcome) -> None:
-        for comparison in self.comparisons:
-            comparison.add(outcome)
-
     def _enter(self, key: str | None) -> Hot | None:
-        """Go on with a key's stream, and what the baselines know of it."""
+        """Go on with a key's stream, and what the rules know of it."""
         if self.serving is not None:
             entry = self.serving.enter(key)
         elif self.keys is None:
             return None
         else:
             entry = self.keys.enter(key)
+            if self.keys.copies:
+                self.player = self._player_of(self.keys.model_of(entry), entry.slot)
         return self._note(entry)
 
+    def _player_of(self, model: Any, slot: int) -> Player:
+        """Return what plays the model in a slot."""
+        player = self._players.get(slot)
+        if player is None or player.model is not model:
+            player = self._players[slot] = self.task.player(model)
+        return player
+
     def _note(self, entry: Hot) -> Hot:
-        """Let the baselines know a key's last target."""
-        self._last.state = entry.last
+        """Let the rules know what is known of a key."""
+        self.scores.memory = entry.memory
         return entry
 
-    def _learn(self, event: Event, entry: Hot | None) -> None:
-        if event.y is None:
-            if self._step_one is not None:
-                self._step_one(event.x)
-            return
-        self.model.learn_one(event.x, event.y)
-        self._knows = True
-        self._show(event, event.y, entry)
+    def _teach(self, event: Event) -> None:
+        """Let the model learn an event, or let it pass."""
+        if self.learning:
+            self.task.learn(self.player, event)
+            self._knows = self._knows or event.y is not None
+        else:
+            self.player.skip(event.x, event.y)
 
-    def _show(self, event: Event, target: float, entry: Hot | None) -> None:
-        """Show a target to the baselines."""
-        for baseline in self._baselines:
-            baseline.learn(event, target)
+    def _show(self, outcome: Outcome, entry: Hot | None) -> None:
+        """Show an event's target to the rules."""
+        if outcome.event.y is not None:
+            self.scores.learn(outcome.event, outcome.event.y)
+        if not outcome.late:
+            self.scores.follow(outcome)
         if entry is not None:
-            entry.last = self._last.state
+            entry.memory = self.scores.memory
 
-    def _remember(self, waiting: WaitingEvents, outcome: Outcome) -> None:
-        """Let an event wait for its target, with the state that it starts with."""
-        state = b""
-        to_learn = outcome.event.y is None and self.serving is None
-        if to_learn and isinstance(self.model, NumericEstimator):
-            state = self.model.stream_to_bytes()
-        waiting.add(outcome, state)
+    def _state_of(self, event: Event) -> bytes:
+        """Return the state that an event starts with, if it is to wait for its target."""
+        waits = self.waiting is not None and event.y is None
+        learns = self.learning and self.task.needs_target
+        return stream_of(self.player.model) if waits and learns else b""
 
     def _learn_late(self, waiting: WaitingEvents, event: Event) -> Outcome | None:
         """Learn a target that comes late; None if nobody waits for it."""
-        known = waiting.take(event)
-        if known is None or event.y is None:
+        if event.y is None:
+            return None
+        target = self.task.target(event.y)
+        known = waiting.take(event.id, target)
+        if known is None:
             return None
         x, entry = known.x, self._enter(known.key)
+        past = Event(known.id, x, target, known.time, known.key)
         if self.serving is not None:
-            self.serving.remember(known.key, event.y, known.prediction)
-        elif isinstance(self.model, NumericEstimator):
-            self.model.learn_late(x, event.y, known.stream)
-        else:
-            self.model.learn_one(x, event.y)
-        self._knows = True
-        past = Event(known.id, x, event.y, known.time, known.key)
-        self._show(past, event.y, entry)
+            self.serving.remember(known.key, target, known.prediction)
+        elif self.learning and self.task.needs_target:
+            if carries(self.player.model):
+                learn_late(self.player.model, x, target, known.stream)
+            else:
+                self.player.learn(x, target)
+            self._knows = True
         if self.late_sink is not None:
             key = UNSET if known.key is None else known.key
-            self.late_sink.write(LateTarget(known.id, known.prediction, event.y, key))
+            self.late_sink.write(LateTarget(known.id, known.prediction, target, key))
         outcome = Outcome(known.number, past, known.prediction, known.baselines, late=True)
-        self._compare(outcome)
+        self.scores.add(outcome)
+        self._show(outcome, entry)
         return outcome
 
     def save(self) -> None:
@@ -304,24 +337,13 @@ class StreamRunner:
         return {
             "events": self.events,
             "knows": self._knows,
-            "baselines": [baseline.state for baseline in self._baselines],
-            "comparisons": [comparison.state for comparison in self.comparisons],
+            "scores": self.scores.counted(),
             "waiting": None if self.waiting is None else self.waiting.progress,
         }
 
     @progress.setter
     def progress(self, progress: dict[str, Any]) -> None:
         self.events, self._knows = progress["events"], progress["knows"]
-        for baseline, state in zip(self._baselines, progress["baselines"], strict=True):
-            baseline.state = state
-        for comparison, state in zip(self.comparisons, progress["comparisons"], strict=True):
-            comparison.state = state
+        self.scores.go_on(progress["scores"])
         if self.waiting is not None:
             self.waiting.progress = progress["waiting"]
-
-
-def _usable(event: Event) -> Event:
-    """Return an event whose target, if there is one, can be learned."""
-    if event.y is None or number_in(event.y) is not None:
-        return event
-    return msgspec.structs.replace(event, y=None)

@@ -31,6 +31,7 @@ from lstmwidgets.streaming import (
     run_job,
 )
 from lstmwidgets.streaming.cli import main
+from lstmwidgets.streaming.pickles import is_pickle
 from lstmwidgets.streaming.pictures.record import RunRecord
 from lstmwidgets.streaming.sinks import Callback
 from lstmwidgets.streaming.sources import IterableSource
@@ -150,17 +151,19 @@ def outcome(folder: Path) -> tuple[bytes, object, str]:
     database.close()
     kept = json.loads(saved)
     kept["outputs"] = list(kept["outputs"].values())
-    length = 8 + int.from_bytes(model[:8], "little")  # the header's order is that of a hash map
-    contents = json.loads(model[8:length]), model[length:], stores
+    contents: object = None  # of a pickle: equal models need not have equal ones
+    if not is_pickle(model):
+        length = 8 + int.from_bytes(model[:8], "little")  # the header's order: a hash map's
+        contents = json.loads(model[8:length]), model[length:], stores
     outputs = [path.read_bytes() for path in sorted(folder.glob("*.jsonl"))]
     return b"".join(outputs), contents, json.dumps(kept)
 
 
 def kill_often(
-    source: Path | str, folder: Path, kills: int, seed: int = 0, **changed: object
+    source: Path | str, folder: Path, kills: int, moments: int = 0, **changed: object
 ) -> int:
     """Kill the job at random moments after it has gone on; return how often it was possible."""
-    draw = random.Random(seed)
+    draw = random.Random(moments)
     done = 0
     while done < kills:
         before = events_of(folder / "job")

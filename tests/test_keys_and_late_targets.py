@@ -174,8 +174,8 @@ def test_other_models_learn_late_and_know_no_keys() -> None:
     runner = StreamRunner(model, source, waiting=WaitingEvents())
     assert [outcome.late for outcome in ran(runner)] == [False, False, True]
     assert model.weights
-    with pytest.raises(StreamError, match="LinearRegression has none"):
-        KeyedStreams(model)
+    assert KeyedStreams(model).copies
+    assert not KeyedStreams(model, shared=True).copies
     keyless = StreamRunner(m := LSTMRegressor(4), source, keys=KeyedStreams(m))
     with pytest.raises(StreamError, match="has no key"):
         ran(keyless)
@@ -278,7 +278,7 @@ def test_features_that_wait_come_back_from_the_store_as_they_were() -> None:
     again.progress = json.loads(json.dumps(waiting.progress))
 
     for each in (waiting, again):
-        known = each.take(Event("a", {}, 2.0))
+        known = each.take("a", 2.0)
         assert known is not None
         assert repr(known.x) == repr(x | {"count": 3})
         assert known.stream == b"state"

@@ -40,7 +40,7 @@ def recorded(events: int, model: Any = None) -> tuple[StreamRunner, RunRecord]:
 
 def page_of(events: int, model: Any = None) -> str:
     runner, run = recorded(events, model)
-    return report_html("a <b>title</b>", {"seed": "1 & 2"}, run, runner.comparisons)
+    return report_html("a <b>title</b>", {"seed": "1 & 2"}, run, runner.scores.table())
 
 
 def test_memory_is_bounded_and_the_page_says_so(monkeypatch: pytest.MonkeyPatch) -> None:

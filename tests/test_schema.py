@@ -98,7 +98,7 @@ def test_a_type_that_changes_is_named(parsers: Any, first: Any, later: Any, mess
 
 def test_a_record_that_is_refused_decides_no_type() -> None:
     """Below some headers there is a line of units."""
-    schema = Schema(Columns(target="y"), CELLS)
+    schema = Schema(Columns(target="y", targets="number"), CELLS)
     with pytest.raises(RecordError):
         schema.event(0, {"a": "km/h", "y": "m3"})
     assert schema.event(0, {"a": "1", "y": "2"}) == Event(0, {"a": 1.0}, 2.0)

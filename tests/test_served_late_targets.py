@@ -173,7 +173,8 @@ def write_pairs(path: Path, events: int) -> Path:
 def kills(tmp_path: Path, events: int, kills: int) -> None:
     save(trained(), tmp_path / "model")
     source = write_pairs(tmp_path / "pairs.csv", events)
-    check_kills(source, tmp_path, kills, **SENSORS, model=tmp_path / "model", no_learn=True)
+    served = SENSORS | dict.fromkeys(("hidden_size", "seed", "window")) | {"no_learn": True}
+    check_kills(source, tmp_path, kills, **served, model=tmp_path / "model")
 
 
 def test_a_kill_changes_nothing(tmp_path: Path) -> None:

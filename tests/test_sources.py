@@ -196,7 +196,7 @@ def test_river_data_sets_are_events_with_time() -> None:
     ("name", "columns", "message"),
     [
         ("river:WaterFlo", Columns(), "no data set 'WaterFlo'; did you mean WaterFlow"),
-        ("river:Phishing", Columns(), "made for binary classification"),
+        ("river:Yeast", Columns(), "made for multi-output binary classification"),
         ("river:WaterFlow", Columns(target="Flow"), "leave out --target"),
         ("river:WaterFlow", Columns(drop=("Tim",)), r"no column 'Tim' \(--drop\)"),
     ],

@@ -32,7 +32,8 @@ GUISES = (float, np.float64, np.int64, Decimal, Fraction, torch.tensor, np.array
 
 def run(items: Iterable[Any], columns: Columns, **options: Any) -> JobResult:
     source = IterableSource(items, columns)
-    return run_job(Job(source, columns, hidden_size=3, window=2, seed=1, **options))
+    given = {} if "model" in options else {"hidden_size": 3, "window": 2, "seed": 1}
+    return run_job(Job(source, columns, **given, **options))
 
 
 def test_a_late_target_finds_its_event_in_whatever_form_its_id_is() -> None:

@@ -1,7 +1,8 @@
 // The page of a job that runs elsewhere: how it goes, what it is, its errors, and its pictures.
 //
 // server -> page: a frame as bytes, see `Frame.to_bytes`
-//                 {events, facts: [[name, value]], errors: [[cell]], notes: [text]} once in a while
+//                 {events, facts: [[name, value]], caption, columns: [name], errors: [[cell]],
+//                 notes: [text]} once in a while
 //                 {ended: words, failed} before the server goes
 // page -> server: {type: "pace", seconds}, {type: "whole"}
 
@@ -13,7 +14,6 @@ import { RunStore, unpack } from "./store.js";
 
 const QUIET = 3; // seconds without an event until the page says so
 const AVERAGED = 5; // seconds over which the speed is averaged
-const ERRORS = ["mean absolute error against", "events", "model", "baseline", "ratio"];
 const GONE = "The job is not there any more. This is what was seen of it.";
 
 class JobPage {
@@ -61,7 +61,7 @@ class JobPage {
     this.chart.refresh();
   }
 
-  takeSummary({ events, facts, errors, notes, ended, failed }) {
+  takeSummary({ events, facts, caption, columns, errors, notes, ended, failed }) {
     if (ended) return this.end(ended, failed);
     this.events = events;
     this.facts.replaceChildren();
@@ -70,6 +70,9 @@ class JobPage {
       element(fact, "dt", { text: name });
       element(fact, "dd", { text: value });
     }
+    say(this.caption, caption);
+    this.columns.replaceChildren();
+    for (const text of columns) element(this.columns, "th", { text, scope: "col" });
     this.errors.replaceChildren();
     for (const cells of errors) {
       const row = element(this.errors, "tr");
@@ -82,9 +85,8 @@ class JobPage {
 
   table(parent) {
     const table = element(parent, "table", { hidden: "" });
-    element(table, "caption", { class: "lw-spoken", text: "Mean absolute errors" });
-    const head = element(element(table, "thead"), "tr");
-    for (const text of ERRORS) element(head, "th", { text, scope: "col" });
+    this.caption = element(table, "caption");
+    this.columns = element(element(table, "thead"), "tr");
     this.errors = element(table, "tbody");
   }
 

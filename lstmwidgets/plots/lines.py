@@ -50,8 +50,16 @@ def prediction_figure(axis: EventAxis, *, height: int = 340) -> figure:
     return plot
 
 
-def error_figure(axis: EventAxis, naive_name: str, *, height: int = 220) -> figure:
-    """Draw the running mean absolute error of the model and of a naive forecast.
+def error_figure(
+    axis: EventAxis,
+    naive_name: str,
+    *,
+    height: int = 220,
+    title: str = "Mean absolute error so far",
+    y_label: str = "error",
+    model_name: str = "model",
+) -> figure:
+    """Draw the running mean absolute error of the model and of a naive forecast, or another score.
 
     Parameters
     ----------
@@ -62,8 +70,10 @@ def error_figure(axis: EventAxis, naive_name: str, *, height: int = 220) -> figu
         What the naive forecast does.
     height : int
         In pixels.
+    title, y_label, model_name : str
+        What is drawn, its axis, and whose it is beside the naive forecast's.
     """
-    plot = event_figure(axis, "Mean absolute error so far", height, "error")
+    plot = event_figure(axis, title, height, y_label)
     plot.yaxis.ticker = BasicTicker(desired_num_ticks=max(2, height // 60), num_minor_ticks=0)
     _fit_to_window(plot)
     line = plot.line(
@@ -80,7 +90,7 @@ def error_figure(axis: EventAxis, naive_name: str, *, height: int = 220) -> figu
         source=axis.source,
         color=MODEL,
         line_width=1.8,
-        legend_label="model",
+        legend_label=model_name,
     )
     plot.add_tools(
         HoverTool(
@@ -88,7 +98,7 @@ def error_figure(axis: EventAxis, naive_name: str, *, height: int = 220) -> figu
             mode="vline",
             tooltips=[
                 ("", "@label"),
-                ("model", "@model_error{0.[0000]}"),
+                (model_name, "@model_error{0.[0000]}"),
                 (naive_name, "@naive_error{0.[0000]}"),
             ],
         )

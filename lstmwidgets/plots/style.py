@@ -23,8 +23,12 @@ LEFT, RIGHT, BELOW = 70, 80, 56
 """Margins in pixels, the same in every figure, so that their event axes stand below each other."""
 
 
-def _look(text: str, faint: str, grid: str, frame: str) -> Theme:
-    """Return a theme; what lies behind the figures is the page's."""
+Attributes = dict[str, dict[str, Any]]
+"""By Bokeh's class and the name of an attribute."""
+
+
+def _look(text: str, faint: str, grid: str, frame: str) -> Attributes:
+    """Return what a theme sets; what lies behind the figures is the page's."""
     label = {
         "axis_label_text_font": FONT,
         "axis_label_text_font_style": "normal",
@@ -34,7 +38,7 @@ def _look(text: str, faint: str, grid: str, frame: str) -> Theme:
         "major_label_text_font_size": "12px",
         "major_label_text_color": faint,
     }
-    attrs: dict[str, dict[str, Any]] = {
+    return {
         "Plot": {
             "background_fill_color": None,
             "border_fill_color": None,
@@ -71,12 +75,23 @@ def _look(text: str, faint: str, grid: str, frame: str) -> Theme:
             "major_tick_line_color": None,
         },
     }
-    return Theme(json={"attrs": attrs})
 
 
 LIGHT = _look(text=TEXT, faint=FAINT, grid=GRID, frame=GRID)
 DARK = _look(text="#e6e6e6", faint="#a8a8a8", grid="#2c2c2c", frame="#3a3a3a")
-THEMES = (LIGHT, DARK)
+THEMES = (Theme(json={"attrs": LIGHT}), Theme(json={"attrs": DARK}))
+
+
+def both_colours() -> dict[str, dict[str, tuple[str, str]]]:
+    """Return the colours that differ, light and dark, for a page that follows its reader's."""
+    return {
+        kind: {
+            name: (value, DARK[kind][name])
+            for name, value in attributes.items()
+            if value != DARK[kind][name]
+        }
+        for kind, attributes in LIGHT.items()
+    }
 
 
 def place_legend(plot: figure) -> None:

@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
+import copy
 import hashlib
 from pathlib import Path
+from typing import Any
 
-from lstmwidgets.online import LSTMRegressor
-from lstmwidgets.saving import from_bytes
+from lstmwidgets.analysis.tasks import last_step
+from lstmwidgets.online.estimator import LSTMEstimator
+from lstmwidgets.saving import THINGS, from_bytes, to_bytes
 
 from ..errors import StreamError
-from ..state.checkpoint import look_into
+from ..pickles import check_own, from_pickle, is_pickle, to_pickle
+from ..state.checkpoint import files_of, look_into
 from ..state.cold import ColdStore
 from ..state.keyed import KeyedStreams
+from ..tasks import Options, task_for, task_named
+from .code import code_of, file_of, model_by
+from .options import OF_TASK
 
 
-def job_model(folder: str | Path, key: str | None = None) -> LSTMRegressor:
+def job_model(folder: str | Path, key: str | None = None, *, model: str | None = None) -> Any:
     """Return a copy of the model in a job's folder, as of its last checkpoint.
 
     The job may be running meanwhile; it is not touched.
@@ -26,57 +33,119 @@ def job_model(folder: str | Path, key: str | None = None) -> LSTMRegressor:
     key : str, optional
         Go on with this key's state, in a job with keys. By default with the state of a job without
         keys, and a stream's beginning in one with them.
+    model : str, optional
+        What the job was given as ``--model``, where that is code: it is run, and the folder is
+        trusted, as by the job itself.
 
     Returns
     -------
-    LSTMRegressor
-        It predicts and learns; `lstmwidgets.save` keeps it, widgets show it.
+    estimator
+        An `LSTMRegressor`, or what else the job's task needs. It predicts and learns;
+        `lstmwidgets.save` keeps one of ours, widgets show it.
 
     Raises
     ------
     StreamError
-        If there is no such job, no checkpoint yet, or no such key.
+        If there is no such job, no checkpoint yet, no such key, or the model is another one's code.
     """
-    with look_into(Path(folder)) as (options, database, last):
+    folder = Path(folder)
+    with look_into(folder) as (options, database, last):
         if last is None or not last[1]:
             raise StreamError(f"there is no checkpoint in {folder} yet")
-        model = regressor_of(last[1], f"the model in {folder}", "begin anew")
-        if options["key"] is not None:
-            model.reset_stream()  # the state of whichever key came last
+        saved, data = last
+        if is_pickle(data):
+            if model is None or model != options["model"]:
+                raise StreamError(
+                    f"the model in {folder} was made by code; name the same code to read it: "
+                    f"job_model(folder, model={options['model']!r})"
+                )
+            _run_code(model)
+            check_own(files_of(folder))
+        found = model_of(data, f"the model in {folder}", "begin anew")
+        ours = isinstance(last_step(found), LSTMEstimator)
+        if options["key"] is not None and ours:
+            last_step(found).reset_stream()  # the state of whichever key came last
         if key is not None and not options["learn"]:
             raise StreamError(f"the job in {folder} only predicts: its keys have no state to learn")
         if key is not None:
             cold = ColdStore(database, "streams")
             if cold.get(key) is None:
                 raise StreamError(f"there is no key {key!r} in {folder}")
-            KeyedStreams(model, cold).enter(key)
-    model.expect_known_features()
-    return model
+            given = {name: options[name] for name in OF_TASK}
+            task = task_named(saved.task or task_for(found), Options(**given))
+            keys = KeyedStreams(
+                found, cold, memories=task.scores(keyed=True), shared=options["shared"]
+            )
+            entry = keys.enter(key)
+            found = keys.model_of(entry) if keys.copies else found
+    if isinstance(found, LSTMEstimator):
+        found.expect_known_features()
+    return found
 
 
-def regressor_in(path: Path) -> LSTMRegressor:
-    """Return the model in a file."""
+def first_model(name: str) -> Any:
+    """Return the model that a job begins with: that in a file, or a copy of what code makes."""
+    code = code_of(name)
+    if code is not None:
+        return copy.deepcopy(model_by(code))
     try:
-        data = path.read_bytes()
+        data = Path(name).read_bytes()
     except OSError as error:
-        raise StreamError(f"cannot read {path}: {error.strerror}") from error
-    return regressor_of(data, str(path), "save it with lstmwidgets.save")
+        raise StreamError(f"cannot read {name}: {error.strerror}") from error
+    if is_pickle(data):
+        raise StreamError(f"{name} is a pickle, which is not read; save it with lstmwidgets.save")
+    return model_of(data, name, "save it with lstmwidgets.save")
 
 
-def regressor_of(data: bytes, name: str, advice: str) -> LSTMRegressor:
-    """Return the model in a file's bytes; the advice is for those who have another."""
+def model_of(data: bytes, name: str, advice: str) -> Any:
+    """Return the model in bytes; the advice is for those who have something else.
+
+    A pickle is read: whose it is has to be looked at before, see `lstmwidgets.streaming.pickles`.
+    """
     try:
-        model = from_bytes(data, name)
+        return from_pickle(data) if is_pickle(data) else from_bytes(data, name)
     except ValueError as error:
-        raise StreamError(f"{error}; {advice}") from error
-    if not isinstance(model, LSTMRegressor):
-        raise StreamError(f"{name} is a {type(model).__name__}; stream runs an LSTMRegressor")
-    return model
+        told = str(error) if name in str(error) else f"{name}: {error}"
+        raise StreamError(f"{told}; {advice}") from error
 
 
-def hash_of(path: Path) -> str | None:
-    """Return the hash of a file; None if it cannot be read."""
+def bytes_of(model: Any) -> bytes:
+    """Return a model as a checkpoint keeps it: one of ours as a file has it, others pickled."""
+    if type(model).__name__ in THINGS and isinstance(model, LSTMEstimator):
+        return to_bytes(model)
+    return to_pickle(model)
+
+
+def check_readable(name: str | None, folder: Path, data: bytes) -> None:
+    """Raise unless a checkpoint's model can be read; the job has been found to name the same code.
+
+    Raises
+    ------
+    StreamError
+        If it is a pickle in a folder that others can write, or of a job that names no code.
+    """
+    if not is_pickle(data):
+        return
+    if name is None or code_of(name) is None:
+        raise StreamError(
+            f"the checkpoint in {folder} holds a pickle, and this job names no code that could "
+            "have written it; begin anew with another folder"
+        )
+    check_own(files_of(folder))
+
+
+def _run_code(name: str) -> None:
+    """Let what a pickle is made of be there."""
+    code = code_of(name)
+    if code is not None:
+        model_by(code)
+
+
+def hash_of(name: str) -> str | None:
+    """Return the hash of a model's file, or of the file of its code; None if it has none."""
+    code = code_of(name)
+    path = Path(name) if code is None else file_of(code)
     try:
-        return hashlib.sha256(path.read_bytes()).hexdigest()
+        return None if path is None else hashlib.sha256(path.read_bytes()).hexdigest()
     except OSError:
         return None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,9 +20,20 @@ from ..sources.byte_lines import LONGEST
 from ..state.checkpoint import DATABASE, HOLDER, LOCK
 from ..state.keyed import HOT
 from ..state.waiting import MOST_EVENTS
+from ..tasks import TASKS, task_named
+from .code import code_of
+
+HIDDEN = 32
+"""Units of a new model."""
 
 WINDOW, KEYED_WINDOW = 16, 4
 """Events that the gradient looks back; fewer with keys, each of which has a window of its own."""
+
+OF_TASK = ("hidden_size", "cell", "window", "horizon", "season", "coverage", "alarms")
+"""Options that a task and its new model are made with."""
+
+LONGEST_HORIZON = 10_000
+"""Steps of a forecast at most, and events of a season."""
 
 JOURNAL = "input.journal"
 """Name of the file that keeps standard input, in the folder of checkpoints."""
@@ -68,12 +79,23 @@ class Job:
         Serve pictures of the job on this machine while it runs.
     live_port : int or None
         Where; None takes a free port, a number implies `live`.
-    model : Path or None
-        A saved model to begin with.
+    task : str or None
+        What to predict, one of `lstmwidgets.streaming.tasks.TASKS`; None for what the options, the
+        model, the source or the first target say.
+    horizon, season, coverage
+        Of forecasts: steps, events a season, and the share of values that intervals are to hold.
+    alarms : float or None
+        Share of ordinary events that may be called anomalies.
+    text_column : str or None
+        The column with the texts to classify.
+    model : str, Path or None
+        A saved model to begin with, or code that makes one; see `lstmwidgets.streaming.job.code`.
+    shared : bool
+        Let one model learn from all keys, where it has no state that each could have.
     learn : bool
         Whether to learn.
     hidden_size, cell, window
-        Of a new `LSTMRegressor`. The window is 16 by default, and 4 with keys.
+        Of a new model: by default 32, ``"standard"``, and 16, or 4 with keys.
     seed : int or None
         Of a new one; None draws one and shows it.
     wait_events, wait_seconds
@@ -103,10 +125,17 @@ class Job:
     summary: Path | None = None
     live: bool = False
     live_port: int | None = None
-    model: Path | None = None
+    task: str | None = None
+    horizon: int | None = None
+    season: int | None = None
+    coverage: float | None = None
+    alarms: float | None = None
+    text_column: str | None = None
+    model: str | Path | None = None
+    shared: bool = False
     learn: bool = True
-    hidden_size: int = 32
-    cell: str = "standard"
+    hidden_size: int | None = None
+    cell: str | None = None
     window: int | None = None
     seed: int | None = None
     wait_events: int = MOST_EVENTS
@@ -125,10 +154,11 @@ class Job:
         for end in (self.source, self.predictions):
             if isinstance(end, str) and end.startswith(SCHEMES):
                 parse(end)
-        if self.cell not in CELLS:
+        if self.cell not in (None, *CELLS):
             raise StreamError(f"--cell must be one of {', '.join(CELLS)}, got {self.cell!r}")
         if not self.learn and self.model is None:
             raise StreamError("--no-learn predicts with what --model FILE has learned; name one")
+        self._check_task()
         if not self.checkpoint_seconds >= 0:
             raise StreamError(
                 f"--checkpoint-seconds must be a number from 0 on, got {self.checkpoint_seconds}"
@@ -139,6 +169,87 @@ class Job:
                 f"{self.predictions.name} can be gone on with after a crash: name it, so that "
                 "the job can open it where it was"
             )
+
+    def _check_task(self) -> None:
+        """Raise if options of tasks and models do not go together."""
+        name = self.task_named
+        if name is not None:
+            task_named(name)
+        for option, of in (
+            ("horizon", "forecast"),
+            ("season", "forecast"),
+            ("coverage", "forecast"),
+            ("alarms", "anomaly"),
+            ("text_column", "text"),
+        ):
+            if getattr(self, option) is not None and name != of:
+                raise StreamError(
+                    f"{as_option(option)} is for --task {of}; leave it out, or pass --task {of}"
+                )
+        for option in ("coverage", "alarms"):
+            value = getattr(self, option)
+            if value is not None and not 0 < value < 1:
+                raise StreamError(f"--{option} must be between 0 and 1, got {value}")
+        for option in ("horizon", "season"):
+            value = getattr(self, option)
+            if value is not None and not 1 <= value <= LONGEST_HORIZON:
+                raise StreamError(
+                    f"--{option} must be a whole number from 1 to {LONGEST_HORIZON:,}, got {value}"
+                )
+        if self.shared and (self.model is None or self.columns.key is None):
+            raise StreamError("--shared is for a --model with --key; leave it out")
+        if self.model is not None:
+            for option in ("hidden_size", "cell", "window", "season", "seed"):
+                if getattr(self, option) is not None:
+                    raise StreamError(
+                        f"{as_option(option)} is for a new model, and --model {self.model} is "
+                        "there already; leave one of them out"
+                    )
+
+    @property
+    def task_named(self) -> str | None:
+        """The task, as far as the options say it."""
+        if self.task is not None:
+            return self.task
+        if self.text_column is not None:
+            return "text"
+        if self.horizon is not None or self.season is not None or self.coverage is not None:
+            return "forecast"
+        return None if self.alarms is None else "anomaly"
+
+    def columns_for(self, name: str | None) -> Columns:
+        """Return which columns a source is to read as what, for a task if that is known.
+
+        Raises
+        ------
+        StreamError
+            If texts are to be read, and nobody has named their column.
+        """
+        columns, kind = self.columns, None if name is None else TASKS[name]
+        if kind is not None:
+            columns = replace(columns, targets=kind.targets if kind.needs_target else "none")
+        if not self.learn or not (kind is None or kind.needs_target):
+            columns = replace(columns, needs_target=False)
+        if self.text_column is not None:
+            texts = (self.text_column,)
+            return replace(columns, features=texts, text=(*columns.text, *texts))
+        if name == "text":
+            raise StreamError("--task text reads the texts of a column; name it with --text-column")
+        return columns
+
+    @property
+    def of_task(self) -> dict[str, Any]:
+        """What a task and a new model are made with, but for seed and targets."""
+        keyed = self.columns.key is not None and self.task_named != "text"
+        return {
+            "hidden_size": HIDDEN if self.hidden_size is None else self.hidden_size,
+            "cell": self.cell or "standard",
+            "window": self.window or (KEYED_WINDOW if keyed else None),
+            "horizon": self.horizon or 1,
+            "season": self.season,
+            "coverage": self.coverage,
+            "alarms": self.alarms,
+        }
 
     def _check_files(self) -> None:
         """Raise if a path is none, or an output would replace what is needed."""
@@ -152,7 +263,8 @@ class Job:
             "dead-letters": self.dead_letters,
             "late-targets": self.late_targets,
         }
-        files = {"model": self.model, "checkpoint": self.checkpoint, **outputs}
+        model = None if self.model is None or code_of(str(self.model)) else Path(self.model)
+        files = {"model": model, "checkpoint": self.checkpoint, **outputs}
         files = {f"--{option}": path for option, path in files.items()}
         for name, path in {"the source": Path(source), **files}.items():
             if path is not None:
@@ -165,7 +277,7 @@ class Job:
                 f"--dead-letters are written as JSON Lines, got {self.dead_letters}; name a file "
                 "such as dead.jsonl"
             )
-        check_distinct(source, self.model, *outputs.values())
+        check_distinct(source, model, *outputs.values())
         for path in outputs.values():
             if path is not None and path.name in OWN and self._is_jobs(path.parent):
                 raise StreamError(f"{path} is a job's own file; name another one")
@@ -189,22 +301,21 @@ class Job:
             "dead_letters": _text(self.dead_letters),
             "predictions": _named(self.predictions),
             "late_targets": _text(self.late_targets),
+            "task": self.task,
+            "text_column": self.text_column,
+            **self.of_task,
             "model": _text(self.model),
+            "shared": self.shared,
             "learn": self.learn,
-            "hidden_size": self.hidden_size,
-            "cell": self.cell,
-            "window": self.events_back,
             "wait_events": self.wait_events,
             "wait_seconds": self.wait_seconds,
             "seed": self.seed,
         }
 
-    @property
-    def events_back(self) -> int:
-        """How many events the gradient looks back."""
-        if self.window is not None:
-            return self.window
-        return WINDOW if self.columns.key is None else KEYED_WINDOW
+
+def as_option(name: str) -> str:
+    """Return the name of a field as the command line has it."""
+    return f"--{name.replace('_', '-')}"
 
 
 def _check_path(name: str, path: Path) -> None:
@@ -225,7 +336,7 @@ def _named(end: str | Source | Sink | None) -> str | None:
     return without_login(end) if isinstance(end, str) else None if end is None else end.name
 
 
-def _text(path: Path | None) -> str | None:
+def _text(path: str | Path | None) -> str | None:
     return None if path is None else without_login(str(path))
 
 

@@ -93,10 +93,8 @@ def _bar(console: Console) -> Progress:
 
 
 def _status(runner: StreamRunner, pace: Pace) -> str:
-    naive, speed = runner.comparisons[0], pace.events_per_second
+    speed, scores = pace.events_per_second, runner.scores.status()
     status = f"{runner.events:,} events"
     if speed is not None:
         status += f"  {speed:,.0f}/s"
-    if naive.model is not None and naive.baseline is not None:
-        status += f"  error {naive.model:.4g} ({naive.name} {naive.baseline:.4g})"
-    return status
+    return f"{status}  {scores}" if scores else status

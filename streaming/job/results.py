@@ -7,12 +7,15 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
-from ..baselines import Comparison
 from ..counting import counted
 from ..runner import StreamRunner
 from ..sources import Source
+from ..tasks.scores import Scores
+from ..tasks.scores import Table as ScoreTable
+from ..terminal import one_line
 from .progress_bar import Pace
 
 PERCENTILES = (50.0, 99.0, 99.9)
@@ -34,12 +37,14 @@ class JobResult:
     ----------
     source : str
         Its name.
-    seed : int
-        Of the model.
+    seed : int or None
+        Of a new model.
     events : int
         How many were read, those before an interruption included.
-    comparisons : list of Comparison
-        Mean absolute errors beside those of the baselines.
+    task : str or None
+        What was predicted; None of a job that had been finished before.
+    scores : Scores or None
+        How good the predictions were, beside those of simple rules.
     events_per_second : float or None
         Without the time that compiling took; None below two events.
     latency_seconds : dict of str to float or None
@@ -55,9 +60,10 @@ class JobResult:
     """
 
     source: str
-    seed: int
+    seed: int | None
     events: int
-    comparisons: Sequence[Comparison] = ()
+    task: str | None = None
+    scores: Scores | None = None
     events_per_second: float | None = None
     latency_seconds: Mapping[str, float | None] = field(default_factory=dict)
     unreadable: int = 0
@@ -66,20 +72,26 @@ class JobResult:
     stopped_by: int | None = None
 
     @property
+    def comparisons(self) -> Sequence[Any]:
+        """How the predictions compare with those of each rule."""
+        return () if self.scores is None else self.scores.comparisons
+
+    @property
     def summary(self) -> dict[str, Any]:
         """All of it in plain values."""
-        told = vars(self) | {"errors": {each.name: _errors(each) for each in self.comparisons}}
-        return {name: told[name] for name in told if name not in {"comparisons", "stopped_by"}}
+        told = {k: value for k, value in vars(self).items() if k not in {"scores", "stopped_by"}}
+        return told | ({} if self.scores is None else self.scores.summary())
 
 
-def job_result(runner: StreamRunner, source: Source, pace: Pace, seed: int) -> JobResult:
+def job_result(runner: StreamRunner, source: Source, pace: Pace, seed: int | None) -> JobResult:
     """Return what a run has come to so far."""
     waiting = runner.waiting
     return JobResult(
         source.name,
         seed,
         runner.events,
-        runner.comparisons,
+        runner.task.name,
+        runner.scores,
         pace.events_per_second,
         {f"p{percent:g}": runner.latency.percentile(percent) for percent in PERCENTILES},
         source.skipped,
@@ -93,7 +105,8 @@ def show_result(result: JobResult) -> None:
     out = Console(highlight=False)
     speed = result.events_per_second
     rate = "" if speed is None else f", {speed:,.0f} events per second"
-    out.print(f"{counted(result.events, 'event')}{rate}, seed {result.seed}")
+    seed = "" if result.seed is None else f", seed {result.seed}"
+    out.print(f"{counted(result.events, 'event')}{rate}{seed}")
     waits = {name: wait for name, wait in result.latency_seconds.items() if wait is not None}
     if waits and result.events > 1:
         told = ", ".join(f"{wait * 1e3:.3g} ms ({name})" for name, wait in waits.items())
@@ -101,14 +114,10 @@ def show_result(result: JobResult) -> None:
     for number, what in _counts(result):
         if number:
             out.print(f"{counted(number, *what)}")
-    if result.comparisons[0].events:
-        out.print(result_table(result.comparisons))
-    else:
-        out.print("too few targets to compare with the last value")
-
-
-def _errors(comparison: Comparison) -> dict[str, Any]:
-    return {name: getattr(comparison, name) for name in ("events", "model", "baseline", "ratio")}
+    if result.scores is None:
+        return
+    table = result.scores.table()
+    out.print(shown_table(table) if table.rows else result.scores.nothing)
 
 
 def _counts(result: JobResult) -> list[tuple[int, tuple[str, str]]]:
@@ -118,20 +127,11 @@ def _counts(result: JobResult) -> list[tuple[int, tuple[str, str]]]:
     return [*counts, (result.keys or 0, ("key", ""))]
 
 
-def result_table(comparisons: Sequence[Comparison]) -> Table:
-    """Return the closing table: the model's error beside that of each baseline, and the ratio."""
-    table = Table(title="Mean absolute error", title_justify="left", title_style="bold")
-    for column in ("against", "events", "model", "baseline", "ratio"):
-        table.add_column(column, justify="left" if column == "against" else "right")
-    for comparison in comparisons:
-        if not comparison.events:
-            continue
-        ratio = "none" if comparison.ratio is None else f"{comparison.ratio:.3f}"
-        table.add_row(
-            comparison.name,
-            f"{comparison.events:,}",
-            f"{comparison.model:.4g}",
-            f"{comparison.baseline:.4g}",
-            ratio,
-        )
+def shown_table(told: ScoreTable) -> Table:
+    """Return a table of scores for a terminal."""
+    table = Table(title=told.title, title_justify="left", title_style="bold")
+    for place, column in enumerate(told.columns):
+        table.add_column(column, justify="right" if place else "left")
+    for row in told.rows:
+        table.add_row(*(escape(one_line(cell)) for cell in row))
     return table

@@ -14,15 +14,18 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 from rich.console import Console
 
+from lstmwidgets.analysis.tasks import last_step
 from lstmwidgets.online import LSTMRegressor
+from lstmwidgets.online.estimator import LSTMEstimator
 from lstmwidgets.online.features import UnknownFeaturesError
-from lstmwidgets.saving import save, to_bytes
+from lstmwidgets.saving import save
 
 from ..counting import counted
 from ..errors import StreamError
 from ..files import atomic_write, writing
 from ..garbage import uncollected
 from ..interrupt import Interruptible
+from ..pickles import is_pickle
 from ..pictures.record import Follower, RunRecord
 from ..runner import StreamRunner
 from ..sinks import Sink, open_sink
@@ -32,8 +35,10 @@ from ..state.frozen import BATCH as SERVED
 from ..state.frozen import Serving
 from ..state.keyed import KeyedStreams
 from ..state.waiting import WaitingEvents
+from ..tasks import Options, Task, task_by, task_for, task_named
 from ..terminal import note
-from .model import hash_of, regressor_in, regressor_of
+from .first_target import FewWholeNumbers, FirstTarget
+from .model import bytes_of, check_readable, first_model, hash_of, model_of
 from .options import JOURNAL, Job
 from .progress_bar import Pace, shown
 from .results import JobResult, job_result
@@ -103,7 +108,9 @@ class Run:
         self.job = job
         self.opened = opened
         self.notes = notes
-        self.seed = random.SystemRandom().getrandbits(32) if job.seed is None else job.seed
+        self.seed = job.seed
+        if job.seed is None and job.model is None:
+            self.seed = random.SystemRandom().getrandbits(32)
         self.folder: JobFolder | None = None
         self.before: Saved | None = None
         self._places: Mapping[str, Mapping[str, Any]] = {}
@@ -117,20 +124,23 @@ class Run:
             if last is not None:
                 self._places = last.outputs
                 self.before = last if last.offset else None
+        self._kept = kept or None  # none before the second checkpoint
+        self._model_file = self._read_model_file()
+        self._model = self._known_model()
+        self.task_name = self._task_name()
         self.source = self._open_source()
         if self.before is not None:
             self.source.resume(self.before.offset)
         self.sinks: dict[str, Sink] = {}
-        self._kept = kept or None  # none before the second checkpoint
-        self._model_file = self._read_model_file()
         self._saved: Saved | None = None
+        self._undecided = False
 
     def run(self) -> JobResult:
         """Run it to the end of the source, or until it is stopped."""
         job, before = self.job, self.before
         if before is not None and before.finished and not self.source.has_more(before.offset):
             with ExitStack() as opened:  # which looks whether all of it is there
-                self._open_sinks(opened)
+                self._open_sinks(opened, self._task())
             note(self.notes, f"finished after {counted(before.events, 'event')}: nothing to do")
             return JobResult(self.source.name, self.seed, before.events)
         finals = {
@@ -138,13 +148,15 @@ class Run:
             for name in ("report", "recording", "summary")
             if (path := getattr(job, name)) is not None
         }
-        model = self._model()
-        model.expect_known_features(before is None or not before.events)
         events = Interruptible(self.source)
+        first = FirstTarget(events)
+        watch = self._decide(events, first)
+        task = self._task()
+        model = self._begun_model(task)
         pace = Pace()
         with ExitStack() as opened:
-            self._open_sinks(opened)
-            runner = self._runner(model, events)
+            self._open_sinks(opened, task)
+            runner = self._runner(task, model, first)
             if before is None:
                 self._begin()
             else:
@@ -159,7 +171,7 @@ class Run:
                 followers.append(live.run)
             if not followers:
                 runner.batch = self._at_once(BATCH)  # nobody looks at the model in between
-            self._play(runner, followers, pace)
+            self._play(runner, followers, pace, first, watch)
             self._save(runner)
             self._settle()
             if live is not None:
@@ -170,6 +182,33 @@ class Run:
             self.folder.save(msgspec.structs.replace(self._saved, finished=True), None)
         result = job_result(runner, self.source, pace, self.seed)
         return replace(result, stopped_by=events.stopped_by)
+
+    def _task_name(self) -> str | None:
+        """Return the task that is known before the source is open."""
+        if self.before is not None:
+            return self.before.task
+        if self.job.task_named is not None or self._model is None:
+            return self.job.task_named
+        return task_for(self._model)
+
+    def _decide(self, events: Interruptible[Any], first: FirstTarget) -> FewWholeNumbers | None:
+        """Let the source or its first target say what the task is, if nobody else has."""
+        if self.task_name is None:
+            self.task_name = self.source.task
+        if self.task_name is not None:
+            return None
+        target = first.look()
+        self.task_name = task_by(target)
+        if events.stopped_by is not None:  # the next start decides
+            first.drop()
+            self._undecided = True
+        return FewWholeNumbers(partial(note, self.notes))
+
+    def _task(self) -> Task:
+        assert self.task_name is not None
+        job = self.job
+        labelled = job.columns.target is not None or self.source.has_target
+        return task_named(self.task_name, Options(**job.of_task, seed=self.seed, labelled=labelled))
 
     def _live(self, runner: StreamRunner, opened: ExitStack) -> Live | None:
         """Return what shows the job while it runs, if that is wanted."""
@@ -186,7 +225,14 @@ class Run:
         note(self.notes, f"live at {live.address}")
         return live
 
-    def _play(self, runner: StreamRunner, followers: list[Follower], pace: Pace) -> None:
+    def _play(
+        self,
+        runner: StreamRunner,
+        followers: list[Follower],
+        pace: Pace,
+        first: FirstTarget,
+        watch: FewWholeNumbers | None,
+    ) -> None:
         """Let all events through, with a checkpoint whenever one is due."""
         batch = runner.batch if runner.serving is None else runner.serving.batch
         most = self.job.checkpoint_events  # which the next batch must not pass
@@ -198,16 +244,20 @@ class Run:
             if outcome is not None:
                 for follower in followers:
                     follower.add(outcome)
-            if due(outcome is not None) and runner.at_rest:
+                if watch is not None and not watch.done:
+                    watch.add(outcome)
+            if due(outcome is not None) and runner.at_rest and first.at_rest:
                 self._save(runner)
                 due.done()
+        if watch is not None:
+            watch.end()
 
     def _save(self, runner: StreamRunner) -> None:
         """Make a checkpoint. What the outputs hold is on the disk before it counts."""
         self._settle()
         self.source.sync()
         outputs = {name: dict(sink.flush()) for name, sink in self.sinks.items()}
-        if self.folder is None:
+        if self.folder is None or self._undecided:
             return
         runner.save()
         self._saved = Saved(
@@ -216,9 +266,10 @@ class Run:
             outputs=outputs,
             progress=runner.progress,
             model_file=self._model_file,
+            task=self.task_name,
         )
-        new = self.job.learn or self._kept is None
-        self._kept = to_bytes(runner.model) if new else self._kept
+        new = runner.serving is None or self._kept is None
+        self._kept = bytes_of(runner.model) if new else self._kept
         self.folder.save(self._saved, self._kept if new else None)
 
     def _begin(self) -> None:
@@ -242,7 +293,7 @@ class Run:
         else:
             source = open_source(
                 job.source,
-                job.columns,
+                job.columns_for(self.task_name),
                 follow=job.follow,
                 format=job.format,
                 journal=None if folder is None else folder.path / JOURNAL,
@@ -261,7 +312,7 @@ class Run:
         if "dead letters" in self.sinks:
             self.sinks["dead letters"].write(record)
 
-    def _open_sinks(self, opened: ExitStack) -> None:
+    def _open_sinks(self, opened: ExitStack, task: Task) -> None:
         job = self.job
         wanted = {
             "predictions": job.predictions,
@@ -279,6 +330,7 @@ class Run:
                 None if self.folder is None else self._places.get(name, {}),
                 text_ids=job.columns.id is not None,
                 keys=job.columns.key is not None,
+                fields=task.late_fields if name == "late targets" else task.fields,
                 notes=partial(note, self.notes),
             )
             if self.folder is not None and name not in self._places and sink.has_records():
@@ -288,52 +340,71 @@ class Run:
                 )
             self.sinks[name] = opened.enter_context(sink)
 
-    def _model(self) -> LSTMRegressor:
-        """Return the model of the last checkpoint, the one to begin with, or a new one."""
+    def _known_model(self) -> Any:
+        """Return the model of the last checkpoint, or the one to begin with; None for a new one."""
         job = self.job
         if self._kept is not None:
-            return regressor_of(self._kept, f"the model in {job.checkpoint}", "begin anew")
-        if job.model is not None:
-            return regressor_in(job.model)
-        try:
-            return LSTMRegressor(
-                job.hidden_size, cell=job.cell, window=job.events_back, seed=self.seed
-            )
-        except ValueError as error:
-            raise StreamError(str(error)) from error
+            assert job.checkpoint is not None
+            name = None if job.model is None else str(job.model)
+            check_readable(name, job.checkpoint, self._kept)
+            if is_pickle(self._kept) and name is not None:
+                first_model(name)  # whose classes it is made of
+            return model_of(self._kept, f"the model in {job.checkpoint}", "begin anew")
+        return None if job.model is None else first_model(str(job.model))
+
+    def _begun_model(self, task: Task) -> Any:
+        """Return the model to go on with, a new one if there is none."""
+        model = self._model
+        if model is None:
+            try:
+                model = task.new_model()
+            except ValueError as error:
+                raise StreamError(str(error)) from error
+        task.player(model)  # which refuses one for another task
+        last = last_step(model)
+        if isinstance(last, LSTMEstimator):
+            last.expect_known_features(self.before is None or not self.before.events)
+        return model
 
     def _read_model_file(self) -> str | None:
         """Return the hash of the model's file that the job began with; say if it has changed."""
         path, before = self.job.model, self.before
-        now = None if path is None else hash_of(path)
+        now = None if path is None else hash_of(str(path))
         if before is None:
             return now
         if now not in (None, before.model_file):
             note(self.notes, f"{path} has changed; the job goes on with the model it began with")
         return before.model_file
 
-    def _runner(self, model: LSTMRegressor, events: Interruptible[Any]) -> StreamRunner:
+    def _runner(self, task: Task, model: Any, events: FirstTarget) -> StreamRunner:
         job, folder = self.job, self.folder
         cold = None if folder is None else folder.cold("streams")
         waiting, serving, keys = None, None, None
+        keyed = job.columns.key is not None
         if job.columns.id is not None:
             store = None if folder is None else folder.cold("waiting")
-            waiting = WaitingEvents(
-                store, job.wait_events, job.wait_seconds, keyed=job.columns.key is not None
-            )
-        if not job.learn:
-            room = job.hot_keys if job.columns.key else 1
+            waiting = WaitingEvents(store, job.wait_events, job.wait_seconds, keyed=keyed)
+        if not job.learn and type(model) is LSTMRegressor:
+            room = job.hot_keys if keyed else 1
             serving = Serving(model, cold, room, self._at_once(SERVED))
-        elif job.columns.key is not None:
-            keys = KeyedStreams(model, cold, job.hot_keys)
+        elif keyed:
+            keys = KeyedStreams(
+                model,
+                cold,
+                job.hot_keys,
+                task.scores(keyed=True),
+                shared=job.shared or not job.learn,
+            )
         return StreamRunner(
             model,
             events,
             self.sinks.get("predictions"),
+            task=task,
             keys=keys,
             waiting=waiting,
             late_sink=self.sinks.get("late targets"),
             serving=serving,
+            learn=job.learn,
         )
 
     def _at_once(self, most: int) -> int:
@@ -356,7 +427,7 @@ class Run:
             with uncollected():
                 from ..pictures.report import report_html  # which takes Bokeh half a second to load
 
-                html = report_html(title, facts, record, runner.comparisons)
+                html = report_html(title, facts, record, runner.scores.table())
             with self._writing("report"):
                 finals["report"].write_text(html, encoding="utf-8")
         if "summary" in finals:
@@ -369,16 +440,17 @@ class Run:
         return writing(getattr(self.job, output))
 
     def _facts(self, runner: StreamRunner, seen: Follower) -> dict[str, str]:
-        model, job = runner.model, self.job
-        assert isinstance(model, LSTMRegressor)
-        layer = f"{model.hidden_size} {'unit' if model.hidden_size == 1 else 'units'}"
+        model, job = runner.player.model, self.job
         facts = {
             "events": f"{runner.events:,}",
-            "model": f"{model.cell.replace('_', ' ')} LSTM, {layer}, window {model.window}",
+            "task": runner.task.name,
+            "model": described(model),
         }
-        if seen.events:
-            facts["LSTM's share"] = f"{model.shares['lstm']:.0%} of the last prediction"
-        facts["seed"] = str(self.seed)
+        if seen.events and "lstm" in (shares := getattr(model, "shares", {})):
+            facts["LSTM's share"] = f"{shares['lstm']:.0%} of the last prediction"
+        facts |= runner.task.facts(model)
+        if self.seed is not None:
+            facts["seed"] = str(self.seed)
         if runner.keys is not None:
             facts["keys"] = f"{len(runner.keys):,}"
         drawn = []
@@ -391,3 +463,12 @@ class Run:
         if not job.learn:
             facts["learning"] = "none"
         return facts
+
+
+def described(model: Any) -> str:
+    """Return what a model is, in a line."""
+    if isinstance(model, LSTMEstimator):
+        layer = f"{model.hidden_size} {'unit' if model.hidden_size == 1 else 'units'}"
+        return f"{model.cell.replace('_', ' ')} LSTM, {layer}, window {model.window}"
+    steps = getattr(model, "steps", {"": model})
+    return " | ".join(type(step).__name__ for step in steps.values())

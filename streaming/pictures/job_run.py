@@ -7,17 +7,17 @@ from bisect import bisect_left
 from collections import deque
 from collections.abc import Mapping
 from threading import Lock
+from typing import Any
 
-from river.metrics import MAE
-
-from lstmwidgets.analysis.live_run import NUMBERS, Run
+from lstmwidgets.analysis.live_run import CLASSES, Run
 from lstmwidgets.analysis.rows import Numbering
-from lstmwidgets.online.numeric import NumericEstimator
+from lstmwidgets.analysis.tasks import last_step
 
-from ..baselines import Comparison
 from ..events import Outcome
 from ..runner import StreamRunner
-from .record import NAIVE
+from ..sinks.rows import written
+from ..state.turns import carries
+from ..tasks.scores import Table
 
 WINDOW = 600
 """Events in view; a page keeps four times as many, so that one can look back."""
@@ -50,9 +50,8 @@ class JobRun(Run):
         self._runner = runner
         self.lock = Lock()
         self.predicted = runner.events
-        self._compared = self._states()
-        model = runner.model
-        self._lstm = model if isinstance(model, NumericEstimator) else None
+        self._seen = runner.scores.copy()
+        self._lstm = lstm_of(runner)
         if self._lstm is not None and runner.serving is None:
             self.hidden_size = self._lstm.hidden_size
             self.num_layers = self._lstm.num_layers
@@ -62,13 +61,14 @@ class JobRun(Run):
         if runner.keys is None:
             self.numbering = Numbering(runner.events)
         self._numbers: deque[int] = deque(maxlen=WINDOW)
-        super().__init__(NUMBERS, NAIVE, MAE(), window=WINDOW)
+        task = runner.task
+        super().__init__(task.drawn, task.naive, task.metric(), window=WINDOW)
 
     def add(self, outcome: Outcome) -> None:
         """Take in the outcome that the runner has just yielded; a late one completes a row."""
         with self.lock:
             self.predicted = self._runner.events
-            self._compared = self._states()
+            self._seen = self._runner.scores.copy()
             if not self.events and not outcome.late:
                 self.key = outcome.event.key
             if outcome.event.key != self.key:
@@ -78,22 +78,14 @@ class JobRun(Run):
             else:
                 self._take(outcome)
 
-    def comparisons(self) -> list[Comparison]:
-        """Return the runner's errors after the last outcome; for those who hold the lock."""
-        copies = []
-        for name, state in self._compared:
-            copies.append(Comparison(name))
-            copies[-1].state = state
-        return copies
+    def table(self) -> Table:
+        """Return the runner's scores after the last outcome; for those who hold the lock."""
+        return self._seen.table()
 
     def scores(self) -> list[float]:
-        """Return the running errors of model and naive forecast, and each expert's share."""
-        naive = self._runner.comparisons[0]
-        errors = [math.nan if e is None else e for e in (naive.model, naive.baseline)]
-        return [*errors, *self._shares().values()]
-
-    def _states(self) -> list[tuple[str, tuple[int, float, float]]]:
-        return [(comparison.name, comparison.state) for comparison in self._runner.comparisons]
+        """Return the running scores of model and naive forecast, and each expert's share."""
+        both = [math.nan if each is None else each for each in self._runner.scores.curve()]
+        return [*both, *self._shares().values()]
 
     def _take(self, outcome: Outcome) -> None:
         if self.hidden_size is not None and self._lstm is not None:
@@ -102,20 +94,32 @@ class JobRun(Run):
                 self._copy(activations)
         self._numbers.append(outcome.number)
         self.events += 1
-        self._note(outcome.event.time, outcome.event.y, outcome.prediction)
+        target, prediction = self._drawn(outcome)
+        self._note(outcome.event.time, target, prediction)
         self._settle()
+
+    def _drawn(self, outcome: Outcome) -> tuple[Any, Any]:
+        """Return target and prediction as they are drawn: classes by their names."""
+        if self.kind != CLASSES:
+            return outcome.event.y, outcome.prediction
+        assert outcome.record is not None
+        target = outcome.event.y
+        return None if target is None else written(target), outcome.record.probabilities
 
     def _complete(self, outcome: Outcome) -> None:
         """Put a late target to its row, if that is still there."""
         target = outcome.event.y
         assert target is not None
+        if self.kind == CLASSES:
+            target = written(target)
         place = bisect_left(self._numbers, outcome.number)
         if place < len(self._numbers) and self._numbers[place] == outcome.number:
             row = self.rows[place]
             self.rows[place] = row._replace(target=target)
-            self.late.append((row.step, target))
-            self.completed += 1
-            self._score_number(row.step, target, outcome.prediction)
+            if self.kind != CLASSES:
+                self.late.append((row.step, target))
+                self.completed += 1
+                self._score_number(row.step, target, outcome.prediction)
 
     def _score_number(self, step: int, target: float, prediction: float | None) -> None:
         if prediction is not None:
@@ -125,5 +129,12 @@ class JobRun(Run):
         """Return how far each expert is trusted, the LSTM first."""
         if self._lstm is None:
             return {}
-        shares = self._lstm.shares
-        return {"lstm": shares.pop("lstm")} | shares
+        shares = dict(getattr(self._lstm, "shares", {}))
+        return {"lstm": shares.pop("lstm")} | shares if shares else {}
+
+
+def lstm_of(runner: StreamRunner) -> Any:
+    """Return the estimator of ours in a runner whose LSTM can be looked into, if there is one."""
+    last = last_step(runner.player.model)
+    copies = runner.keys is not None and runner.keys.copies
+    return last if carries(last) and not copies else None

@@ -17,7 +17,6 @@ from lstmwidgets.live import (
 )
 
 from ..counting import counted
-from .error_table import error_rows
 from .job_run import WINDOW, JobRun
 
 PERIOD = 0.5
@@ -61,13 +60,15 @@ class LivePage:
             return None
         self._looked = now
         with self._run.lock:
-            events, comparisons = self._run.predicted, self._run.comparisons()
+            events, table = self._run.predicted, self._run.table()
             notes = list(self._notes())
         facts = dict(self._facts()) | {"events": f"{events:,}"}
         return _told(
             events=events,
             facts=list(facts.items()),
-            errors=error_rows(comparisons),
+            errors=[list(row) for row in table.rows],
+            columns=list(table.columns),
+            caption=table.title,
             notes=notes,
         )
 
@@ -80,7 +81,7 @@ class LivePage:
 
     def _notes(self) -> list[str]:
         run, notes = self._run, []
-        if run.events and not any(comparison.events for comparison in run.comparisons()):
+        if run.events and run.scored and not run.table().rows:
             notes.append(NO_TARGET)
         units = len(self._feed.units)
         if 0 < units < (run.hidden_size or 0):

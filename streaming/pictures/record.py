@@ -3,41 +3,54 @@
 from __future__ import annotations
 
 from bisect import bisect_left
+from collections import deque
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Protocol
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from lstmwidgets.analysis import QUANTITIES, Inspectable, Recording, Thinned
+from lstmwidgets.analysis.live_run import CLASSES, SCORES
+from lstmwidgets.analysis.tasks import last_step
 
-from ..events import Outcome
+from ..events import Outcome, Prediction
 from ..runner import StreamRunner
+from ..state.turns import carries
+from .confusion import Confusion
 
 POINTS = 20_000
 """Most events drawn as points of the lines."""
+
+ALARMS = 5_000
+"""Most alarms drawn."""
 
 COLUMNS = 2_000
 """Most events drawn as columns of the heatmaps: about the pixels of a wide screen."""
 
 
-NAIVE = "repeating the last value"
-"""The forecast that the model's error is drawn beside."""
-
-
 @dataclass(frozen=True, slots=True)
 class Point:
-    """One event of the lines; errors are running means up to it, shares those after it."""
+    """One event of the lines; scores are running ones up to it, shares those after it."""
 
     event: int
     time: datetime | None
-    target: float | None
-    prediction: float | None
+    target: Any
+    prediction: Any
     model_error: float | None
     naive_error: float | None
     shares: Mapping[str, float]
+    record: Prediction | None
+    x: Mapping[Any, Any]
+
+
+class Alarm(NamedTuple):
+    """An event that was called an anomaly."""
+
+    event: int
+    score: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,8 +58,8 @@ class Snapshot:
     """What the LSTM did at one event, `Recording` of a single step."""
 
     event: int
-    target: float | None
-    prediction: float | None
+    target: Any
+    prediction: Any
     step: Recording
 
 
@@ -82,6 +95,14 @@ class RunRecord:
     points : Thinned of Point
     snapshots : Thinned of Snapshot
         Empty if the model cannot be looked into.
+    confusion : Confusion
+        Which class was taken for which.
+    alarms : list of Alarm
+        The last ones, whether their events are points or not.
+    task : Task
+        The runner's.
+    scores : Scores
+        The runner's.
     """
 
     def __init__(self, runner: StreamRunner) -> None:
@@ -91,9 +112,19 @@ class RunRecord:
         self.key: str | None = None
         self.points: Thinned[Point] = Thinned(POINTS)
         self.snapshots: Thinned[Snapshot] = Thinned(COLUMNS)
+        self.confusion = Confusion()
+        self._alarms: deque[Alarm] = deque(maxlen=ALARMS)
+        self.task, self.scores = runner.task, runner.scores
+
+    @property
+    def alarms(self) -> list[Alarm]:
+        """The last alarms."""
+        return list(self._alarms)
 
     def add(self, outcome: Outcome) -> None:
         """Take in the outcome that the runner has just yielded; a late one completes a point."""
+        if self.task.drawn == CLASSES:
+            self.confusion.add(outcome)
         if outcome.late:
             self._complete(outcome)
             return
@@ -105,15 +136,17 @@ class RunRecord:
             return
         if self.points.wants(self.events):
             self.points.append(self._point(outcome))
+        if outcome.record is not None and outcome.record.anomaly is True:
+            self._alarms.append(Alarm(outcome.number, outcome.prediction))
         if self._inspected is not None and self.snapshots.wants(self.events):
             self.snapshots.append(self._snapshot(self._inspected, outcome))
         self.events += 1
 
     def _inspectable(self) -> Inspectable | None:
         """Return the model if it can be looked into; to ask at every event would take as long."""
-        model = self._runner.model
+        model = last_step(self._runner.player.model)
         learns = self._runner.serving is None
-        return model if learns and isinstance(model, Inspectable) else None
+        return model if learns and carries(model) else None
 
     def _complete(self, outcome: Outcome) -> None:
         """Put a late target to its point, if that is drawn."""
@@ -139,8 +172,8 @@ class RunRecord:
             tuple(label for step in steps for label in step.labels),
             np.array([snapshot.event for snapshot in snapshots]),
             {
-                "target": _floats(snapshot.target for snapshot in snapshots),
-                "prediction": _floats(snapshot.prediction for snapshot in snapshots),
+                "target": as_floats(snapshot.target for snapshot in snapshots),
+                "prediction": as_floats(snapshot.prediction for snapshot in snapshots),
             },
             steps[0].cell,
             self.snapshots.stride,
@@ -155,18 +188,20 @@ class RunRecord:
         return Snapshot(outcome.number, event.y, outcome.prediction, step)
 
     def _point(self, outcome: Outcome) -> Point:
-        naive = self._runner.comparisons[0]
         event = outcome.event
         return Point(
             outcome.number,
             event.time,
             event.y,
             outcome.prediction,
-            naive.model,
-            naive.baseline,
-            getattr(self._runner.model, "shares", {}),
+            *self._runner.scores.curve(),
+            getattr(self._runner.player.model, "shares", {}),
+            outcome.record,
+            event.x if self.task.drawn == SCORES else {},
         )
 
 
-def _floats(values: Iterable[float | None]) -> NDArray[np.float64]:
-    return np.array([np.nan if value is None else value for value in values], np.float64)
+def as_floats(values: Iterable[Any]) -> NDArray[np.float64]:
+    """Return numbers as an array, NaN for what is none."""
+    numbers = (value if isinstance(value, int | float) else np.nan for value in values)
+    return np.array(list(numbers), np.float64)

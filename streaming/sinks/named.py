@@ -11,6 +11,7 @@ from .base import Sink
 from .jsonl import JsonLines
 from .parquet import ParquetParts
 from .redis_stream import RedisSink
+from .rows import PLAIN, Fields
 from .sqlite import SqliteTable
 
 OF_TABLES = (".sqlite", ".db", ".parquet")
@@ -23,6 +24,7 @@ def open_sink(
     *,
     text_ids: bool = False,
     keys: bool = False,
+    fields: Fields = PLAIN,
     notes: Callable[[str], None] | None = None,
 ) -> Sink:
     """Return the sink that a name on the command line stands for.
@@ -36,6 +38,8 @@ def open_sink(
         Where to go on; see `Sink`.
     text_ids, keys : bool
         Whether ids are texts, and whether there are keys; Parquet has to know before the first.
+    fields : mapping
+        What a record has besides id and key; tables have to know before the first.
     notes : callable, optional
         Is told when a broker does not answer.
 
@@ -54,7 +58,7 @@ def open_sink(
         return RedisSink(name, notes=notes)
     path = Path(name)
     if path.suffix in (".sqlite", ".db"):
-        return SqliteTable(path, at)
+        return SqliteTable(path, at, fields)
     if path.suffix == ".parquet":
-        return ParquetParts(path, at, text_ids=text_ids, keys=keys)
+        return ParquetParts(path, at, text_ids=text_ids, keys=keys, fields=fields)
     return JsonLines(path, at)

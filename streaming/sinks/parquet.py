@@ -16,7 +16,7 @@ from ..errors import StreamError
 from ..files import cannot_write, check_at, held, sync_folder, writing
 from .base import Sink
 from .parts import PartFolder, PartSchema
-from .rows import row_of
+from .rows import PLAIN, Fields, row_of
 
 ROWS = 65_536
 """Rows of a part."""
@@ -26,10 +26,11 @@ class ParquetParts(Sink):
     """Writes predictions into a folder of Parquet files with the same number of rows each.
 
     The files are ``part-000000.parquet`` and so on, with the columns `id`, `key` (if asked for),
-    `prediction` and `target`; NaN and infinities are null, as they are in JSON Lines. Rows that do
-    not fill a part yet lie beside them as JSON Lines, in ``_pending-000000.jsonl``, which programs
-    that read the folder pass over. When the sink is closed they become the last part, which is
-    taken back if the job then goes on. So equal runs give equal parts, killed or not.
+    and the fields: `prediction` and `target`, or those of another task. Labels are texts; NaN and
+    infinities are null, as they are in JSON Lines. Rows that do not fill a part yet lie beside them
+    as JSON Lines, in ``_pending-000000.jsonl``, which programs that read the folder pass over. When
+    the sink is closed they become the last part, which is taken back if the job then goes on. So
+    equal runs give equal parts, killed or not.
 
     By itself the parts appear, and replace older ones, when all of them are written. Other files
     of the folder are left alone.
@@ -46,6 +47,8 @@ class ParquetParts(Sink):
         There is a column of keys.
     rows : int
         Rows of a part.
+    fields : mapping
+        What a record has; see `lstmwidgets.streaming.sinks.rows`.
 
     Raises
     ------
@@ -63,6 +66,7 @@ class ParquetParts(Sink):
         text_ids: bool = False,
         keys: bool = False,
         rows: int = ROWS,
+        fields: Fields = PLAIN,
     ) -> None:
         self.path = path
         self.name = str(path)
@@ -71,7 +75,7 @@ class ParquetParts(Sink):
         self._bytes = int((at or {}).get("bytes", 0))
         self._tail = (at or {}).get("tail")
         self._rows = rows
-        self._schema = PartSchema(text_ids=text_ids, keys=keys)
+        self._schema = PartSchema(text_ids=text_ids, keys=keys, fields=fields)
         self._encoder = msgspec.json.Encoder()
         staging = path.with_name(f".{path.name}.{os.getpid()}.part")
         self._folder = PartFolder(path if self._in_place else staging)
@@ -107,7 +111,8 @@ class ParquetParts(Sink):
 
     def write(self, record: msgspec.Struct) -> None:
         """Take in one row; the one that fills a part brings the part to the disk."""
-        line = self._encoder.encode(self._schema.fitting(row_of(record))) + b"\n"
+        row = self._schema.fitting(row_of(record, self._schema.fields))
+        line = self._encoder.encode(row) + b"\n"
         try:
             self._pending.write(line)
             self._count += 1

@@ -16,7 +16,7 @@ from lstmwidgets.files import atomic_write
 
 from ..errors import StreamError
 from ..files import tail
-from .rows import Row
+from .rows import INTERVALS, LABEL, NUMBER, NUMBERS, PLAIN, SHARES, TRUTH, Fields, Row, written
 
 PART = re.compile(r"part-(\d{6,})\.parquet")
 PENDING = re.compile(r"_pending-(\d{6,})\.jsonl")
@@ -128,6 +128,8 @@ class PartSchema:
         The ids are texts.
     keys : bool
         There is a column of keys.
+    fields : mapping
+        What a record has; see `lstmwidgets.streaming.sinks.rows`.
 
     Raises
     ------
@@ -135,12 +137,14 @@ class PartSchema:
         If pyarrow is not installed.
     """
 
-    def __init__(self, *, text_ids: bool, keys: bool) -> None:
+    def __init__(self, *, text_ids: bool, keys: bool, fields: Fields = PLAIN) -> None:
         if find_spec("pyarrow") is None:
             raise StreamError("Parquet needs pyarrow: pip install 'lstmwidgets[parquet]'")
         self._text_ids = text_ids
         self._keys = keys
-        self._decoder = msgspec.json.Decoder(Row)
+        self.fields = fields
+        self._labels = [n for n, kind in enumerate(fields.values(), 2) if kind == LABEL]
+        self._decoder = msgspec.json.Decoder(list[Any])
 
     def fitting(self, row: Row) -> Row:
         """Return a row as the columns take it.
@@ -150,28 +154,43 @@ class PartSchema:
         StreamError
             If they cannot.
         """
-        id_, key, prediction, target = row
+        id_, key, *values = row
         if key is not None and not self._keys:
             raise StreamError(f"expected events without keys, got {key!r}; pass keys=True")
         if self._text_ids:
-            return str(id_), key, prediction, target
-        if isinstance(id_, str):
+            id_ = str(id_)
+        elif isinstance(id_, str):
             raise StreamError(f"expected whole numbers as ids, got {id_!r}; pass text_ids=True")
-        return row
+        for place in self._labels:
+            if values[place - 2] is not None:
+                values[place - 2] = written(values[place - 2])
+        return id_, key, *values
 
     def convert(self, pending: Path, part: Path) -> None:
         """Write the rows of a file of JSON Lines into a Parquet file, which is whole or missing."""
         arrow, parquet = self._arrow()
+        numbers = arrow.list_(arrow.float64())
+        kinds = {
+            NUMBER: arrow.float64(),
+            LABEL: arrow.string(),
+            TRUTH: arrow.bool_(),
+            SHARES: arrow.map_(arrow.string(), arrow.float64()),
+            NUMBERS: numbers,
+            INTERVALS: arrow.list_(numbers),
+        }
         types = {
             "id": arrow.string() if self._text_ids else arrow.int64(),
             "key": arrow.string(),
-            "prediction": arrow.float64(),
-            "target": arrow.float64(),
+            **{name: kinds[kind] for name, kind in self.fields.items()},
         }
         rows = self._decoder.decode_lines(pending.read_bytes())
-        columns = dict(zip(types, zip(*rows, strict=True) if rows else [()] * 4, strict=True))
+        empty: list[Any] = [()] * len(types)
+        columns = dict(zip(types, zip(*rows, strict=True) if rows else empty, strict=True))
         if not self._keys:
             del types["key"], columns["key"]
+        for name, kind in self.fields.items():
+            if kind == SHARES:
+                columns[name] = [each and list(each.items()) for each in columns[name]]
         table = arrow.table(columns, schema=arrow.schema(list(types.items())))
         with atomic_write(part) as beside:
             parquet.write_table(table, beside)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Callable
 from types import TracebackType
 from typing import Any, Self
 
 import msgspec
+from msgspec import UNSET
 
 from ..redis_address import PATIENCE, parse
 from .base import Sink
@@ -20,8 +22,8 @@ MOST_WAITING, LONGEST_WAIT = 500, 0.1
 class RedisSink(Sink):
     """Appends predictions to a Redis stream.
 
-    An entry has the fields `id`, `key` (where there are keys), `prediction` and `target`; numbers
-    are written as in JSON, and what is missing, NaN or infinite as ``null``.
+    An entry has the fields `id`, `key` (where there are keys), `prediction` and `target`, or those
+    of another task; these are written as in JSON, and what is missing, NaN or infinite as ``null``.
 
     Delivery is at least once: after a crash of the job or the server some entries come again, with
     the same `id`. An entry counts as delivered when the server says that it has it; what a crash of
@@ -112,10 +114,12 @@ class RedisSink(Sink):
 
 
 def _fields(record: msgspec.Struct) -> dict[Any, Any]:
-    id_, key, prediction, target = row_of(record)
-    fields = {"id": str(id_), "prediction": _number(prediction), "target": _number(target)}
-    return fields if key is None else {**fields, "key": key}
+    named = [name for name in record.__struct_fields__ if getattr(record, name) is not UNSET]
+    fields = [name for name in named if name not in ("id", "key")]
+    id_, key, *values = row_of(record, dict.fromkeys(fields, ""))
+    told = {"id": str(id_)} | {n: _json(v) for n, v in zip(fields, values, strict=True)}
+    return told if key is None else {**told, "key": key}
 
 
-def _number(value: float | None) -> str:
-    return "null" if value is None else repr(value)
+def _json(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))

@@ -2,19 +2,33 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from math import isfinite
+from typing import Any
 
 import msgspec
 
 from ..errors import StreamError
 from ..events import LateTarget, Prediction
 
-Row = tuple[int | str, str | None, float | None, float | None]
-"""Id, key, prediction and target."""
+NUMBER, LABEL, TRUTH = "number", "label", "truth"
+"""Kinds of fields: a float; a text, a number or a bool; a bool."""
+
+SHARES, NUMBERS, INTERVALS = "shares", "numbers", "intervals"
+"""Further ones: a number by name; a list of numbers; a list of pairs of numbers or None."""
+
+Fields = Mapping[str, str]
+"""The fields of a record besides id and key, and the kind of each."""
+
+PLAIN: Fields = {"prediction": NUMBER, "target": NUMBER}
+"""What a record has that predicts a number."""
+
+Row = tuple[Any, ...]
+"""Id, key, and then the fields."""
 
 
-def row_of(record: msgspec.Struct) -> Row:
-    """Return a record's id, key, prediction and target; NaN and infinities become None.
+def row_of(record: msgspec.Struct, fields: Fields = PLAIN) -> Row:
+    """Return a record's id, key and fields; NaN and infinities become None.
 
     Raises
     ------
@@ -35,9 +49,23 @@ def row_of(record: msgspec.Struct) -> Row:
         )
     if isinstance(record.id, int) and not -(2**63) <= record.id < 2**63:
         raise StreamError(f"expected ids of at most 64 bits, got {record.id}; make them texts")
-    key = None if isinstance(record.key, msgspec.UnsetType) else record.key
-    return record.id, key, _finite(record.prediction), _finite(record.target)
+    return record.id, _set(record.key), *(_finite(_set(getattr(record, name))) for name in fields)
 
 
-def _finite(number: float | None) -> float | None:
-    return number if number is not None and isfinite(number) else None
+def written(label: Any) -> str:
+    """Return a label as a text, as CSV and JSON would have it.
+
+    Examples
+    --------
+    >>> written(True), written(3), written("spam")
+    ('true', '3', 'spam')
+    """
+    return str(label).lower() if isinstance(label, bool) else str(label)
+
+
+def _set(value: Any) -> Any:
+    return None if isinstance(value, msgspec.UnsetType) else value
+
+
+def _finite(value: Any) -> Any:
+    return None if isinstance(value, float) and not isfinite(value) else value

@@ -16,7 +16,7 @@ from ..errors import StreamError
 from ..files import atomic_write, check_at, held, writing
 from ..state.database import APPLICATION
 from .base import Sink
-from .rows import Row, row_of
+from .rows import LABEL, NUMBER, PLAIN, TRUTH, Fields, Row, row_of
 
 LAST_ROWS = 32
 """Rows before a place by which a table is known again."""
@@ -24,20 +24,18 @@ LAST_ROWS = 32
 BATCH = 4096
 """Rows that are inserted at once, in a transaction of their own."""
 
-COLUMNS = ("n", "id", "key", "prediction", "target")
+TYPES = {NUMBER: " REAL", LABEL: "", TRUTH: " INTEGER"}
+"""SQLite's types by kind of field; of the other kinds a text, which is JSON."""
 
-# The id has no type of its own, so that whole numbers and texts both stay what they are.
-TABLE = """
-CREATE TABLE IF NOT EXISTS predictions
-    (n INTEGER PRIMARY KEY, id NOT NULL, key TEXT, prediction REAL, target REAL)
-"""
+INSERT = "INSERT INTO predictions VALUES (@)"
 
 
 class SqliteTable(Sink):
     """Writes predictions into the table ``predictions`` of an SQLite file.
 
-    Its columns are `n` (the row's number, from 0), `id`, `key`, `prediction` and `target`. NaN and
-    infinities are NULL, as they are in JSON Lines.
+    Its columns are `n` (the row's number, from 0), `id`, `key`, and the fields: `prediction` and
+    `target`, or those of another task. NaN and infinities are NULL, as they are in JSON Lines;
+    probabilities, forecasts and intervals are texts in JSON, true and false are 1 and 0.
 
     By itself the file appears when all of it is written. For a job with checkpoints the rows are
     written in their place, the file can be read by others at any time (write-ahead log), and the
@@ -50,6 +48,8 @@ class SqliteTable(Sink):
         The file; its folder is made if need be.
     at : mapping, optional
         Write in place, from the place on that `flush` has returned; ``{}`` begins a new table.
+    fields : mapping
+        What a record has; see `lstmwidgets.streaming.sinks.rows`.
 
     Raises
     ------
@@ -70,8 +70,12 @@ class SqliteTable(Sink):
     [(0, 'a', None, None, 2.5)]
     """
 
-    def __init__(self, path: Path, at: Mapping[str, Any] | None = None) -> None:
+    def __init__(
+        self, path: Path, at: Mapping[str, Any] | None = None, fields: Fields = PLAIN
+    ) -> None:
         self.path = path
+        self._fields = fields
+        self._as_json = [n for n, kind in enumerate(fields.values(), 2) if kind not in TYPES]
         self.name = str(path)
         self._in_place = at is not None
         self._count = int((at or {}).get("rows", 0))
@@ -112,7 +116,15 @@ class SqliteTable(Sink):
 
     def write(self, record: msgspec.Struct) -> None:
         """Take in one row."""
-        self._waiting.append(row_of(record))
+        row = row_of(record, self._fields)
+        if self._as_json:
+            row = tuple(
+                msgspec.json.encode(value).decode()
+                if place in self._as_json and value is not None
+                else value
+                for place, value in enumerate(row)
+            )
+        self._waiting.append(row)
         if len(self._waiting) == BATCH:
             self._insert()
 
@@ -146,6 +158,16 @@ class SqliteTable(Sink):
         rows = self._database.execute(asked, (self._count, LAST_ROWS)).fetchall()
         return hashlib.sha256(repr(rows).encode()).hexdigest()
 
+    @property
+    def _table(self) -> str:
+        """The statement that makes the table.
+
+        The id has no type of its own, so that whole numbers and texts both stay what they are.
+        """
+        fields = (f"{name}{TYPES.get(kind, ' TEXT')}" for name, kind in self._fields.items())
+        columns = ", ".join(["n INTEGER PRIMARY KEY", "id NOT NULL", "key TEXT", *fields])
+        return f"CREATE TABLE IF NOT EXISTS predictions ({columns})"
+
     def _prepare(self) -> None:
         """Make the table, and delete what lies behind the place."""
         # A file that is renamed when it is whole needs no log and no waiting for the disk.
@@ -156,12 +178,12 @@ class SqliteTable(Sink):
         if database.execute("PRAGMA application_id").fetchone()[0] == APPLICATION:
             raise StreamError(f"{self.path} is the database of a job; name another file")
         with database:
-            database.execute(TABLE)
+            database.execute(self._table)
             names = tuple(row[1] for row in database.execute("PRAGMA table_info(predictions)"))
-            if names != COLUMNS:
+            if names != (wanted := ("n", "id", "key", *self._fields)):
                 raise StreamError(
                     f"{self.path} has a table predictions with the columns {', '.join(names)}, "
-                    f"expected {', '.join(COLUMNS)}; name another file"
+                    f"expected {', '.join(wanted)}; name another file"
                 )
             (last,) = database.execute("SELECT max(n) FROM predictions").fetchone()
             rows = 0 if last is None else last + 1
@@ -182,8 +204,9 @@ class SqliteTable(Sink):
         if not self._waiting:
             return
         rows = ((n, *row) for n, row in enumerate(self._waiting, self._count))
+        insert = INSERT.replace("@", ", ".join("?" * (3 + len(self._fields))))
         with _trouble_told(self.path), self._database:
-            self._database.executemany("INSERT INTO predictions VALUES (?, ?, ?, ?, ?)", rows)
+            self._database.executemany(insert, rows)
         self._count += len(self._waiting)
         self._waiting.clear()
 

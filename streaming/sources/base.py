@@ -21,7 +21,7 @@ class Columns:
     Attributes
     ----------
     target : str or None
-        The column to predict; None where the source knows it.
+        The column to predict; None where the source knows it, or where there is none.
     features : tuple of str
         Columns to read as features; all but the target if empty.
     drop : tuple of str
@@ -37,6 +37,11 @@ class Columns:
     missing : tuple of str
         Words that stand for no value, besides the usual ones (`cell_values.MISSING`), in whatever
         column; a number among them stands for all that are equal to it.
+    targets : {"any", "number", "label", "none"}
+        What a target may be: with ``"any"`` numbers, true/false or text, whichever the first is;
+        with ``"none"`` nothing is predicted, and it only says what was so.
+    needs_target : bool
+        Whether a source that does not know its target must be told the column.
     """
 
     target: str | None = None
@@ -47,6 +52,8 @@ class Columns:
     id: str | None = None
     time: str | None = None
     missing: tuple[str, ...] = ()
+    targets: str = "any"
+    needs_target: bool = True
 
     @property
     def named(self) -> set[str]:
@@ -59,9 +66,10 @@ class Columns:
         hint = ""
         if any("," in name for name in available):
             hint = "; a name with a comma goes into double quotes"
-        for option, names in vars(self).items():
+        for option in ROLES:
+            names = getattr(self, option)
             for name in [names] if isinstance(names, str) else names or ():
-                if name not in available and option != "missing":
+                if name not in available:
                     raise StreamError(
                         f"{source} has no column {name!r} (--{option}); "
                         f"its columns are: {', '.join(available)}{hint}"
@@ -73,7 +81,6 @@ class Columns:
         for option, names in (
             ("features", self.features),
             ("drop", self.drop),
-            ("text", self.text),
             ("key", (self.key,)),
             ("id", (self.id,)),
             ("time", (self.time,)),
@@ -88,11 +95,12 @@ class Columns:
                 raise StreamError(f"{name!r} stands in --{one} and in --{other}; choose one")
 
     def check_target(self, source: str, available: Collection[str] = ()) -> None:
-        """Raise if no target is named."""
-        if self.target is None:
+        """Raise if no target is named, and one is needed."""
+        if self.target is None and self.needs_target:
             names = f"one of: {', '.join(available)}" if available else "its name"
             raise StreamError(
-                f"which column of {source} is to be predicted? Pass --target with {names}"
+                f"which column of {source} is to be predicted? Pass --target with {names}; or "
+                "--task anomaly to score how odd events are"
             )
 
     def is_feature(self, name: str) -> bool:
@@ -100,6 +108,10 @@ class Columns:
         others = (self.target, self.key, self.id)
         chosen = name in self.features if self.features else name not in others
         return chosen and name not in self.drop
+
+
+ROLES = ("target", "features", "drop", "text", "key", "id", "time")
+"""What of `Columns` are names of columns, as the options are called."""
 
 
 class Source(ABC):
@@ -119,9 +131,15 @@ class Source(ABC):
     on_bad : callable, optional
         What to do with a record that cannot be read: it is called and the record left out. None
         raises a StreamError.
+    task : str or None
+        What its events are made for, as ``--task`` names it, where it says so.
+    has_target : bool
+        Whether its events have a target that no column has been named for.
     """
 
     name: str
+    task: str | None = None
+    has_target: bool = False
     skipped: int = 0
     tells_waiting: bool = True
     replayable: bool = True

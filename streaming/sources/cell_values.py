@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
+from math import isfinite
 from typing import Any
 
 MISSING = {
@@ -136,6 +137,20 @@ def verbatim(text: str) -> str | None:
     return text.strip() or None
 
 
+def label(text: str) -> str | int | float | bool | None:
+    """Return a label: a number or true or false where a text says that, and otherwise the text."""
+    word = words(text)
+    if word is None or word.lower() in ("true", "false"):
+        return word if word is None else word.lower() == "true"
+    try:
+        value = float(word)
+    except ValueError:
+        return word
+    if "_" in word or not isfinite(value):
+        return word
+    return int(value) if value.is_integer() else value
+
+
 def check_missing(text: str) -> None:
     """Raise if a text is neither empty nor a word for a missing value."""
     if text.strip().lower() not in MISSING:
@@ -151,5 +166,6 @@ CELLS: Mapping[str, Callable[[Any], Any]] = {
     "datetime": moment,
     "text": words,
     "verbatim": verbatim,
+    "label": label,
 }
 """By the kind of a column, what returns the value of a text of it."""

@@ -45,14 +45,14 @@ def is_header(row: Sequence[str], target: str | None, known: Collection[str]) ->
     ----------
     row : sequence of str
     target : str or None
-        The target's column, whose cells are numbers.
+        The target's column; without one only a row with the same names is a header.
     known : collection of str
         Names in the header so far.
     """
     names = [cell.strip() for cell in row]
-    if target not in names:
+    if target is not None and target not in names:
         return False
-    return set(names) == set(known) or not any(map(_is_value, names))
+    return set(names) == set(known) or (target is not None and not any(map(_is_value, names)))
 
 
 def _is_value(cell: str) -> bool:

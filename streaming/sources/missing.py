@@ -28,7 +28,7 @@ def with_missing(parsers: Mapping[str, Parser], words: Collection[str]) -> Mappi
             if isinstance(raw, str) and raw.strip().lower() in texts:
                 return None
             value = parse(raw)
-            return None if type(value) is float and value in numbers else value
+            return None if type(value) in (float, int) and value in numbers else value
 
         return read
 

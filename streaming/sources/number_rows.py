@@ -1,16 +1,23 @@
-"""Rows of a table in which all that is read is a number, as most are: read in one go."""
+"""Rows of a table in which all features are numbers, as most are: read in one go."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from operator import itemgetter
+from typing import Any
 
 from ..events import Event
 from .base import Columns
+from .cell_values import CELLS
 from .missing import missing_numbers
 
 NUMBERS = {"number", "whole", "comma"}
 """Kinds of columns of numbers."""
+
+LABELS = {"label", "boolean", "text", "verbatim"}
+"""Kinds of columns of labels."""
+
+Label = Callable[[Sequence[str]], Any]
 
 Reader = Callable[[int, Sequence[str]], Event | None]
 
@@ -47,10 +54,15 @@ def number_rows(header: Sequence[str], columns: Columns, types: Mapping[str, str
     True
     """
     features = [name for name in header if name and columns.is_feature(name)]
-    used = [name for name in (columns.target, *features) if name is not None]
+    target = columns.target
+    is_label = target is not None and types.get(target) in LABELS
+    used = features if target is None or is_label else [target, *features]
     kinds = [types.get(name, "") for name in header if name]
-    if not features or columns.id is not None or columns.time is not None:
+    if len(used) < 2 or columns.id is not None or columns.time is not None:
         return None
+    if is_label and columns.missing:
+        return None
+    label = _labels(header, target, types) if is_label else None
     if {types.get(name, "") for name in used} - NUMBERS or {"", "datetime"} & {*kinds}:
         return None
     pick = itemgetter(*(header.index(name) for name in used))
@@ -71,15 +83,35 @@ def number_rows(header: Sequence[str], columns: Columns, types: Mapping[str, str
                     c.replace(",", ".") if has else c for c, has in zip(cells, commas, strict=True)
                 ]
         try:
-            y, *values = map(float, cells)
+            values = list(map(float, cells))
         except ValueError:
             return None
-        total = sum(values, y)
+        total = sum(values)
         if total - total != 0 or "_" in "".join(cells):  # Python's own digit separator
             return None
-        if missing and not missing.isdisjoint((y, *values)):
+        if missing and not missing.isdisjoint(values):
             return None
+        y: Any = None
+        if label is not None:
+            y = label(row)
+            if y is None:
+                return None
+        elif target is not None:
+            y, *values = values
         key = None if place is None else row[place].strip()
         return None if key == "" else Event(number, dict(zip(features, values)), y, None, key)  # noqa: B905
+
+    return read
+
+
+def _labels(header: Sequence[str], target: Any, types: Mapping[str, str]) -> Label:
+    """Return what reads a row's label; None if there is none, or it is not of the column's kind."""
+    place, parse = header.index(target), CELLS[types[target]]
+
+    def read(row: Sequence[str]) -> Any:
+        try:
+            return parse(row[place])
+        except ValueError:
+            return None
 
     return read

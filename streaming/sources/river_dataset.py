@@ -15,9 +15,19 @@ from .river_files import FILES
 from .schema import RecordError, Schema
 from .values import VALUES
 
+TASKS = {
+    "Regression": "regression",
+    "Binary classification": "classification",
+    "Multi-class classification": "classification",
+}
+"""What River's data sets are made for, as ``--task`` names it."""
+
 
 class RiverDataset(Source):
-    """One of River's regression data sets, by its class name as in ``WaterFlow``."""
+    """One of River's data sets, by its class name as in ``WaterFlow``.
+
+    Where nothing is predicted, the number that a data set is made to predict is a feature.
+    """
 
     def __init__(self, name: str, columns: Columns) -> None:
         self.name = f"river:{name}"
@@ -28,11 +38,14 @@ class RiverDataset(Source):
             raise StreamError("River's data sets name their target; leave out --target")
         columns.check_roles()
         self._dataset = _load(name)
-        if self._dataset.task != "Regression":
+        self.task = TASKS.get(self._dataset.task)
+        if self.task is None:
             raise StreamError(
-                f"{self.name} is made for {self._dataset.task.lower()}; "
-                "stream predicts numbers, choose a regression data set such as river:WaterFlow"
+                f"{self.name} is made for {self._dataset.task.lower()}; choose a data set for "
+                "regression or classification, such as river:WaterFlow or river:Phishing"
             )
+        self.has_target = self.task != "regression" or columns.targets != "none"
+        self._target = getattr(self._dataset, "target", None) or "target"
 
     def __iter__(self) -> Iterator[Event]:
         """Yield the data set's events."""
@@ -41,12 +54,14 @@ class RiverDataset(Source):
             first = next(samples)
         except OSError as error:  # a data set that River would have to download first
             raise StreamError(f"{self.name} could not be fetched: {error}") from error
-        self._columns.check(self.name, list(first[0]))
+        self._columns.check(self.name, [*first[0], *([] if self.has_target else [self._target])])
         begin = self._samples
         for number, (x, y) in enumerate(chain([first], samples)):
             if number < begin:
                 continue
             event = None
+            if not self.has_target:
+                x, y = {**x, self._target: y}, None
             try:
                 event = self._schema.event(self._number, x, y)
             except RecordError as error:

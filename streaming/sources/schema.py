@@ -26,6 +26,7 @@ EXPECTED = {
     "datetime": "an ISO 8601 date and time",
     "text": "text",
     "verbatim": "text",
+    "label": "a text, a number, or true or false",
 }
 A_TIME = "an ISO 8601 date and time, seconds since 1970, or digits as 202403291230"
 
@@ -181,7 +182,8 @@ class Schema:
                 if kind == "text" and self._is_used(name):
                     self._texts.begin(name)
         if self._texts.open:
-            self._texts.look(number, x)
+            seen = {**x, columns.target: y} if type(y) is str and columns.target else x
+            self._texts.look(number, seen)
         if self._moments and columns.time is None:
             time = self._first_moment(x, record)
         if time is not None:
@@ -215,7 +217,10 @@ class Schema:
     def _possible(self, name: str) -> Collection[str]:
         """Return the kinds that a column may be of."""
         if name == self._columns.target:
-            return self.numbers
+            if name in self._columns.text:
+                return ("verbatim",)
+            kinds = {"number": self.numbers, "any": (*self.numbers, "boolean", "text")}
+            return kinds.get(self._columns.targets, ("label",))
         if name == self._columns.time:
             return ("compact", *self.numbers, "datetime")
         if name in self._columns.text:
@@ -232,6 +237,8 @@ class Schema:
                 raise RecordError(str(error), name) from None
             except NOT_OF_ITS_KIND:
                 continue
+            if kind == "text" and name == self._columns.target and reads_as(value or ""):
+                continue  # meant as a number, or as a date
             found[name] = "" if value is None else kind
             return value if used else None
         if used:
@@ -279,6 +286,8 @@ class Schema:
         if not isinstance(raw, str):
             return ""
         hints = []
+        if name == self._columns.target and self._columns.targets != "label":
+            hints.append("--task classification takes labels")
         if "," in raw and "comma" not in self.numbers and reads_as(raw) == "number":
             hints.append("--decimal , reads decimal commas")
             if THOUSANDS.fullmatch(raw.strip()):
@@ -289,12 +298,15 @@ class Schema:
             hints.insert(0, "--text reads a column as text")
         return f" ({', '.join(hints)})" if hints else ""
 
-    def _given(self, target: Any) -> float | None:
-        try:
-            value: float | None = self._kinds["number"](target)
-        except NOT_OF_ITS_KIND:
-            raise RecordError(f"expected a number as target, got {shown(target)}") from None
-        return value
+    def _given(self, target: Any) -> Any:
+        kinds = {"number": ("number",), "any": ("number", "label")}
+        for kind in kinds.get(self._columns.targets, ("label",)):
+            try:
+                return self._kinds[kind](target)
+            except NOT_OF_ITS_KIND:
+                continue
+        expected = "a number" if self._columns.targets == "number" else "a number or a label"
+        raise RecordError(f"expected {expected} as target, got {shown(target)}")
 
     def _named(self, record: Mapping[str, Any], column: str) -> str:
         raw = record.get(column)

@@ -90,7 +90,7 @@ class TextColumns:
         """
         for name, values in list(self.open.items()):
             value = x.get(name)
-            if value is None:
+            if type(value) is not str:
                 continue
             reads = reads_as(value)
             values.append((number, crc32(value.encode(errors="surrogatepass")), reads is not None))
@@ -131,8 +131,9 @@ class TextColumns:
         if different >= NEARLY_ALL * len(values):
             raise StreamError(
                 f"{self._source}: column {name!r} is text, and of its first {len(values)} values "
-                f"{different} are different; leave it out with --drop {as_option(name)}, or pass "
-                f"--text {as_option(name)} to take each text as a category"
+                f"{different} are different; leave it out with --drop {as_option(name)}, pass "
+                f"--text {as_option(name)} to take each text as a category, or --text-column "
+                f"{as_option(name)} to classify texts word by word"
             )
 
     def state(self, events: int) -> dict[str, list[list[Any]]]:

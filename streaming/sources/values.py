@@ -113,6 +113,21 @@ def verbatim(value: Any) -> str | None:
     return None
 
 
+def label(value: Any) -> str | int | float | bool | None:
+    """Return a label: a text, true or false, or a number, which is whole if it can be."""
+    value = plain(value)
+    if isinstance(value, str):
+        return words(value)
+    if isinstance(value, datetime):
+        return value.isoformat() if value == value else None
+    if isinstance(value, float):
+        return None if value != value else int(value) if value.is_integer() else value
+    if not isinstance(value, int):
+        check_missing(value)
+        return None
+    return value
+
+
 def check_missing(value: Any) -> None:
     """Raise unless a value is None, NaN or a text for a missing one."""
     if isinstance(value, str):
@@ -128,5 +143,6 @@ VALUES: Mapping[str, Callable[[Any], Any]] = {
     "datetime": moment,
     "text": words,
     "verbatim": verbatim,
+    "label": label,
 }
 """By the kind of a column, what returns the value of a typed value of it."""

@@ -21,7 +21,7 @@ from ..files import atomic_write, check_at, make_private, sync_folder, writing
 from .cold import ColdStore, schema
 from .database import APPLICATION, Database, damage_told, damaged
 
-FORMAT = 6
+FORMAT = 7
 DATABASE, LOCK, HOLDER = "job.sqlite", "lock", "holder"
 OPTIONS, SAVED, MODEL = "options", "saved", "model"
 """What is in the table of the job itself; the last two from the first checkpoint on."""
@@ -49,6 +49,8 @@ class Saved(msgspec.Struct, frozen=True, kw_only=True):
         Whether the source has come to its end.
     model_file : str or None
         Hash of the file of the model that the job began with, if it began with one.
+    task : str or None
+        Which task the job does, once it is known.
     """
 
     events: int
@@ -57,6 +59,7 @@ class Saved(msgspec.Struct, frozen=True, kw_only=True):
     progress: dict[str, Any]
     finished: bool = False
     model_file: str | None = None
+    task: str | None = None
 
 
 class JobFolder:
@@ -250,6 +253,12 @@ def inspect(path: Path) -> tuple[dict[str, Any], Saved | None, dict[str, int]]:
             "recent ids": len(ColdStore(database, "waiting")),
         }
         return options, saved, sizes
+
+
+def files_of(path: Path) -> list[Path]:
+    """Return a job's folder, and the files in it that a model is read from."""
+    names = (DATABASE, f"{DATABASE}-wal", f"{DATABASE}-shm")
+    return [path, *(path / name for name in names if (path / name).exists())]
 
 
 @contextmanager

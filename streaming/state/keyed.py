@@ -4,42 +4,26 @@ from __future__ import annotations
 
 import struct
 from collections import OrderedDict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import repeat
-from typing import Protocol
+from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from lstmwidgets.online.arrays import check_memory
-from lstmwidgets.online.numeric import NumericEstimator
 from lstmwidgets.online.stream_slots import StreamSlots
 
 from ..errors import StreamError
 from ..events import Event
 from .cold import ColdStore
+from .memories import LastNumbers, Memories
+from .turns import Copies, Slots, turns
 
 HOT = 10_000
 """Streams in memory at most, by default; one of 32 units and a window of 16 takes 6 kB."""
 
 LEAST = 16
 """Numbers of four bytes that a stream in memory takes at least."""
-
-LAST = struct.Struct("<d")
-"""The last target, in front of a stream's bytes; NaN if there was none."""
-
-
-class Slots(Protocol):
-    """Where the states of streams are that are in memory."""
-
-    def streams_to_bytes(self, slots: Sequence[int]) -> NDArray[np.uint8]:
-        """Return the states in N slots, (N, bytes)."""
-
-    def stream_from_bytes(self, slot: int, state: bytes) -> None:
-        """Put a state into a slot."""
-
-    def reset(self, slot: int) -> None:
-        """Put a beginning into a slot."""
 
 
 class Hot:
@@ -49,17 +33,17 @@ class Hot:
     ----------
     slot : int
         Where its state is.
-    last : float or None
-        Its last target.
+    memory : object
+        What simple rules know of it, as its last target.
     changed : bool
         Whether it differs from what the store has.
     """
 
-    __slots__ = ("changed", "last", "slot")
+    __slots__ = ("changed", "memory", "slot")
 
-    def __init__(self, slot: int, last: float | None = None) -> None:
+    def __init__(self, slot: int, memory: Any = None) -> None:
         self.slot = slot
-        self.last = last
+        self.memory = memory
         self.changed = False
 
 
@@ -77,6 +61,8 @@ class KeyedSlots:
         with the process.
     hot : int
         How many are in memory.
+    memories : Memories, optional
+        How what simple rules know of a stream is kept; by default it is a number, the last target.
 
     Raises
     ------
@@ -84,9 +70,16 @@ class KeyedSlots:
         If no stream fits into memory.
     """
 
-    def __init__(self, slots: Slots | None, cold: ColdStore | None = None, hot: int = HOT) -> None:
+    def __init__(
+        self,
+        slots: Slots | None,
+        cold: ColdStore | None = None,
+        hot: int = HOT,
+        memories: Memories | None = None,
+    ) -> None:
         check_room(hot)
         self._slots = slots
+        self._memories = LastNumbers() if memories is None else memories
         self._cold = ColdStore() if cold is None else cold
         self._room = hot
         self._hot: OrderedDict[str, Hot] = OrderedDict()
@@ -117,9 +110,8 @@ class KeyedSlots:
         """Bring all that has changed to the store: the next checkpoint then holds it."""
         changed = [(key, entry) for key, entry in self._hot.items() if entry.changed]
         if changed:
-            rows = self._rows([entry for _, entry in changed])
-            sizes = repeat(rows.shape[1], len(rows))
-            self._cold.put_many((key for key, _ in changed), sizes, rows.data.cast("B"))
+            sizes, data = self._rows([entry for _, entry in changed])
+            self._cold.put_many((key for key, _ in changed), sizes, data)
         for _, entry in changed:
             entry.changed = False
         self._known += len(self._new)
@@ -133,52 +125,61 @@ class KeyedSlots:
             self._new.add(key)
             if self._slots is not None:
                 self._slots.reset(slot)
-            return Hot(slot)
+            return Hot(slot, self._memories.new_memory())
+        head = self._memories.packed
         try:
-            (last,) = LAST.unpack_from(data)
+            memory = self._memories.unpack(data[:head])
             if self._slots is not None:
-                self._slots.stream_from_bytes(slot, data[LAST.size :])
+                self._slots.stream_from_bytes(slot, data[head:])
         except (ValueError, struct.error) as error:
             raise StreamError(
                 f"the state of key {key!r} is damaged: {error}; restore the database from a copy, "
                 "or begin anew with another folder"
             ) from error
-        return Hot(slot, None if last != last else last)
+        return Hot(slot, memory)
 
     def _evicted(self) -> int:
         """Bring the stream that was used least recently to the store; return its slot."""
         key, entry = self._hot.popitem(last=False)
         self._all_hot = False
         if entry.changed:
-            self._cold.put(key, self._rows([entry]).tobytes())
+            self._cold.put(key, bytes(self._rows([entry])[1]))
             if key in self._new:
                 self._new.remove(key)
                 self._known += 1
         return entry.slot
 
-    def _rows(self, entries: list[Hot]) -> NDArray[np.uint8]:
-        """Return what is to be kept of N keys, (N, bytes)."""
-        lasts = [np.nan if entry.last is None else entry.last for entry in entries]
-        rows = np.array(lasts, "<f8").reshape(-1, 1).view(np.uint8)
+    def _rows(self, entries: list[Hot]) -> tuple[Iterable[int], bytes | memoryview]:
+        """Return what is to be kept of N keys: how many bytes of each, and all of them in a row."""
+        heads = b"".join(self._memories.pack(entry.memory) for entry in entries)
+        rows = np.frombuffer(heads, np.uint8).reshape(len(entries), -1)
         if self._slots is None or not entries:
-            return rows
-        return np.hstack([rows, self._slots.streams_to_bytes([entry.slot for entry in entries])])
+            return repeat(rows.shape[1], len(rows)), heads
+        states = self._slots.streams_to_bytes([entry.slot for entry in entries])
+        if isinstance(states, np.ndarray):
+            rows = np.hstack([rows, states])
+            return repeat(rows.shape[1], len(rows)), rows.data.cast("B")
+        parts = [row.tobytes() + state for row, state in zip(rows, states, strict=True)]
+        return map(len, parts), b"".join(parts)
 
 
 class KeyedStreams(KeyedSlots):
-    """Lets keys take turns in a model, each with its own state; the weights are everybody's.
+    """Lets keys take turns in a model, each with its own state; `turns` says what is everybody's.
 
     Parameters
     ----------
-    model : NumericEstimator
-        Such as `lstmwidgets.online.LSTMRegressor`.
-    cold, hot
+    model : estimator
+        Such as `lstmwidgets.online.LSTMRegressor`, whose weights are everybody's. Of a model of
+        another kind every key has a copy.
+    cold, hot, memories
         As of `KeyedSlots`.
+    shared : bool
+        Let one model learn from all keys, without a state for each, where it has none.
 
     Raises
     ------
     StreamError
-        If the model has no streams that could take turns, or none fits into memory.
+        If no stream fits into memory.
 
     Examples
     --------
@@ -194,22 +195,34 @@ class KeyedStreams(KeyedSlots):
     """
 
     def __init__(
-        self, model: NumericEstimator, cold: ColdStore | None = None, hot: int = HOT
+        self,
+        model: Any,
+        cold: ColdStore | None = None,
+        hot: int = HOT,
+        memories: Memories | None = None,
+        *,
+        shared: bool = False,
     ) -> None:
-        if not isinstance(model, NumericEstimator):
-            raise StreamError(
-                f"keys need a model with a state for each, such as LSTMRegressor; "
-                f"{type(model).__name__} has none"
-            )
         check_room(hot)
-        self._streams = StreamSlots(model, hot)
-        super().__init__(self._streams, cold, hot)
+        self._turns = turns(model, hot, shared=shared)
+        super().__init__(self._turns, cold, hot, memories)
+
+    @property
+    def copies(self) -> bool:
+        """Whether every key has a model of its own."""
+        return isinstance(self._turns, Copies)
 
     def enter(self, key: str | None) -> Hot:
         """Let the model go on with a key's stream, and return what else is known of it."""
         entry = self.bring(named(key))
-        self._streams.enter(entry.slot)
+        if self._turns is not None:
+            self._turns.enter(entry.slot)
         return entry
+
+    def model_of(self, entry: Hot) -> Any:
+        """Return the model of a key that has a copy."""
+        assert isinstance(self._turns, Copies)
+        return self._turns.models[entry.slot]
 
     def iter_predict_learn_many(self, events: Sequence[Event]) -> Iterator[float]:
         """Predict events and learn them, one after the other; see `StreamSlots`.
@@ -226,9 +239,10 @@ class KeyedStreams(KeyedSlots):
             yield from self._learn_many(part, slots)
 
     def _learn_many(self, events: Sequence[Event], slots: list[int]) -> Iterator[float]:
+        assert isinstance(self._turns, StreamSlots)
         those = events[: len(slots)]
         xs, ys = [event.x for event in those], [event.y for event in those]
-        return self._streams.iter_predict_learn_many(slots, xs, ys)
+        return self._turns.iter_predict_learn_many(slots, xs, ys)
 
 
 def portions(events: Sequence[Event], room: int) -> Iterator[Sequence[Event]]:

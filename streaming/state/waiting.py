@@ -11,7 +11,6 @@ import msgspec
 
 from lstmwidgets.codec import decode, encode, plain
 from lstmwidgets.times import in_utc
-from lstmwidgets.values import number_in
 
 from ..errors import StreamError
 from ..events import Event, Outcome
@@ -35,7 +34,8 @@ class Waiting(msgspec.Struct, array_like=True):
     key : str or None
     time : datetime or None
         In UTC.
-    prediction : float or None
+    prediction : object
+        What was compared with the target: a number, a label, a score, or None.
     baselines : dict
         What simple forecasts had said.
     x : mapping
@@ -50,8 +50,8 @@ class Waiting(msgspec.Struct, array_like=True):
     id: int | str
     key: str | None = None
     time: datetime | None = None
-    prediction: float | None = None
-    baselines: Mapping[str, float | None] = {}
+    prediction: Any = None
+    baselines: Mapping[str, Any] = {}
     x: Any = {}
     stream: bytes = b""
     labelled: bool = False
@@ -138,12 +138,20 @@ class WaitingEvents:
             self.repeated += 1
         return False
 
-    def take(self, event: Event) -> Waiting | None:
-        """Return the event that a target belongs to and that has waited for it, if there is one."""
-        known = self._recent.get(event.id)
-        if known is None or known.labelled or event.y is None:
+    def take(self, id_: int | str, target: Any) -> Waiting | None:
+        """Return the event that a target belongs to and that has waited for it, if there is one.
+
+        Parameters
+        ----------
+        id_ : int or str
+            The event's.
+        target : object
+            As it can be learned; one that is None is of no use, and counts as unknown.
+        """
+        known = self._recent.get(id_)
+        if known is None or known.labelled:
             return None
-        if self._too_late(known) or number_in(event.y) is None:
+        if self._too_late(known) or target is None:
             self.unknown += 1
             return None
         self.labelled += 1
