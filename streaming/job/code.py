@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 from types import ModuleType
 from typing import Any, NamedTuple
+from zlib import crc32
 
 from ..errors import StreamError
 
@@ -88,32 +89,34 @@ def file_of(code: Code) -> Path | None:
 
 def _module(place: str) -> ModuleType:
     """Import a module, or a file as one; its neighbours can be imported as well."""
-    path = Path(place)
-    folder, name = (path.parent, path.stem) if place.endswith(".py") else (Path(), place)
-    if place.endswith(".py") and not path.is_file():
-        raise StreamError(f"cannot read {place}: No such file or directory")
-    if str(folder.resolve()) not in sys.path:
-        sys.path.insert(0, str(folder.resolve()))
-    if not place.endswith(".py"):
-        try:
-            return importlib.import_module(name)
-        except ModuleNotFoundError as error:
-            raise StreamError(
-                f"there is no module {error.name!r} to import {place} from; name a file.py, or "
-                "start in the folder that it is in"
-            ) from error
-    known = sys.modules.get(name)
-    if known is not None and getattr(known, "__file__", None) == str(path.resolve()):
-        return known
-    if known is not None:
+    is_file = place.endswith(".py")
+    folder = str(Path(place).parent.resolve() if is_file else Path().resolve())
+    if folder not in sys.path:
+        sys.path.insert(0, folder)
+    if is_file:
+        return _module_in(place)
+    try:
+        return importlib.import_module(place)
+    except ModuleNotFoundError as error:
         raise StreamError(
-            f"{place} has the name of a module that is in use, {name!r}; give it another one"
-        )
-    spec = importlib.util.spec_from_file_location(name, path.resolve())
+            f"there is no module {error.name!r} to import {place} from; name a file.py, or start "
+            "in the folder that it is in"
+        ) from error
+
+
+def _module_in(place: str) -> ModuleType:
+    """Import a file by a name of its own, by which what it makes can be pickled."""
+    path = Path(place).resolve()
+    if not path.is_file():
+        raise StreamError(f"cannot read {place}: No such file or directory")
+    name = f"lstmwidgets_{path.stem}_{crc32(place.encode()):08x}"
+    known = sys.modules.get(name)
+    if known is not None and known.__file__ == str(path):
+        return known
+    spec = importlib.util.spec_from_file_location(name, path)
     if spec is None or spec.loader is None:
         raise StreamError(f"{place} cannot be imported")
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[name] = module  # so that what is in it can be pickled
+    module = sys.modules[name] = importlib.util.module_from_spec(spec)
     try:
         spec.loader.exec_module(module)
     except BaseException:

@@ -34,8 +34,10 @@ from ..state.checkpoint import Due, JobFolder, Saved
 from ..state.frozen import BATCH as SERVED
 from ..state.frozen import Serving
 from ..state.keyed import KeyedStreams
+from ..state.turns import carries
 from ..state.waiting import WaitingEvents
 from ..tasks import Options, Task, task_by, task_for, task_named
+from ..tasks.regression import RegressionTask
 from ..terminal import note
 from .first_target import FewWholeNumbers, FirstTarget
 from .model import bytes_of, check_readable, first_model, hash_of, model_of
@@ -202,7 +204,8 @@ class Run:
         if events.stopped_by is not None:  # the next start decides
             first.drop()
             self._undecided = True
-        return FewWholeNumbers(partial(note, self.notes))
+        is_number = self.task_name == RegressionTask.name and target is not None
+        return FewWholeNumbers(partial(note, self.notes)) if is_number else None
 
     def _task(self) -> Task:
         assert self.task_name is not None
@@ -362,7 +365,7 @@ class Run:
                 raise StreamError(str(error)) from error
         task.player(model)  # which refuses one for another task
         last = last_step(model)
-        if isinstance(last, LSTMEstimator):
+        if carries(last):
             last.expect_known_features(self.before is None or not self.before.events)
         return model
 

@@ -137,9 +137,12 @@ def _over_time(axis: EventAxis, confusion: Confusion, pairs: list[Pair]) -> figu
                 columns[name].append(value)
     columns["top"] = [row - 0.45 for row in columns["row"]]
     columns["bottom"] = [row + 0.45 for row in columns["row"]]
-    title = "Confusion over time: share of a class that was taken for another"
     plot = event_figure(
-        axis, title, SPACE + ROW * max(len(pairs), 2), "", y_range=(len(pairs) - 0.5, -0.5)
+        axis,
+        "Confusion over time",
+        SPACE + ROW * max(len(pairs), 2),
+        "",
+        y_range=(len(pairs) - 0.5, -0.5),
     )
     _name_rows(plot, [f"{truth} \N{RIGHTWARDS ARROW} {said}" for truth, said in pairs])
     plot.grid.grid_line_color = None
@@ -191,7 +194,7 @@ def _matrix(total: Counter[Pair]) -> figure:
     )
     size = len(names)
     plot = figure(
-        title="Confusion of the whole run: true class (row) and class that was said (column)",
+        title="Confusion of the whole run",
         height=SPACE + 60 + 30 * max(size, 2),
         sizing_mode="stretch_width",
         x_range=Range1d(start=-0.5, end=size - 0.5),

@@ -124,6 +124,7 @@ TEMPLATE = """
   @media (prefers-color-scheme: dark) {
     :root { --page: #15191c; --text: #e6e6e6; --faint: #a8a8a8; --line: #3a3a3a; }
   }
+  html { overflow-x: clip; }
   body { margin: 0 auto; padding: 28px 24px 48px; max-width: 1280px; background: var(--page);
          color: var(--text);
          font: 15px/1.45 system-ui, -apple-system, "Segoe UI", Roboto, Helvetica, sans-serif; }
@@ -158,7 +159,8 @@ TEMPLATE = """
     for (const model of models)
       for (const [kind, attributes] of Object.entries(colours))
         if (model instanceof Bokeh.Models.get(kind))
-          for (const [name, both] of Object.entries(attributes)) model[name] = both[dark];
+          for (const [name, both] of Object.entries(attributes))
+            if (model[name] === both[1 - dark]) model[name] = both[dark]; // not what a figure set
   };
   const wait = () => (window.Bokeh?.documents.length ? paint() : setTimeout(wait, 20));
   system.addEventListener("change", paint);

@@ -299,6 +299,8 @@ class Schema:
         return f" ({', '.join(hints)})" if hints else ""
 
     def _given(self, target: Any) -> Any:
+        if target is None:
+            return None
         kinds = {"number": ("number",), "any": ("number", "label")}
         for kind in kinds.get(self._columns.targets, ("label",)):
             try:
