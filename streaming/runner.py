@@ -18,7 +18,7 @@ from .latency import Latency
 from .sinks import Sink
 from .state.frozen import Serving, batches
 from .state.keyed import Hot, KeyedStreams, named
-from .state.turns import carries, learn_late, stream_of
+from .state.turns import carries, is_a, learn_late, stream_of
 from .state.waiting import WaitingEvents
 from .tasks import Task, task_for, task_named
 
@@ -125,7 +125,7 @@ class StreamRunner:
         """
         if self.serving is not None:
             yield from self._serve(self.serving)
-        elif self._learns_many and isinstance(self.model, LSTMRegressor):
+        elif self._learns_many and is_a(self.model, LSTMRegressor):
             yield from self._learn_batches(self.model)
         else:
             yield from self._learn_each()

@@ -171,12 +171,17 @@ def test_help_names_sources_options_and_examples(
     [
         (["stream"], "Missing argument"),
         (["stream", "nothing.csv", "--target", "y"], "cannot read nothing.csv"),
-        (["stream", "{csv}"], "Pass --target with one of: when, load, shift, flow"),
+        (["stream", "{csv}"], "one of: when, load, shift, flow; or --task anomaly"),
         (["stream", "{csv}", "--target", "speed"], "no column 'speed'"),
         (
             ["stream", "{csv}", "--target", "shift", "--task", "regression"],
             "column 'shift': expected a number, got 'night'",
         ),
+        (
+            ["stream", "{csv}", "--target", "flow", "--task", "text"],
+            "name it with --text-column",
+        ),
+        (["stream", "{csv}", "--target", "when"], "column 'when': expected a number or true or"),
         (["stream", "{csv}", "--target", "flow", "--cell", "gru"], "--cell must be one of"),
         (["stream", "{csv}", "--target", "flow", "--hidden-size", "0"], "--hidden-size"),
         (["stream", "{csv}", "--target", "flow", "--sed", "1"], "--sed"),

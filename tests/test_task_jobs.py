@@ -9,7 +9,6 @@ import pytest
 from .task_jobs import JOBS, prepared
 from .test_checkpoint import check_kills
 
-
 BRIEFLY = ("classification, keys, late", "forecast", "anomaly", "text", "river, keys")
 """Of each task one, and one of River's; numbers of ours are killed in `test_checkpoint.py`."""
 

@@ -16,7 +16,8 @@ from ..pickles import check_own, from_pickle, is_pickle, to_pickle
 from ..state.checkpoint import files_of, look_into
 from ..state.cold import ColdStore
 from ..state.keyed import KeyedStreams
-from ..tasks import Options, task_for, task_named
+from ..state.turns import carries, is_a
+from ..tasks import Options, Task, task_for, task_named
 from .code import code_of, file_of, model_by
 from .options import OF_TASK
 
@@ -59,10 +60,10 @@ def job_model(folder: str | Path, key: str | None = None, *, model: str | None =
                     f"the model in {folder} was made by code; name the same code to read it: "
                     f"job_model(folder, model={options['model']!r})"
                 )
-            _run_code(model)
+            run_code(model)
             check_own(files_of(folder))
         found = model_of(data, f"the model in {folder}", "begin anew")
-        ours = isinstance(last_step(found), LSTMEstimator)
+        ours = is_a(last_step(found), LSTMEstimator)
         if options["key"] is not None and ours:
             last_step(found).reset_stream()  # the state of whichever key came last
         if key is not None and not options["learn"]:
@@ -78,7 +79,7 @@ def job_model(folder: str | Path, key: str | None = None, *, model: str | None =
             )
             entry = keys.enter(key)
             found = keys.model_of(entry) if keys.copies else found
-    if isinstance(found, LSTMEstimator):
+    if carries(found):
         found.expect_known_features()
     return found
 
@@ -97,6 +98,45 @@ def first_model(name: str) -> Any:
     return model_of(data, name, "save it with lstmwidgets.save")
 
 
+def known_model(model: str | Path | None, kept: bytes | None, folder: Path | None) -> Any:
+    """Return the model of a job's last checkpoint, or the one to begin with; None for a new one.
+
+    Parameters
+    ----------
+    model : str, Path or None
+        As the job names it.
+    kept : bytes or None
+        What the checkpoint has of it.
+    folder : Path or None
+        Where that is, for errors.
+    """
+    if kept is not None:
+        if is_pickle(kept):
+            run_code(model)  # of which it is made
+        return model_of(kept, f"the model in {folder}", "begin anew")
+    return None if model is None else first_model(str(model))
+
+
+def begun_model(model: Any, task: Task, *, is_new: bool) -> Any:
+    """Return a model to go on with, a new one of the task's if there is none.
+
+    Raises
+    ------
+    StreamError
+        If there can be no such model, or it is for another task.
+    """
+    if model is None:
+        try:
+            model = task.new_model()
+        except ValueError as error:
+            raise StreamError(str(error)) from error
+    task.player(model)  # which refuses one for another task
+    last = last_step(model)
+    if carries(last):
+        last.expect_known_features(is_new)
+    return model
+
+
 def model_of(data: bytes, name: str, advice: str) -> Any:
     """Return the model in bytes; the advice is for those who have something else.
 
@@ -111,34 +151,35 @@ def model_of(data: bytes, name: str, advice: str) -> Any:
 
 def bytes_of(model: Any) -> bytes:
     """Return a model as a checkpoint keeps it: one of ours as a file has it, others pickled."""
-    if type(model).__name__ in THINGS and isinstance(model, LSTMEstimator):
+    if type(model).__name__ in THINGS and is_a(model, LSTMEstimator):
         return to_bytes(model)
     return to_pickle(model)
 
 
-def check_readable(name: str | None, folder: Path, data: bytes) -> None:
-    """Raise unless a checkpoint's model can be read; the job has been found to name the same code.
+def check_readable(model: str | Path | None, folder: Path) -> None:
+    """Raise if checkpoints of a model that code makes would not be safe in a folder.
 
     Raises
     ------
     StreamError
-        If it is a pickle in a folder that others can write, or of a job that names no code.
+        If it is somebody else's, or others can write it.
     """
-    if not is_pickle(data):
-        return
-    if name is None or code_of(name) is None:
-        raise StreamError(
-            f"the checkpoint in {folder} holds a pickle, and this job names no code that could "
-            "have written it; begin anew with another folder"
-        )
-    check_own(files_of(folder))
+    if model is not None and code_of(str(model)) is not None and folder.exists():
+        check_own(files_of(folder))
 
 
-def _run_code(name: str) -> None:
-    """Let what a pickle is made of be there."""
-    code = code_of(name)
-    if code is not None:
-        model_by(code)
+def run_code(model: str | Path | None) -> None:
+    """Let what a pickle is made of be there.
+
+    Raises
+    ------
+    StreamError
+        If the job names no code that could have written it.
+    """
+    code = None if model is None else code_of(str(model))
+    if code is None:
+        raise StreamError("the checkpoint holds a pickle, and this job names no code; begin anew")
+    model_by(code)
 
 
 def hash_of(name: str) -> str | None:

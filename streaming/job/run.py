@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import gc
 import random
-from collections.abc import Mapping
-from contextlib import AbstractContextManager, ExitStack, closing
+from collections.abc import Iterable, Mapping
+from contextlib import ExitStack, closing
 from dataclasses import replace
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -16,16 +15,13 @@ from rich.console import Console
 
 from lstmwidgets.analysis.tasks import last_step
 from lstmwidgets.online import LSTMRegressor
-from lstmwidgets.online.estimator import LSTMEstimator
 from lstmwidgets.online.features import UnknownFeaturesError
-from lstmwidgets.saving import save
 
 from ..counting import counted
 from ..errors import StreamError
-from ..files import atomic_write, writing
-from ..garbage import uncollected
+from ..events import Event
+from ..files import atomic_write
 from ..interrupt import Interruptible
-from ..pickles import is_pickle
 from ..pictures.record import Follower, RunRecord
 from ..runner import StreamRunner
 from ..sinks import Sink, open_sink
@@ -39,8 +35,10 @@ from ..state.waiting import WaitingEvents
 from ..tasks import Options, Task, task_by, task_for, task_named
 from ..tasks.regression import RegressionTask
 from ..terminal import note
+from .finals import Final, facts_of, write_finals
 from .first_target import FewWholeNumbers, FirstTarget
-from .model import bytes_of, check_readable, first_model, hash_of, model_of
+from .known_features import known_only
+from .model import begun_model, bytes_of, check_readable, hash_of, known_model
 from .options import JOURNAL, Job
 from .progress_bar import Pace, shown
 from .results import JobResult, job_result
@@ -118,6 +116,7 @@ class Run:
         self._places: Mapping[str, Mapping[str, Any]] = {}
         kept = None
         if job.checkpoint is not None:
+            check_readable(job.model, job.checkpoint)
             self.folder = opened.enter_context(
                 JobFolder(job.checkpoint, job.identity, {"seed": self.seed})
             )
@@ -128,7 +127,7 @@ class Run:
                 self.before = last if last.offset else None
         self._kept = kept or None  # none before the second checkpoint
         self._model_file = self._read_model_file()
-        self._model = self._known_model()
+        self._model = known_model(job.model, self._kept, job.checkpoint)
         self.task_name = self._task_name()
         self.source = self._open_source()
         if self.before is not None:
@@ -146,7 +145,7 @@ class Run:
             note(self.notes, f"finished after {counted(before.events, 'event')}: nothing to do")
             return JobResult(self.source.name, self.seed, before.events)
         finals = {
-            name: self.opened.enter_context(atomic_write(path))
+            name: Final(path, self.opened.enter_context(atomic_write(path)))
             for name in ("report", "recording", "summary")
             if (path := getattr(job, name)) is not None
         }
@@ -154,7 +153,7 @@ class Run:
         first = FirstTarget(events)
         watch = self._decide(events, first)
         task = self._task()
-        model = self._begun_model(task)
+        model = begun_model(self._model, task, is_new=self.before is None or not self.before.events)
         pace = Pace()
         with ExitStack() as opened:
             self._open_sinks(opened, task)
@@ -179,7 +178,13 @@ class Run:
             if live is not None:
                 live.end(stopped=events.stopped_by is not None)
         # The predictions are safe from here on, whatever happens to what follows.
-        self._finish(finals, runner, record, pace)
+        write_finals(
+            finals,
+            title=f"Predicting {self.source.name}",
+            facts=self._facts(runner, record),
+            record=record,
+            result=job_result(runner, self.source, pace, self.seed),
+        )
         if self.folder is not None and self._saved is not None and events.stopped_by is None:
             self.folder.save(msgspec.structs.replace(self._saved, finished=True), None)
         result = job_result(runner, self.source, pace, self.seed)
@@ -343,32 +348,6 @@ class Run:
                 )
             self.sinks[name] = opened.enter_context(sink)
 
-    def _known_model(self) -> Any:
-        """Return the model of the last checkpoint, or the one to begin with; None for a new one."""
-        job = self.job
-        if self._kept is not None:
-            assert job.checkpoint is not None
-            name = None if job.model is None else str(job.model)
-            check_readable(name, job.checkpoint, self._kept)
-            if is_pickle(self._kept) and name is not None:
-                first_model(name)  # whose classes it is made of
-            return model_of(self._kept, f"the model in {job.checkpoint}", "begin anew")
-        return None if job.model is None else first_model(str(job.model))
-
-    def _begun_model(self, task: Task) -> Any:
-        """Return the model to go on with, a new one if there is none."""
-        model = self._model
-        if model is None:
-            try:
-                model = task.new_model()
-            except ValueError as error:
-                raise StreamError(str(error)) from error
-        task.player(model)  # which refuses one for another task
-        last = last_step(model)
-        if carries(last):
-            last.expect_known_features(self.before is None or not self.before.events)
-        return model
-
     def _read_model_file(self) -> str | None:
         """Return the hash of the model's file that the job began with; say if it has changed."""
         path, before = self.job.model, self.before
@@ -383,6 +362,9 @@ class Run:
         job, folder = self.job, self.folder
         cold = None if folder is None else folder.cold("streams")
         waiting, serving, keys = None, None, None
+        source: Iterable[Event | None] = events
+        if not job.learn and carries(last_step(model)):
+            source = known_only(events, last_step(model), partial(note, self.notes))
         keyed = job.columns.key is not None
         if job.columns.id is not None:
             store = None if folder is None else folder.cold("waiting")
@@ -400,7 +382,7 @@ class Run:
             )
         return StreamRunner(
             model,
-            events,
+            source,
             self.sinks.get("predictions"),
             task=task,
             keys=keys,
@@ -417,61 +399,7 @@ class Run:
         events = self.job.checkpoint_events
         return most if events is None else min(most, max(events // 2, 1))
 
-    def _finish(
-        self, finals: dict[str, Path], runner: StreamRunner, record: RunRecord, pace: Pace
-    ) -> None:
-        """Write what is made of the whole run."""
-        if "recording" in finals and record.snapshots.items:
-            with self._writing("recording"):
-                save(record.recording(), finals["recording"])
-        if "report" in finals:
-            title = f"Predicting {self.source.name}"
-            facts = self._facts(runner, record)
-            with uncollected():
-                from ..pictures.report import report_html  # which takes Bokeh half a second to load
-
-                html = report_html(title, facts, record, runner.scores.table())
-            with self._writing("report"):
-                finals["report"].write_text(html, encoding="utf-8")
-        if "summary" in finals:
-            told = msgspec.json.encode(job_result(runner, self.source, pace, self.seed).summary)
-            with self._writing("summary"):
-                finals["summary"].write_bytes(msgspec.json.format(told))
-
-    def _writing(self, output: str) -> AbstractContextManager[None]:
-        """Name an output if it cannot be written."""
-        return writing(getattr(self.job, output))
-
     def _facts(self, runner: StreamRunner, seen: Follower) -> dict[str, str]:
-        model, job = runner.player.model, self.job
-        facts = {
-            "events": f"{runner.events:,}",
-            "task": runner.task.name,
-            "model": described(model),
-        }
-        if seen.events and "lstm" in (shares := getattr(model, "shares", {})):
-            facts["LSTM's share"] = f"{shares['lstm']:.0%} of the last prediction"
-        facts |= runner.task.facts(model)
-        if self.seed is not None:
-            facts["seed"] = str(self.seed)
-        if runner.keys is not None:
-            facts["keys"] = f"{len(runner.keys):,}"
-        drawn = []
-        if seen.key is not None:
-            drawn.append(f"key {seen.key}")
-        if self.before is not None:
-            drawn.append(f"from event {self.before.events:,} on")
-        if drawn:
-            facts["drawn"] = ", ".join(drawn)
-        if not job.learn:
-            facts["learning"] = "none"
-        return facts
-
-
-def described(model: Any) -> str:
-    """Return what a model is, in a line."""
-    if isinstance(model, LSTMEstimator):
-        layer = f"{model.hidden_size} {'unit' if model.hidden_size == 1 else 'units'}"
-        return f"{model.cell.replace('_', ' ')} LSTM, {layer}, window {model.window}"
-    steps = getattr(model, "steps", {"": model})
-    return " | ".join(type(step).__name__ for step in steps.values())
+        """Return what to state about the run."""
+        begun = 0 if self.before is None else self.before.events
+        return facts_of(runner, seen, self.seed, begun)

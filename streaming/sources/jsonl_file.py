@@ -58,7 +58,6 @@ class JsonLinesFile(LineSource):
         sender: str | None = None,
         notes: Callable[[str], None] | None = None,
     ) -> None:
-        columns.check_target("standard input" if path == "-" else path)
         super().__init__(
             path,
             columns,
@@ -80,7 +79,9 @@ class JsonLinesFile(LineSource):
                 yield Refused(RecordError(too_long(self._lines.longest)), [line])
                 continue
             try:
-                event = event_of(number, json_object(line))
+                record = json_object(line)
+                self._columns.check_target(self.name, record)
+                event = event_of(number, record)
             except RecordError as error:
                 blank = line.isspace()
                 yield (None, 1, len(line)) if blank else Refused(error, [line])

@@ -64,7 +64,6 @@ class ParquetFiles(Source):
         self._known = ""
         self._open: Any = None
         self._arrow = _arrow()
-        columns.check_target(path)
         if follow and not self._path.is_dir():
             raise StreamError(f"{path} is no folder; only folders of Parquet files are followed")
         if not self._path.exists():
@@ -163,6 +162,7 @@ class ParquetFiles(Source):
             if self._follow and name == self._names()[-1]:
                 return False
             raise
+        self._columns.check_target(self.name, self._open.schema_arrow.names)
         self._columns.check(str(place), self._open.schema_arrow.names)
         rows = self._open.metadata.num_rows
         if name != self._file:

@@ -63,8 +63,8 @@ class RedisSource(Source):
         self._address = parse(url)
         self.name = self._address.name
         self._follow = follow
-        columns.check_target(self.name)
         columns.check_roles()
+        self._columns = columns
         self._texts = Schema(columns, CELLS, self.name)
         self._values = Schema(columns, VALUES, self.name)
         self._retry = self._address.retry(patience, notes)
@@ -177,11 +177,13 @@ class RedisSource(Source):
         id_, fields = entry[0].decode(), entry[1]
         event, number = None, self._number
         try:
+            schema, record = self._texts, {}
             if list(fields) == [b"json"]:
-                event = self._values.event(number, json_object(fields[b"json"]))
+                schema, record = self._values, json_object(fields[b"json"])
             else:
-                texts = {_text(name): _text(value) for name, value in fields.items()}
-                event = self._texts.event(number, texts)
+                record = {_text(name): _text(value) for name, value in fields.items()}
+            self._columns.check_target(self.name, record)
+            event = schema.event(number, record)
         except RecordError as error:
             raw = b", ".join(b"%s: %s" % pair for pair in fields.items())
             self.refuse(error.record(self.name, f"entry {id_}", raw.decode(errors="replace")))

@@ -48,11 +48,11 @@ def turns(model: Any, slots: int, *, shared: bool = False) -> Turns | None:
     shared. None if streams leave nothing behind.
     """
     last = last_step(model)
-    if isinstance(model, NumericEstimator):
+    if is_a(model, NumericEstimator):
         return StreamSlots(model, slots)
-    if isinstance(last, LSTMTextClassifier):  # which begins anew with every text
+    if is_a(last, LSTMTextClassifier):  # which begins anew with every text
         return None
-    if isinstance(last, LSTMEstimator):
+    if is_a(last, LSTMEstimator):
         return StreamsOut(last)
     return None if shared else Copies(model)
 
@@ -193,7 +193,7 @@ def learn_late(model: Any, x: Any, y: Any, stream: bytes) -> None:
     stream : bytes
         What `stream_of` returned before the event.
     """
-    if isinstance(model, NumericEstimator):
+    if is_a(model, NumericEstimator):
         model.learn_late(x, y, stream)
         return
     now = model.get_stream()
@@ -209,8 +209,9 @@ def learn_late(model: Any, x: Any, y: Any, stream: bytes) -> None:
 
 def stream_of(model: Any) -> bytes:
     """Return the state of the stream in a model; nothing of one that carries none."""
-    if isinstance(model, NumericEstimator):
-        return model.stream_to_bytes()
+    if is_a(model, NumericEstimator):
+        data: bytes = model.stream_to_bytes()
+        return data
     if carries(model):
         return stream_to_bytes(model.get_stream())
     return b""
@@ -218,4 +219,9 @@ def stream_of(model: Any) -> bytes:
 
 def carries(model: Any) -> bool:
     """Say whether a model is one of ours that carries a state from event to event."""
-    return isinstance(model, LSTMEstimator) and not isinstance(model, LSTMTextClassifier)
+    return is_a(model, LSTMEstimator) and not is_a(model, LSTMTextClassifier)
+
+
+def is_a(model: Any, kind: type) -> bool:
+    """Say whether a model is of a class; a pipeline of River's says it is of its last step's."""
+    return issubclass(type(model), kind)

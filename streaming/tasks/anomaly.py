@@ -126,7 +126,7 @@ class AlarmScores(Scores):
         Share of ordinary events that may be alarms; None for no alarms.
     """
 
-    nothing = "no event yet"
+    nothing = "scores alone; --alarms says which of them are anomalies"
 
     def __init__(self, promised: float | None) -> None:
         super().__init__([], [])

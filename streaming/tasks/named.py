@@ -43,7 +43,7 @@ def task_for(model: Any) -> str:
     StreamError
         If it is for none.
     """
-    if isinstance(model, LSTMTextClassifier):
+    if issubclass(type(model), LSTMTextClassifier):
         return TextTask.name
     try:
         player = player_of(model)
