@@ -4,6 +4,9 @@ The bare loop is `predict_one` and `learn_one` over the same events, read before
 jobs take turns; hidden 32, a window of 16, and with keys of 4. Latencies are taken at half of the
 events a second that a job can do, from when an event was due to when its prediction was written,
 so that an event that waits for others counts in full.
+
+The time that an event takes in other tasks is told over that of regression, in a loop of single
+calls and in jobs without checkpoints: classes are the sign of the target, forecasts go 24 steps.
 """
 
 from __future__ import annotations
@@ -11,15 +14,17 @@ from __future__ import annotations
 import csv
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import replace as replace_job
 from pathlib import Path
 from statistics import median
 from typing import Any, ClassVar
 
 import numpy as np
+from msgspec.structs import replace
 
 from lstmwidgets import save
-from lstmwidgets.online import LSTMRegressor
+from lstmwidgets.online import LSTMClassifier, LSTMForecaster, LSTMRegressor
 from lstmwidgets.streaming import Event
 from lstmwidgets.streaming.job.options import KEYED_WINDOW, WINDOW, Job
 from lstmwidgets.streaming.job.run import run_job
@@ -35,7 +40,20 @@ SECONDS = 8.0
 
 BARE, LEARNING, UNSAVED, SERVING = "bare loop", "learning", "without checkpoints", "predict-only"
 
-TARGETS: Targets = {(case, "learning / bare loop"): Target("≥", 0.7) for case in EVENTS}
+TASKS = "tasks"
+TASK_EVENTS = 3_000
+
+MOST = {"classification": 1.5, "forecast": 3.0}
+"""Times what regression takes an event, at most."""
+
+TARGETS: Targets = {
+    **{(case, "learning / bare loop"): Target("≥", 0.7) for case in EVENTS},
+    **{
+        (TASKS, f"{task} / regression, {where}"): Target("≤", most)
+        for task, most in MOST.items()
+        for where in ("bare loop", "job")
+    },
+}
 
 
 def figures() -> Iterator[Figure]:
@@ -43,6 +61,7 @@ def figures() -> Iterator[Figure]:
     with tempfile.TemporaryDirectory() as folder:
         for case in EVENTS:
             yield from _figures(Path(folder), case)
+        yield from _tasks(Path(folder))
 
 
 def _figures(folder: Path, case: str) -> Iterator[Figure]:
@@ -89,14 +108,74 @@ def _job(name: str, case: str, source: Path, saved: Path, folder: Path) -> float
         _columns(case, "y"),
         predictions=str(folder / "predictions.jsonl"),
         checkpoint=None if name == UNSAVED else folder / "job",
-        window=_window(case),
+        window=None if name == SERVING else _window(case),
         model=saved if name == SERVING else None,
         learn=name != SERVING,
-        seed=1,
+        seed=None if name == SERVING else 1,
     )
     rate = run_job(job).events_per_second
     assert rate is not None
     return rate
+
+
+def _tasks(folder: Path) -> Iterator[Figure]:
+    """Yield how much longer than in regression an event takes in other tasks."""
+    events = _events(TASK_EVENTS, 1)
+    source, labels = folder / "numbers.csv", folder / "labels.csv"
+    _write(source, events)
+    _write(labels, [replace(event, y="up" if event.y > 0 else "down") for event in events])
+    jobs = {
+        "regression": Job(str(source), Columns("y", drop=("key",)), seed=1),
+        "classification": Job(str(labels), Columns("y", drop=("key",)), seed=1),
+        "forecast": Job(str(source), Columns("y", drop=("key",)), horizon=24, seed=1),
+    }
+    times: dict[tuple[str, str], list[float]] = {}
+    for turn in range(ROUNDS + 1):
+        for name, job in jobs.items():
+            rate = run_job(replace_job(job, predictions=str(folder / f"{name}.jsonl")))
+            assert rate.events_per_second is not None
+            bare = _bare_task(name, events)
+            for where, seconds in (("job", 1 / rate.events_per_second), ("bare loop", bare)):
+                times.setdefault((name, where), []).append(seconds)
+        if turn == 0:
+            times.clear()
+    for name in MOST:
+        for where in ("bare loop", "job"):
+            pairs = zip(times[name, where], times["regression", where], strict=True)
+            ratios = tuple(one / other for one, other in pairs)
+            yield Figure(TASKS, f"{name} / regression, {where}", RATIO, ratios)
+
+
+def _bare_task(name: str, events: list[Event]) -> float:
+    """Return the seconds that an event takes in a loop of single calls."""
+    xs, ys = [event.x for event in events], [event.y for event in events]
+    labels = ["up" if y > 0 else "down" for y in ys]
+    loops: dict[str, Callable[[], None]] = {
+        "regression": lambda: _predict_and_learn(LSTMRegressor(seed=1), xs, ys),
+        "classification": lambda: _classify_and_learn(LSTMClassifier(seed=1), xs, labels),
+        "forecast": lambda: _learn_and_forecast(LSTMForecaster(seed=1), xs, ys),
+    }
+    begin = time.perf_counter()
+    loops[name]()
+    return (time.perf_counter() - begin) / len(events)
+
+
+def _predict_and_learn(model: LSTMRegressor, xs: list[Any], ys: list[float]) -> None:
+    for x, y in zip(xs, ys, strict=True):
+        model.predict_one(x)
+        model.learn_one(x, y)
+
+
+def _classify_and_learn(model: LSTMClassifier, xs: list[Any], labels: list[str]) -> None:
+    for x, label in zip(xs, labels, strict=True):
+        model.predict_proba_one(x)
+        model.learn_one(x, label)
+
+
+def _learn_and_forecast(model: LSTMForecaster, xs: list[Any], ys: list[float]) -> None:
+    for x, y in zip(xs, ys, strict=True):
+        model.learn_one(y, x)
+        model.forecast(24)
 
 
 class Paced(Source):

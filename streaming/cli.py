@@ -17,6 +17,7 @@ import lstmwidgets
 
 from .errors import StreamError, without_login
 from .garbage import uncollected
+from .job_file import job_file, with_job_file
 from .options import StreamOptions
 from .terminal import note, one_line
 
@@ -35,7 +36,7 @@ def main() -> None:
     # What is text in a stream, its source has found out, or --text has said.
     warnings.filterwarnings("ignore", "feature .* has texts that read as numbers")
     try:
-        status = app(standalone_mode=False)
+        status = app(with_job_file(sys.argv[1:]), standalone_mode=False)
     except TyperException as error:
         status = _fail(f"{error.format_message()} Try --help.")
     except StreamError as error:
@@ -81,6 +82,11 @@ Examples:
     --follow --checkpoint job
   tail -n +1 -f readings.csv |
     lstmwidgets stream - --target flow --drop note
+  lstmwidgets stream readings.csv --target flow --horizon 24
+  lstmwidgets stream job.toml --report out/report.html
+
+A file that ends with .toml has options by their names, as in target = "flow"; those of the command
+line win.
 """
 
 
@@ -154,11 +160,17 @@ def inspect(
     folder: Annotated[
         Path, typer.Argument(metavar="FOLDER", help="A folder given to stream --checkpoint.")
     ],
+    toml: Annotated[
+        bool, typer.Option("--toml", help="Write a job file, with which the job goes on.")
+    ] = False,
 ) -> None:
     """Show what is in a folder of checkpoints; a job may be running on it."""
     from .state.checkpoint import inspect as inspected
 
     options, saved, sizes = inspected(folder)
+    if toml:
+        typer.echo(job_file(options, folder), nl=False)
+        return
     told = {name: value for name, value in options.items() if value not in ([], "", None)}
     if saved is not None:
         told["events"] = f"{saved.events:,}{', finished' if saved.finished else ''}"

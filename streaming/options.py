@@ -277,7 +277,8 @@ class StreamOptions:
     window: Annotated[
         int | None,
         number(
-            "How many events the gradient looks back: 16 by default, with keys 4 of each.",
+            "How many events the gradient looks back: 16 by default, with keys 4 of each; of texts "
+            "32 words.",
             1,
             default=False,
         ),

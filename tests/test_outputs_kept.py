@@ -145,6 +145,7 @@ def test_no_output_replaces_the_model_or_the_source(
     for number, path in enumerate((model, source)):
         link(tmp_path / f"linked {number}", path)
         given = {"report": tmp_path / f"linked {number}", "model": model, "checkpoint": None}
+        given |= {"hidden_size": None, "seed": None}
         assert "is named twice" in told(run(options(source, tmp_path, **given)))
 
 
@@ -190,7 +191,7 @@ def test_a_model_that_was_replaced_is_mentioned(source: Path, tmp_path: Path) ->
     model = tmp_path / "model"
     learned = LSTMRegressor(4, seed=1)
     save(learned, model)
-    command = options(source, tmp_path, model=model)
+    command = options(source, tmp_path, model=model, hidden_size=None, seed=None)
     assert run(command).returncode == 0
     again = run(command)
     assert "has changed" not in again.stderr

@@ -29,6 +29,9 @@ HIDDEN = 32
 WINDOW, KEYED_WINDOW = 16, 4
 """Events that the gradient looks back; fewer with keys, each of which has a window of its own."""
 
+WORDS = 32
+"""Words of a text that the gradient looks back."""
+
 OF_TASK = ("hidden_size", "cell", "window", "horizon", "season", "coverage", "alarms")
 """Options that a task and its new model are made with."""
 
@@ -95,7 +98,7 @@ class Job:
     learn : bool
         Whether to learn.
     hidden_size, cell, window
-        Of a new model: by default 32, ``"standard"``, and 16, or 4 with keys.
+        Of a new model: by default 32, ``"standard"``, and 16, 4 with keys, or 32 words of a text.
     seed : int or None
         Of a new one; None draws one and shows it.
     wait_events, wait_seconds
@@ -240,11 +243,13 @@ class Job:
     @property
     def of_task(self) -> dict[str, Any]:
         """What a task and a new model are made with, but for seed and targets."""
-        keyed = self.columns.key is not None and self.task_named != "text"
+        window = WINDOW if self.columns.key is None else KEYED_WINDOW
+        if self.task_named == "text":
+            window = WORDS
         return {
             "hidden_size": HIDDEN if self.hidden_size is None else self.hidden_size,
             "cell": self.cell or "standard",
-            "window": self.window or (KEYED_WINDOW if keyed else None),
+            "window": self.window or window,
             "horizon": self.horizon or 1,
             "season": self.season,
             "coverage": self.coverage,
@@ -301,7 +306,7 @@ class Job:
             "dead_letters": _text(self.dead_letters),
             "predictions": _named(self.predictions),
             "late_targets": _text(self.late_targets),
-            "task": self.task,
+            "task": self.task_named,
             "text_column": self.text_column,
             **self.of_task,
             "model": _text(self.model),

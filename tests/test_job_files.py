@@ -1,0 +1,80 @@
+"""A job in a file is the job of the same options, and `inspect` writes one."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from lstmwidgets.streaming import StreamError
+from lstmwidgets.streaming.job_file import arguments_in, with_job_file
+
+from .task_jobs import write_numbers, write_series
+from .test_checkpoint import COMMAND, options, run
+
+
+def test_a_job_file_says_what_the_options_say_and_the_command_line_wins(tmp_path: Path) -> None:
+    path = tmp_path / "job.toml"
+    path.write_text(
+        'source = "data.csv"\ntarget = "flow"\nhidden-size = 4\nfollow = true\nlearn = true\n'
+        'drop = ["a", "flow, l/s"]\nwait_seconds = 0.5\n'
+    )
+    options = ["--target", "flow", "--hidden-size", "4", "--follow"]
+    options += ["--drop", 'a,"flow, l/s"', "--wait-seconds", "0.5"]
+    assert list(arguments_in(path)) == ["data.csv", *options]
+    given = ["stream", "--live", str(path), "--seed", "2"]
+    assert with_job_file(given) == ["stream", "data.csv", *options, "--live", "--seed", "2"]
+    for words in (["inspect", str(path)], ["stream", "a.csv", "--summary", str(path)], []):
+        assert with_job_file(words) == words
+
+
+def test_a_folder_s_job_file_goes_on_with_its_job(tmp_path: Path) -> None:
+    source = write_series(tmp_path / "series.csv", 60)
+    folder = tmp_path / "out"
+    given = {"horizon": 2, "key": "sensor", "predictions": folder / "p.jsonl"}
+    assert run(options(source, folder, **given)).returncode == 0
+    inspected = run([*COMMAND[:-1], "inspect", str(folder / "job"), "--toml"])
+    assert inspected.returncode == 0
+    assert 'target = "flow"\n' in inspected.stdout
+    assert "seed = 1\n" in inspected.stdout
+    (tmp_path / "job.toml").write_text(inspected.stdout)
+    write_series(source, 90)
+    again = run([*COMMAND, str(tmp_path / "job.toml"), "--checkpoint-seconds", "0.1"])
+    assert again.returncode == 0, again.stderr
+    assert "going on after 60 events" in again.stderr
+    other = run([*COMMAND, str(tmp_path / "job.toml"), "--horizon", "3"])
+    assert "horizon was 2 and is now 3" in other.stderr
+
+
+def test_the_table_of_a_job_file_s_run_is_that_of_its_options(tmp_path: Path) -> None:
+    source = write_numbers(tmp_path / "numbers.csv", 80)
+    path = tmp_path / "job.toml"
+    path.write_text(f'source = "{source}"\ntarget = "flow"\nseed = 1\nhidden-size = 6\n')
+    one = run([*COMMAND, str(path)])
+    two = run([*COMMAND, str(source), "--target", "flow", "--seed", "1", "--hidden-size", "6"])
+    tables = [re.findall(r"last value.*", done.stdout) for done in (one, two)]
+    assert tables[0] == tables[1] != []
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("target = 3 4", "is no TOML"),
+        ('target = "y"', "names no source"),
+        ('source = "a.csv"\nhiden-size = 3', "there is no option hiden-size; did you mean hidden-"),
+        ('source = "a.csv"\nfollow = 1', "follow must be true or false, got 1"),
+        ('source = "a.csv"\nseed = true', "seed must be a text or a number, got True"),
+    ],
+)
+def test_what_is_no_job_file_is_told(text: str, message: str, tmp_path: Path) -> None:
+    path = tmp_path / "job.toml"
+    path.write_text(text)
+    with pytest.raises(StreamError, match=message):
+        list(arguments_in(path))
+
+
+def test_a_missing_job_file_is_told(tmp_path: Path) -> None:
+    done = run([*COMMAND, str(tmp_path / "none.toml")])
+    assert done.returncode == 2
+    assert "cannot read" in done.stderr
