@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import math
+from collections import deque
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple, Self
 
 import numpy as np
@@ -24,26 +26,70 @@ SHOWN = (1, 2, 3, 4, 6, 8, 12, 18, 24, 36, 48, 72, 96, 168)
 """Steps ahead that tables show, and the last one."""
 
 
-class Series(NamedTuple):
-    """What is known of one stream, as views of one array.
+class Forecast(NamedTuple):
+    """One that is compared with what comes.
 
     Attributes
     ----------
-    clock : ndarray
-        How many events there were, the last value known, and the season, NaN for none, (3,).
-    history : ndarray
-        The last values, that of event n at n modulo their number, (H,).
-    issued : ndarray
-        Of each open forecast the event after which it was made, the last value then, and the
-        season, (3, K).
-    values : ndarray
-        What was forecast, (K, N).
+    step : int
+        The event after which it was made.
+    last : float
+        The last value then, NaN if there was none.
+    season : int
+        The season then, 0 for none.
+    values : sequence of float
+        What was forecast.
     """
 
-    clock: Array
-    history: Array
-    issued: Array
-    values: Array
+    step: int
+    last: float
+    season: int
+    values: Sequence[float]
+
+
+class Series:
+    """What is known of one stream.
+
+    Attributes
+    ----------
+    step : int
+        How many events there were.
+    last : float
+        The last value known; NaN before the first.
+    history : list of float
+        The last values, that of event n at n modulo their number; NaN for none.
+    open : deque of Forecast
+        Those that values may yet come for, the oldest first.
+    """
+
+    __slots__ = ("history", "last", "open", "step")
+
+    def __init__(self, history: int, room: int) -> None:
+        self.step = 0
+        self.last = math.nan
+        self.history = [math.nan] * history
+        self.open: deque[Forecast] = deque(maxlen=room)
+
+    def to_numbers(self, horizon: int) -> Array:
+        """Return all of it, in as many numbers each time."""
+        room, width = self.open.maxlen or 0, 3 + horizon
+        numbers = np.full(3 + len(self.history) + room * width, np.nan)
+        numbers[:3] = self.step, self.last, len(self.open)
+        numbers[3 : 3 + len(self.history)] = self.history
+        rows = numbers[3 + len(self.history) :].reshape(room, width)
+        for row, each in zip(rows, self.open, strict=False):
+            row[:] = (each.step, each.last, each.season, *each.values)
+        return numbers
+
+    def take_numbers(self, numbers: Array, horizon: int) -> None:
+        """Go on from what `to_numbers` returned."""
+        size = len(self.history)
+        step, self.last, count = numbers[:3].tolist()
+        self.step = int(step)
+        self.history = numbers[3 : 3 + size].tolist()
+        rows = numbers[3 + size :].reshape(-1, 3 + horizon)[: int(count)].tolist()
+        self.open.clear()
+        self.open += [Forecast(int(n), last, int(s), values) for n, last, s, *values in rows]
 
 
 class LastKnown(Baseline):
@@ -51,19 +97,19 @@ class LastKnown(Baseline):
 
     name = "last value"
 
-    def __init__(self, state: Array) -> None:
+    def __init__(self, state: Series) -> None:
         self.state = state
 
     def predict(self, event: Event) -> float | None:
         """Return the last value."""
         del event
-        last = float(self.state[1])
+        last: float = self.state.last
         return None if last != last else last
 
     def learn(self, event: Event, target: float) -> None:
         """Keep the value."""
         del event
-        self.state[1] = target
+        self.state.last = target
 
 
 class HorizonScores(Scores):
@@ -84,11 +130,12 @@ class HorizonScores(Scores):
     ----------
     season : int or None
         The one that the model goes by; whoever plays it sets it.
-    counts, model, rule : ndarray
+    counts, model, rule : list of list
         By rule and step: values compared, and sums of the absolute errors of both, (2, N).
     """
 
     RULES = ("last value", "last season")
+    SUMS = ("counts", "model", "rule")
 
     comparisons: list[Comparison]
 
@@ -98,94 +145,81 @@ class HorizonScores(Scores):
         self._open = min(horizon, MOST_OPEN)
         self._every = -(-horizon // self._open)
         self._history = max(LONGEST_SEASON, season or 0) + horizon + 1
-        self.counts = np.zeros((2, horizon), np.int64)
-        self.model, self.rule = np.zeros((2, horizon)), np.zeros((2, horizon))
+        self.counts = [[0] * horizon for _ in self.RULES]
+        self.model, self.rule = ([[0.0] * horizon for _ in self.RULES] for _ in range(2))
         super().__init__([LastKnown(self.new_memory())], [Comparison("last value")])
 
-    def new_memory(self) -> Array:
+    def new_memory(self) -> Series:
         """Return what is known of a stream at its beginning."""
-        sizes = 3 + self._history + 3 * self._open + self._open * self.horizon
-        memory = np.full(sizes, np.nan)
-        memory[0] = 0
-        return memory
+        return Series(self._history, self._open)
 
     @property
-    def memory(self) -> Array:
+    def memory(self) -> Series:
         """What is known of the stream that is on."""
-        memory: Array = self.baselines[0].state
+        memory: Series = self.baselines[0].state
         return memory
 
     @memory.setter
-    def memory(self, memory: Array | None) -> None:
-        self.baselines[0].state = self.new_memory() if memory is None else memory
+    def memory(self, memory: Series) -> None:
+        self.baselines[0].state = memory
 
-    def pack(self, memory: Any) -> bytes:
+    def pack(self, memory: Series) -> bytes:
         """Return what is known of a stream, in as many bytes each time."""
-        known: Array = self.new_memory() if memory is None else memory
-        return known.astype("<f8").tobytes()
+        return memory.to_numbers(self.horizon).astype("<f8").tobytes()
 
     @property
     def packed(self) -> int:
         """How many bytes that are."""
-        return self.new_memory().nbytes
+        return len(self.pack(self.new_memory()))
 
-    def unpack(self, data: bytes) -> Array:
+    def unpack(self, data: bytes) -> Series:
         """Return what `pack` was given."""
-        return np.frombuffer(data, "<f8").astype(np.float64)
+        memory = self.new_memory()
+        memory.take_numbers(np.frombuffer(data, "<f8"), self.horizon)
+        return memory
 
     def follow(self, outcome: Outcome) -> None:
         """Compare an event's value with what was forecast for it, and take its own forecast."""
-        series, target = self._series(), outcome.event.y
-        step = int(series.clock[0])
-        series.history[step % self._history] = np.nan if target is None else target
+        series, target, record = self.memory, outcome.event.y, outcome.record
+        step = series.step
+        series.history[step % self._history] = math.nan if target is None else target
         if target is not None:
             self._compare(series, step, target)
-        record = outcome.record
-        series.clock[2] = np.nan if self.season is None else self.season
         if record is not None and record.forecast and step % self._every == 0:
-            place = step // self._every % self._open
-            series.issued[:, place] = step, series.clock[1], series.clock[2]
-            series.values[place] = record.forecast
-        series.clock[0] = step + 1
+            season = self.season or 0
+            series.open.append(Forecast(step, series.last, season, record.forecast))
+        series.step = step + 1
 
     def _compare(self, series: Series, step: int, target: float) -> None:
-        ahead = step - series.issued[0]
-        (places,) = np.nonzero((ahead >= 1) & (ahead <= self.horizon))
-        if not len(places):
-            return
-        steps = ahead[places].astype(np.int64) - 1  # no two are the same
-        error = np.abs(series.values[places, steps] - target)
-        seasons = np.nan_to_num(series.issued[2, places]).astype(np.int64)
-        back = np.where(seasons > 0, seasons * -(-(steps + 1) // np.maximum(seasons, 1)), 0)
-        known = (back > 0) & (back <= step) & (back < self._history)
-        seasonal = np.where(known, series.history[(step - back) % self._history], np.nan)
-        for place, said in enumerate((series.issued[1, places], seasonal)):
-            missed = np.abs(said - target)
-            both = np.isfinite(missed) & np.isfinite(error)
-            at = steps[both]
-            self.counts[place, at] += 1
-            self.model[place, at] += error[both]
-            self.rule[place, at] += missed[both]
-
-    def _series(self) -> Series:
-        memory, room = self.memory, self._open
-        first, second = 3 + self._history, 3 + self._history + 3 * room
-        return Series(
-            memory[:3],
-            memory[3:first],
-            memory[first:second].reshape(3, room),
-            memory[second:].reshape(room, self.horizon),
-        )
+        horizon, history = self.horizon, series.history
+        (of_last, of_season), (model, beside), (last, seasonal) = self.counts, self.model, self.rule
+        for issued, known, season, values in series.open:
+            at = step - issued - 1  # no two are the same
+            if at >= horizon:
+                continue
+            error = abs(values[at] - target)
+            if not math.isfinite(error):
+                continue
+            missed = abs(known - target)
+            if missed == missed:
+                of_last[at] += 1
+                model[at] += error
+                last[at] += missed
+            back = season * -(-(at + 1) // season) if season else 0
+            if 0 < back <= step and back < self._history:
+                missed = abs(history[(step - back) % self._history] - target)
+                if missed == missed:
+                    of_season[at] += 1
+                    beside[at] += error
+                    seasonal[at] += missed
 
     def counted(self) -> dict[str, Any]:
         """Return all that was counted, in plain values."""
         return {
             "memory": self.pack(self.memory).hex(),
             "comparisons": [comparison.state for comparison in self.comparisons],
-            "counts": self.counts.tolist(),
-            "model": self.model.tolist(),
-            "rule": self.rule.tolist(),
             "season": self.season,
+            **{name: getattr(self, name) for name in self.SUMS},
         }
 
     def go_on(self, counted: Mapping[str, Any]) -> None:
@@ -193,15 +227,15 @@ class HorizonScores(Scores):
         self.memory = self.unpack(bytes.fromhex(counted["memory"]))
         for comparison, each in zip(self.comparisons, counted["comparisons"], strict=True):
             comparison.state = each
-        self.counts = np.array(counted["counts"], np.int64)
-        self.model, self.rule = np.array(counted["model"]), np.array(counted["rule"])
         self.season = counted["season"]
+        for name in self.SUMS:
+            setattr(self, name, counted[name])
 
     def copy(self) -> Self:
         """Return scores that have counted the same, whose `table` can be asked for later."""
         twin = super().copy()
-        twin.counts = self.counts.copy()
-        twin.model, twin.rule = self.model.copy(), self.rule.copy()
+        for name in self.SUMS:
+            setattr(twin, name, [row.copy() for row in getattr(self, name)])
         return twin
 
     def errors(self) -> tuple[Array, Array, Array]:
@@ -211,8 +245,8 @@ class HorizonScores(Scores):
         one was known.
         """
         with np.errstate(invalid="ignore"):
-            model = self.model[0] / self.counts[0]
-            last, season = self.rule / self.counts
+            model = np.array(self.model[0]) / self.counts[0]
+            last, season = np.array(self.rule) / self.counts
         return model, last, season
 
     def table(self) -> Table:
@@ -224,12 +258,12 @@ class HorizonScores(Scores):
         rows = [
             (
                 str(n),
-                f"{self.counts[0, n - 1]:,}",
+                f"{self.counts[0][n - 1]:,}",
                 *(_number(each[n - 1]) for each in (model, last, season)),
                 _ratio(model[n - 1], last[n - 1]),
             )
             for n in chosen
-            if self.counts[0, n - 1]
+            if self.counts[0][n - 1]
         ]
         columns = ("steps ahead", "values", "model", *self.RULES, "ratio to last value")
         return Table("Mean absolute error by steps ahead", columns, rows)
@@ -246,7 +280,7 @@ class HorizonScores(Scores):
         names = ("model", *self.RULES)
         return {
             "errors by steps ahead": {
-                "values": self.counts[0].tolist(),
+                "values": self.counts[0],
                 **{
                     name: [None if each != each else each for each in errors.tolist()]
                     for name, errors in zip(names, self.errors(), strict=True)
