@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,11 +12,18 @@ import numpy as np
 import pytest
 from river.linear_model import LinearRegression
 
-from lstmwidgets.online import LSTMRegressor
+from lstmwidgets.online import (
+    LSTMAnomalyDetector,
+    LSTMClassifier,
+    LSTMForecaster,
+    LSTMRegressor,
+    LSTMTextClassifier,
+)
 from lstmwidgets.streaming import Event, StreamRunner
 from lstmwidgets.streaming.pictures import record
 from lstmwidgets.streaming.pictures.record import RunRecord
 from lstmwidgets.streaming.pictures.report import report_html
+from lstmwidgets.streaming.tasks import Options, task_named
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page
@@ -142,3 +149,82 @@ def test_the_page_draws_offline_without_a_complaint(
         "Input gate i",
         "Output gate o",
     ]
+
+
+TASKS: dict[str, tuple[Callable[[], Any], Options, list[str]]] = {
+    "classification": (
+        lambda: LSTMClassifier(4, window=3, seed=1),
+        Options(),
+        ["True class, and what was said", "Confusion over time", "Confusion of the whole run"],
+    ),
+    "forecast": (
+        lambda: LSTMForecaster(hidden_size=4, window=3, seed=1),
+        Options(horizon=5, coverage=0.5),
+        ["Prediction and truth", "Mean absolute error by steps ahead"],
+    ),
+    "anomaly": (
+        lambda: LSTMAnomalyDetector(4, window=3, seed=1),
+        Options(alarms=0.01, labelled=True),
+        ["How odd each event was", "Share of alarms so far", "Feature a"],
+    ),
+    "text": (
+        lambda: LSTMTextClassifier(4, seed=1),
+        Options(),
+        ["Probability of the class that came", "Accuracy so far"],
+    ),
+}
+
+
+def task_page(name: str) -> str:
+    """Return the report of a task over 120 events."""
+    make, given, _ = TASKS[name]
+    targets = {
+        "classification": lambda n: "<b>low" if n % 5 < 3 else "high",
+        "forecast": lambda n: np.sin(n / 4),
+        "anomaly": lambda n: n == 100,
+        "text": lambda n: "ab"[n % 2],
+    }
+    x = {"text": lambda n: {"t": f"word {n % 2}"}}.get(
+        name, lambda n: {"a": np.sin(n / 3) + 9 * (n == 100)}
+    )
+    source = [Event(n, x(n), targets[name](n)) for n in range(120)]
+    runner = StreamRunner(make(), source, task=task_named(name, given))
+    run = RunRecord(runner)
+    for outcome in runner.run():
+        run.add(outcome)
+    return report_html(name, {"task": name}, run, runner.scores.table())
+
+
+@pytest.mark.browser
+@pytest.mark.xdist_group("pane")
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_the_report_of_every_task_draws_without_a_complaint(
+    scheme: str, browser_page: Page, tmp_path: Path
+) -> None:
+    complaints: list[str] = []
+    browser_page.on("pageerror", lambda error: complaints.append(str(error)))
+    browser_page.on(
+        "console",
+        lambda message: (
+            complaints.append(message.text) if message.type in ("error", "warning") else None
+        ),
+    )
+    browser_page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
+    for name, (_, _, titles) in TASKS.items():
+        path = tmp_path / f"{name}.html"
+        path.write_text(task_page(name))
+        browser_page.goto(path.as_uri())
+        browser_page.wait_for_function("Bokeh.documents.length == 1 && Bokeh.documents[0].is_idle")
+        drawn = browser_page.evaluate(
+            "Bokeh.documents[0].roots()[0].children.map(plot => [plot.title.text, "
+            "plot.title.text_color, plot.renderers[0].glyph != null])"
+        )
+        assert {*titles} <= {title for title, *_ in drawn}
+        assert {colour for _, colour, _ in drawn} == {THEME_TEXT[scheme]}
+        assert all(has for *_, has in drawn)
+        width = browser_page.evaluate("document.documentElement.scrollWidth")
+        assert width <= 1280
+    assert complaints == []
+
+
+THEME_TEXT = {"light": "#333333", "dark": "#e6e6e6"}

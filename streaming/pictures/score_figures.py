@@ -68,7 +68,11 @@ def inputs_figure(axis: EventAxis, record: RunRecord) -> Iterator[figure]:
     points = record.points.items
     names: dict[Any, None] = {}
     for point in points:
-        names |= {name: None for name, value in point.x.items() if type(value) in (int, float)}
+        names |= {
+            name: None
+            for name, value in point.x.items()
+            if isinstance(value, int | float) and not isinstance(value, bool)
+        }
     for name in list(names)[:INPUTS]:
         source = ColumnDataSource(
             {
