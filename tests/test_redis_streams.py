@@ -26,7 +26,7 @@ from lstmwidgets.streaming.sources.redis_stream import COUNT
 from .recorded import record_calls
 from .redis_server import RedisServer, need_redis
 
-COLUMNS = Columns(target="flow")
+COLUMNS = Columns(target="flow", targets="number")
 NAMES = count()
 
 

@@ -270,6 +270,21 @@ def test_the_first_target_says_the_task() -> None:
     assert task_of(labels, columns, horizon=2) == "forecast"
 
 
+def test_a_label_among_numbers_is_a_bad_record() -> None:
+    """JSON and Python's records have no columns whose type the first value says."""
+    pairs: list[Any] = [({"a": 1}, 1.0), ({"a": 2}, 2.5), ({"a": 3}, "odd"), ({"a": 4}, 4.0)]
+    source = IterableSource(pairs, Columns())
+    with pytest.raises(StreamError, match="record 3: expected a number as target, got 'odd'"):
+        run_job(Job(source, **SMALL))
+
+
+def test_a_text_is_no_target_of_anomalies() -> None:
+    columns = Columns("odd", targets="none")
+    source = IterableSource([{"a": 1, "odd": "no"}], columns)
+    with pytest.raises(StreamError, match="expected 0 or 1, true or false as the target"):
+        run_job(Job(source, columns, task="anomaly", **SMALL))
+
+
 def test_few_whole_numbers_are_worth_a_note(tmp_path: Path) -> None:
     for step, noted in ((1, True), (0.5, False)):
         records = [{"a": n, "y": n % 3 * step} for n in range(30)]

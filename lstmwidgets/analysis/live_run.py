@@ -10,12 +10,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from river import drift
+from river.metrics.base import Metric
 
 from ..conformal import conformal_rank
 from .look_ahead import LookAhead
 from .recording import QUANTITIES, Recording
 from .rows import Numbering, Row, as_floats
-from .tasks import Metric, finite
+from .tasks import finite
 from .thinning import Thinned
 
 ERRORS = 512

@@ -11,13 +11,14 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from river.metrics.base import Metric
 
 from ..codec import is_missing
 from ..shown import shown, typed
 from ..values import DAY, MOMENT, PLAIN, TEXT, is_number, number_in, reading
 from .live_run import CLASSES, NUMBERS
 from .played_run import PlayedRun
-from .tasks import Forecasting, Metric, TextClassification, finite, last_step, task_of
+from .tasks import Forecasting, TextClassification, finite, last_step, task_of
 
 PAIR = (tuple, list)
 

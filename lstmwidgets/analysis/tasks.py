@@ -5,17 +5,16 @@ from __future__ import annotations
 import sys
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
-from typing import Any, final
+from typing import TYPE_CHECKING, Any, final
 
 from river import base
-from river import metrics as river_metrics
-from river.time_series.base import Forecaster
 
 from ..codec import plain
 from ..labels import label_in
 from ..values import number_in, target_in
 
-Metric = river_metrics.base.Metric
+if TYPE_CHECKING:  # River's metrics and time series bring SciPy along, which a job may do without
+    from river.metrics.base import Metric
 
 
 class Task(ABC):
@@ -70,7 +69,9 @@ class Task(ABC):
 
     def metric(self) -> Metric:
         """Return a new metric of the usual kind."""
-        return river_metrics.MAE()
+        from river.metrics import MAE
+
+        return MAE()
 
     def forecast(self, horizon: int) -> list[float] | None:
         """Return the next values, None as long as the model has too few to go by."""
@@ -141,7 +142,9 @@ class Classification(Task):
 
     def metric(self) -> Metric:
         """Return a new accuracy."""
-        return river_metrics.Accuracy()
+        from river.metrics import Accuracy
+
+        return Accuracy()
 
 
 @final
@@ -192,7 +195,8 @@ def task_of(model: Any) -> Task:
         raise TypeError(
             f"expected a model, got the class {last.__name__}; make one: {last.__name__}()"
         )
-    if isinstance(last, Forecaster):
+    forecasters = sys.modules.get("river.time_series.base")  # loaded if it is one of them
+    if forecasters is not None and isinstance(last, forecasters.Forecaster):
         return Forecasting(model)
     if isinstance(last, base.AnomalyDetector):
         return AnomalyDetection(model)

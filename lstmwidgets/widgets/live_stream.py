@@ -8,11 +8,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import traitlets
+from river.metrics.base import Metric
 
 from ..analysis.prequential import Prequential
 from ..analysis.recording import Recording
 from ..analysis.replay import Replay
-from ..analysis.tasks import Metric
 from ..cells import CELLS
 from ..live import CHART_MODULES, Feed, Frame, joined_modules, joined_styles, live_panels
 from .following import Followers, run_name

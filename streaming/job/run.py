@@ -32,7 +32,7 @@ from ..state.frozen import Serving
 from ..state.keyed import KeyedStreams
 from ..state.turns import carries
 from ..state.waiting import WaitingEvents
-from ..tasks import Options, Task, task_by, task_for, task_named
+from ..tasks import TASKS, Options, Task, task_by, task_for, task_named
 from ..tasks.regression import RegressionTask
 from ..terminal import note
 from .finals import Final, facts_of, write_finals
@@ -206,6 +206,7 @@ class Run:
             return None
         target = first.look()
         self.task_name = task_by(target)
+        self.source.expect(TASKS[self.task_name].targets)
         if events.stopped_by is not None:  # the next start decides
             first.drop()
             self._undecided = True
@@ -214,9 +215,9 @@ class Run:
 
     def _task(self) -> Task:
         assert self.task_name is not None
-        job = self.job
-        labelled = job.columns.target is not None or self.source.has_target
-        return task_named(self.task_name, Options(**job.of_task, seed=self.seed, labelled=labelled))
+        labelled = self.job.columns.target is not None or self.source.has_target
+        options = Options(**self.job.of_task, seed=self.seed, labelled=labelled)
+        return task_named(self.task_name, options)
 
     def _live(self, runner: StreamRunner, opened: ExitStack) -> Live | None:
         """Return what shows the job while it runs, if that is wanted."""
@@ -373,13 +374,8 @@ class Run:
             room = job.hot_keys if keyed else 1
             serving = Serving(model, cold, room, self._at_once(SERVED))
         elif keyed:
-            keys = KeyedStreams(
-                model,
-                cold,
-                job.hot_keys,
-                task.scores(keyed=True),
-                shared=job.shared or not job.learn,
-            )
+            memories, shared = task.scores(keyed=True), job.shared or not job.learn
+            keys = KeyedStreams(model, cold, job.hot_keys, memories, shared=shared)
         return StreamRunner(
             model,
             source,

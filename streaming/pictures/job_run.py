@@ -62,7 +62,7 @@ class JobRun(Run):
             self.numbering = Numbering(runner.events)
         self._numbers: deque[int] = deque(maxlen=WINDOW)
         task = runner.task
-        super().__init__(task.drawn, task.naive, task.metric(), window=WINDOW)
+        super().__init__(task.drawn, task.naive, runner.player.metric(), window=WINDOW)
 
     def add(self, outcome: Outcome) -> None:
         """Take in the outcome that the runner has just yielded; a late one completes a row."""

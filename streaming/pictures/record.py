@@ -13,12 +13,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lstmwidgets.analysis import QUANTITIES, Inspectable, Recording, Thinned
-from lstmwidgets.analysis.live_run import CLASSES, SCORES
 from lstmwidgets.analysis.tasks import last_step
 
 from ..events import Outcome, Prediction
 from ..runner import StreamRunner
 from ..state.turns import carries
+from ..tasks.base import CLASSES, SCORES
 from .confusion import Confusion
 
 POINTS = 20_000

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 from ..errors import StreamError
 from ..events import BadRecord, Event
@@ -114,6 +114,13 @@ ROLES = ("target", "features", "drop", "text", "key", "id", "time")
 """What of `Columns` are names of columns, as the options are called."""
 
 
+class Expecting(Protocol):
+    """What reads targets."""
+
+    def expect(self, targets: str) -> None:
+        """Take targets for what `Columns.targets` says from here on."""
+
+
 class Source(ABC):
     """A stream of events, in order, that can be read once, and gone on with from an offset.
 
@@ -181,6 +188,16 @@ class Source(ABC):
         """Say whether something has come behind an offset at which the source had ended."""
         del offset
         return False
+
+    def expect(self, targets: str) -> None:
+        """Take targets for what `Columns.targets` says from here on, where it reads them."""
+        for schema in self._schemas:
+            schema.expect(targets)
+
+    @property
+    def _schemas(self) -> Sequence[Expecting]:
+        """What reads records."""
+        return ()
 
     def sync(self) -> None:  # noqa: B027  # most sources keep nothing
         """Bring to the disk what the source keeps for `resume`."""

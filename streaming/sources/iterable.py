@@ -118,6 +118,10 @@ class IterableSource(Source):
         del offset
         return True
 
+    @property
+    def _schemas(self) -> tuple[Schema, ...]:
+        return (self._schema,)
+
     def sync(self) -> None:
         """Bring the journal to the disk."""
         if self._journal is not None:

@@ -169,6 +169,10 @@ class LineSource(Source):
         """Say whether the file has grown; what is followed or standard input may have more."""
         return self._lines.has_more(int(offset["bytes"]))
 
+    @property
+    def _schemas(self) -> tuple[Schema, ...]:
+        return (self._schema,)
+
     def sync(self) -> None:
         """Bring the journal of standard input to the disk."""
         self._lines.sync()

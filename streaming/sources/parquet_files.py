@@ -125,6 +125,10 @@ class ParquetFiles(Source):
         last = offset["file"]
         return last in self._names() and self._rows_of(last) > int(offset["row"])
 
+    @property
+    def _schemas(self) -> tuple[Schema, ...]:
+        return (self._schema,)
+
     def resume(self, offset: dict[str, Any]) -> None:
         """Go on at a row of a file; one that was read to its end may be gone."""
         self._file, self._row, self._rows = offset["file"], offset["row"], offset["rows"]

@@ -124,6 +124,10 @@ class RedisSource(Source):
             "columns": [each.offset(self._number) for each in (self._texts, self._values)],
         }
 
+    @property
+    def _schemas(self) -> tuple[Schema, ...]:
+        return (self._texts, self._values)
+
     def resume(self, offset: dict[str, Any]) -> None:
         """Go on behind an entry."""
         self._place = Place(offset["id"], offset["passed"])

@@ -91,6 +91,10 @@ class RiverDataset(Source):
             **self._schema.offset(self._number),
         }
 
+    @property
+    def _schemas(self) -> tuple[Schema, ...]:
+        return (self._schema,)
+
     def resume(self, offset: dict[str, Any]) -> None:
         """Leave out as many samples."""
         self._samples, self._number = int(offset["samples"]), offset["events"]

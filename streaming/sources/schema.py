@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Collection, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -108,6 +109,10 @@ class Schema:
         self._moments: dict[str, bool] = {}  # columns of datetimes, and whether they are features
         self._types: dict[str, str] = {}
         self._texts = TextColumns(source)
+
+    def expect(self, targets: str) -> None:
+        """Take targets for what `Columns.targets` says from here on."""
+        self._columns = replace(self._columns, targets=targets)
 
     def offset(self, events: int) -> dict[str, Any]:
         """Return what so many events have shown of the columns, in plain values."""

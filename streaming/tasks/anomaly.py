@@ -6,10 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from msgspec import UNSET
-from river import metrics
 
-from lstmwidgets.analysis.live_run import SCORES
-from lstmwidgets.analysis.tasks import AnomalyDetection, Metric, last_step
+from lstmwidgets.analysis.tasks import AnomalyDetection, last_step
 from lstmwidgets.analysis.tasks import Task as Player
 from lstmwidgets.online import LSTMAnomalyDetector
 
@@ -33,8 +31,6 @@ class AnomalyTask(Task):
     expects = "an anomaly detector"
     targets = "label"
     needs_target = False
-    drawn = SCORES
-    naive = ""
 
     @property
     def fields(self) -> Fields:
@@ -69,10 +65,6 @@ class AnomalyTask(Task):
         """Return the number of alarms, and how many were right where that is told."""
         del keyed
         return AlarmScores(self.options.alarms)
-
-    def metric(self) -> Metric:
-        """Return a metric that nothing is put into: scores have no truth to be compared with."""
-        return metrics.MAE()
 
     def target(self, y: Any) -> Any:
         """Return whether an event was an anomaly, as it was told: a bool or a number, not 0."""

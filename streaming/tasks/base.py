@@ -9,8 +9,7 @@ from typing import Any, ClassVar
 
 from msgspec import UNSET
 
-from lstmwidgets.analysis.live_run import NUMBERS
-from lstmwidgets.analysis.tasks import Metric
+from lstmwidgets.analysis.tasks import AnomalyDetection, Classification, Regression
 from lstmwidgets.analysis.tasks import Task as Player
 from lstmwidgets.analysis.tasks import task_of as player_of
 
@@ -18,6 +17,9 @@ from ..errors import StreamError
 from ..events import Event, Prediction
 from ..sinks.rows import NUMBER, Fields
 from .scores import Scores
+
+NUMBERS, CLASSES, SCORES = (each.kind for each in (Regression, Classification, AnomalyDetection))
+"""How predictions are drawn."""
 
 
 @dataclass(frozen=True)
@@ -88,7 +90,7 @@ class Task(ABC):
     learns_first : bool
         Whether an event is learned before its record is emitted, which then tells what follows it.
     drawn : str
-        How pictures show it: as ``"numbers"``, ``"classes"`` or ``"scores"``.
+        How pictures show it: `NUMBERS`, `CLASSES` or `SCORES`.
     naive : str
         What the simplest forecast does.
     """
@@ -99,11 +101,19 @@ class Task(ABC):
     targets: ClassVar[str] = "number"
     needs_target: ClassVar[bool] = True
     learns_first: ClassVar[bool] = False
-    drawn: ClassVar[str] = NUMBERS
-    naive: ClassVar[str] = "repeating the last value"
 
     def __init__(self, options: Options | None = None) -> None:
         self.options = Options() if options is None else options
+
+    @property
+    def drawn(self) -> str:
+        """How pictures show it."""
+        return self.plays.kind
+
+    @property
+    def naive(self) -> str:
+        """What the simplest forecast does."""
+        return self.plays.naive
 
     @property
     def fields(self) -> Fields:
@@ -128,10 +138,6 @@ class Task(ABC):
         keyed : bool
             Whether events are of many streams.
         """
-
-    @abstractmethod
-    def metric(self) -> Metric:
-        """Return a metric of River's for pictures."""
 
     def player(self, model: Any) -> Player:
         """Return what plays a model.

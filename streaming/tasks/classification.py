@@ -6,10 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from msgspec import UNSET
-from river import metrics
 
-from lstmwidgets.analysis.live_run import CLASSES
-from lstmwidgets.analysis.tasks import Classification, Metric
+from lstmwidgets.analysis.tasks import Classification
 from lstmwidgets.analysis.tasks import Task as Player
 from lstmwidgets.online import LSTMClassifier, LSTMTextClassifier
 
@@ -28,8 +26,6 @@ class ClassificationTask(Task):
     plays = Classification
     expects = "a classifier"
     targets = "label"
-    drawn = CLASSES
-    naive = "repeating the last class"
 
     @property
     def fields(self) -> Fields:
@@ -44,10 +40,6 @@ class ClassificationTask(Task):
         """Return accuracy and macro F1 beside the last class."""
         del keyed
         return ClassScores()
-
-    def metric(self) -> Metric:
-        """Return the accuracy."""
-        return metrics.Accuracy()
 
     def target(self, y: Any) -> Any:
         """Return a label; None if it is missing."""

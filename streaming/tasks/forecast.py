@@ -7,11 +7,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from msgspec import UNSET, structs
-from river import metrics
 
-from lstmwidgets.analysis.tasks import Forecasting, Metric, last_step
+from lstmwidgets.analysis.tasks import Forecasting, last_step
 from lstmwidgets.analysis.tasks import Task as Player
-from lstmwidgets.online import LSTMForecaster
 
 from ..errors import StreamError
 from ..events import Event, Prediction
@@ -38,8 +36,10 @@ class ForecastTask(Task):
             fields["interval"] = INTERVALS
         return fields | {"target": NUMBER}
 
-    def new_model(self) -> LSTMForecaster:
+    def new_model(self) -> Any:
         """Return a new `LSTMForecaster`."""
+        from lstmwidgets.online import LSTMForecaster  # with it come River's time series and SciPy
+
         return LSTMForecaster(seasonality=self.options.season, **self.options.of_a_model)
 
     def player(self, model: Any) -> Player:
@@ -56,10 +56,6 @@ class ForecastTask(Task):
         del keyed
         self._scores = HorizonScores(self.options.horizon, self.options.season)
         return self._scores
-
-    def metric(self) -> Metric:
-        """Return the mean absolute error."""
-        return metrics.MAE()
 
     def target(self, y: Any) -> float | None:
         """Return a number; None if it is missing, not finite or beyond 1e30."""

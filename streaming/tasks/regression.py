@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from river import metrics
-
-from lstmwidgets.analysis.tasks import Metric, Regression
+from lstmwidgets.analysis.tasks import Regression
 from lstmwidgets.online import LSTMRegressor
 from lstmwidgets.values import number_in
 
@@ -33,10 +31,6 @@ class RegressionTask(Task):
         if not keyed:
             rules.append(SameTimeYesterday())
         return NumberScores(rules, [Comparison(rule.name) for rule in rules])
-
-    def metric(self) -> Metric:
-        """Return the mean absolute error."""
-        return metrics.MAE()
 
     def target(self, y: Any) -> float | None:
         """Return a number; None if it is missing, not finite or beyond 1e30."""
