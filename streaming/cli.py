@@ -17,8 +17,8 @@ import lstmwidgets
 
 from .errors import StreamError, without_login
 from .garbage import uncollected
-from .job_file import job_file, with_job_file
-from .options import StreamOptions
+from .job_file import job_file, models_in, with_job_file
+from .options import StreamOptions, file
 from .terminal import note, one_line
 
 app = typer.Typer(
@@ -125,6 +125,50 @@ command: Any = stream
 command.__signature__ = signature(StreamOptions, eval_str=True)
 command.__annotations__ = get_type_hints(StreamOptions, include_extras=True)
 app.command(help=HELP)(command)
+
+
+@app.command()
+def evaluate(
+    source: Annotated[str, typer.Argument(metavar="SOURCE", help="As of stream; not -.")],
+    models: Annotated[
+        Path,
+        typer.Argument(metavar="FILE.toml", help="Options of all, and a [[model]] table for each."),
+    ],
+    report: Annotated[
+        Path | None, file("Write one report of all to this file: an HTML page that works offline.")
+    ] = None,
+) -> int:
+    """Run several models or settings over one stream, and compare them in a table.
+
+    A [[model]] table has the options of one, and a name. They run one after the other, and each
+    gives the numbers that stream gives for it. They write no predictions.
+    """
+    import torch
+    from rich.console import Console
+    from typer.main import get_command
+
+    from .interrupt import TerminatedError, terminable
+    from .job.evaluation import evaluate as evaluated
+    from .job.evaluation import table_of, write_report
+    from .job.results import shown_table
+
+    parsed = get_command(app).commands["stream"]  # type: ignore[attr-defined]  # it is a group
+    jobs = {
+        name: StreamOptions(**parsed.make_context("stream", [source, *words]).params).job()
+        for name, words in models_in(models).items()
+    }
+    torch.set_num_threads(1)
+    try:
+        with terminable():
+            results = evaluated(jobs, Console(stderr=True))
+    except KeyboardInterrupt as error:
+        status = 143 if isinstance(error, TerminatedError) else 130
+        return _fail("interrupted; nothing was written", status)
+    Console(highlight=False).print(shown_table(table_of(results)))
+    if report is not None:
+        write_report(results, report)
+    stopped = results[-1].result.stopped_by
+    return 0 if stopped is None else 128 + stopped
 
 
 @app.command()

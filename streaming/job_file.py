@@ -58,16 +58,50 @@ def arguments_in(path: Path) -> Iterator[str]:
     StreamError
         If it cannot be read, names what is no option, or no source.
     """
+    options = _options_in(path)
+    if isinstance(options.get("model"), list):
+        raise StreamError(f"{path} has [[model]] tables, which lstmwidgets evaluate runs")
+    if not isinstance(options.get("source"), str):
+        raise StreamError(f'{path} names no source; write one, as in source = "readings.csv"')
+    yield options.pop("source")
+    yield from _arguments(path, options)
+
+
+def models_in(path: Path) -> dict[str, list[str]]:
+    """Return the arguments of each model in a job file's ``[[model]]`` tables, without a source.
+
+    Raises
+    ------
+    StreamError
+        If it cannot be read, has no such tables, or names what is no option.
+    """
+    options = _options_in(path)
+    options.pop("source", None)
+    tables = options.pop("model", None)
+    if not isinstance(tables, list) or not all(isinstance(table, dict) for table in tables):
+        raise StreamError(f"{path} has no [[model]] tables; write one for each model")
+    common = list(_arguments(path, options))
+    models: dict[str, list[str]] = {}
+    for number, table in enumerate(tables, 1):
+        own = {name.replace("-", "_"): value for name, value in table.items()}
+        name = str(own.pop("name", own.get("model", f"model {number}")))
+        if name in models:
+            raise StreamError(f"{path}: two models are called {name!r}; give each a name")
+        models[name] = [*common, *_arguments(path, own)]
+    return models
+
+
+def _options_in(path: Path) -> dict[str, Any]:
     try:
         told = tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise StreamError(f"cannot read {path}: {error.strerror}") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise StreamError(f"{path} is no TOML: {error}") from error
-    options = {name.replace("-", "_"): value for name, value in told.items()}
-    if not isinstance(options.get("source"), str):
-        raise StreamError(f'{path} names no source; write one, as in source = "readings.csv"')
-    yield options.pop("source")
+    return {name.replace("-", "_"): value for name, value in told.items()}
+
+
+def _arguments(path: Path, options: Mapping[str, Any]) -> Iterator[str]:
     for name, value in options.items():
         if name not in DEFAULTS:
             close = get_close_matches(name, DEFAULTS, n=1)

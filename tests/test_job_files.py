@@ -78,3 +78,65 @@ def test_a_missing_job_file_is_told(tmp_path: Path) -> None:
     done = run([*COMMAND, str(tmp_path / "none.toml")])
     assert done.returncode == 2
     assert "cannot read" in done.stderr
+
+
+MODELS = """
+from river import linear_model, preprocessing
+def linear():
+    return preprocessing.StandardScaler() | linear_model.LinearRegression()
+"""
+
+
+def test_several_models_have_the_numbers_of_single_jobs(tmp_path: Path) -> None:
+    source = write_numbers(tmp_path / "numbers.csv", 120)
+    (tmp_path / "models.py").write_text(MODELS)
+    settings = {
+        "small": {"hidden-size": 4, "seed": 1},
+        "coupled": {"cell": "coupled", "hidden-size": 4, "seed": 2},
+        "linear": {"model": f"{tmp_path}/models.py:linear"},
+    }
+    path, report = tmp_path / "job.toml", tmp_path / "report.html"
+    tables = "".join(
+        f'[[model]]\nname = "{name}"\n'
+        + "".join(
+            f"{key} = {value}\n" if isinstance(value, int) else f'{key} = "{value}"\n'
+            for key, value in given.items()
+        )
+        for name, given in settings.items()
+    )
+    path.write_text(f'target = "flow"\ndrop = "sensor"\n{tables}')
+    evaluate = [*COMMAND[:-1], "evaluate", str(source), str(path), "--report", str(report)]
+    done = run(evaluate)
+    assert done.returncode == 0, done.stderr
+    for name, given in settings.items():
+        words = [word for key, value in given.items() for word in (f"--{key}", str(value))]
+        alone = run([*COMMAND, str(source), "--target", "flow", "--drop", "sensor", *words])
+        (numbers,) = re.findall(r"last value +│(.*)│", alone.stdout)
+        (beside,) = re.findall(rf"{name} +│ last value +│(.*)│[^│]*│\n", done.stdout)
+        assert re.findall(r"[\d.,]+", beside) == re.findall(r"[\d.,]+", numbers)
+        assert name in report.read_text()
+
+
+@pytest.mark.parametrize(
+    ("source", "text", "message"),
+    [
+        ("a.csv", 'target = "y"', r"has no \[\[model\]\] tables"),
+        ("-", "[[model]]\nseed = 1\n", "reads the source once for each model"),
+        ("river:WaterFlow", '[[model]]\nname = "a"\n[[model]]\nname = "a"\n', "two models are"),
+        ("river:WaterFlow", "[[model]]\nunits = 3\n", "there is no option units"),
+        (
+            "river:WaterFlow",
+            "[[model]]\nseed = 1\n[[model]]\nhorizon = 2\nseed = 1\n",
+            "does regression and model model 2 forecast; name one --task",
+        ),
+    ],
+)
+def test_what_cannot_be_compared_is_told(
+    source: str, text: str, message: str, tmp_path: Path
+) -> None:
+    (tmp_path / "job.toml").write_text(text)
+    done = run([*COMMAND[:-1], "evaluate", source, str(tmp_path / "job.toml")])
+    assert done.returncode == 2
+    assert re.search(message, done.stderr)
+    only = run([*COMMAND, str(tmp_path / "job.toml")])
+    assert only.returncode == 2

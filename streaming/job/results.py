@@ -127,11 +127,16 @@ def _counts(result: JobResult) -> list[tuple[int, tuple[str, str]]]:
     return [*counts, (result.keys or 0, ("key", ""))]
 
 
+WORDS = ("against", "of")
+"""Columns of tables that have words in them, beside the first one."""
+
+
 def shown_table(told: ScoreTable) -> Table:
     """Return a table of scores for a terminal."""
     table = Table(title=told.title, title_justify="left", title_style="bold")
     for place, column in enumerate(told.columns):
-        table.add_column(column, justify="right" if place else "left")
+        words = place == 0 or column in WORDS
+        table.add_column(column, justify="left" if words else "right")
     for row in told.rows:
         table.add_row(*(escape(one_line(cell)) for cell in row))
     return table

@@ -102,9 +102,20 @@ class Run:
         Closes at the end what is opened here.
     notes : Console
         What people are told meanwhile.
+    recorded : bool
+        Whether `record` is wanted whatever is written.
+
+    Attributes
+    ----------
+    record : RunRecord or None
+        What happened, once it runs.
     """
 
-    def __init__(self, job: Job, opened: ExitStack, notes: Console) -> None:
+    def __init__(
+        self, job: Job, opened: ExitStack, notes: Console, *, recorded: bool = False
+    ) -> None:
+        self.record: RunRecord | None = None
+        self.recorded = recorded
         self.job = job
         self.opened = opened
         self.notes = notes
@@ -163,9 +174,9 @@ class Run:
             else:
                 runner.progress = before.progress
                 note(self.notes, f"going on after {counted(runner.events, 'event')}")
-            record = RunRecord(runner)
+            record = self.record = RunRecord(runner)
             followers: list[Follower] = []
-            if {"report", "recording"} & finals.keys():
+            if self.recorded or {"report", "recording"} & finals.keys():
                 followers.append(record)
             live = self._live(runner, opened)
             if live is not None:

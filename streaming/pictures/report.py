@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from html import escape
 from uuid import UUID
 
 from bokeh.embed import file_html
 from bokeh.layouts import column
+from bokeh.plotting import figure
 from bokeh.resources import INLINE
 
 from lstmwidgets.analysis import Thinned
@@ -39,8 +40,19 @@ def report_html(title: str, facts: Mapping[str, str], record: RunRecord, table: 
     table : Table
         How good the predictions were.
     """
-    summary = _summary_html(facts, table)
     figures = report_figures(record) if is_drawn(record.task, record.points) else ()
+    return page_html(title, facts, table, _notes(record), figures)
+
+
+def page_html(
+    title: str,
+    facts: Mapping[str, str],
+    table: Table,
+    notes: Iterable[str],
+    figures: Iterable[figure],
+) -> str:
+    """Return a page of facts, a table, notes and figures, which follows its reader's colours."""
+    summary = _summary_html(facts, table)
     page = file_html(
         column(*figures, sizing_mode="stretch_width"),
         resources=INLINE,
@@ -50,7 +62,7 @@ def report_html(title: str, facts: Mapping[str, str], record: RunRecord, table: 
         template_variables={
             "heading": escape(title),
             "dark": json.dumps(both_colours()),
-            "summary": summary + "".join(f"<p>{escape(note)}</p>" for note in _notes(record)),
+            "summary": summary + "".join(f"<p>{escape(note)}</p>" for note in notes),
         },
     )
     return _with_numbered_ids(page)
