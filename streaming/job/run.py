@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gc
 import random
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from contextlib import ExitStack, closing
 from dataclasses import replace
 from functools import partial
@@ -13,13 +13,10 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 from rich.console import Console
 
-from lstmwidgets.analysis.tasks import last_step
-from lstmwidgets.online import LSTMRegressor
 from lstmwidgets.online.features import UnknownFeaturesError
 
 from ..counting import counted
 from ..errors import StreamError
-from ..events import Event
 from ..files import atomic_write
 from ..interrupt import Interruptible
 from ..pictures.record import Follower, RunRecord
@@ -28,16 +25,12 @@ from ..sinks import Sink, open_sink
 from ..sources import Source, open_source
 from ..state.checkpoint import Due, JobFolder, Saved
 from ..state.frozen import BATCH as SERVED
-from ..state.frozen import Serving
-from ..state.keyed import KeyedStreams
-from ..state.turns import carries
-from ..state.waiting import WaitingEvents
 from ..tasks import TASKS, Options, Task, task_by, task_for, task_named
 from ..tasks.regression import RegressionTask
 from ..terminal import note
+from .assembly import runner_of
 from .finals import Final, facts_of, write_finals
 from .first_target import FewWholeNumbers, FirstTarget
-from .known_features import known_only
 from .model import begun_model, bytes_of, check_readable, hash_of, known_model
 from .options import JOURNAL, Job
 from .progress_bar import Pace, shown
@@ -168,7 +161,16 @@ class Run:
         pace = Pace()
         with ExitStack() as opened:
             self._open_sinks(opened, task)
-            runner = self._runner(task, model, first)
+            runner = runner_of(
+                job,
+                task,
+                model,
+                first,
+                sinks=self.sinks,
+                folder=self.folder,
+                served=self._at_once(SERVED),
+                note=partial(note, self.notes),
+            )
             if before is None:
                 self._begin()
             else:
@@ -369,35 +371,6 @@ class Run:
         if now not in (None, before.model_file):
             note(self.notes, f"{path} has changed; the job goes on with the model it began with")
         return before.model_file
-
-    def _runner(self, task: Task, model: Any, events: FirstTarget) -> StreamRunner:
-        job, folder = self.job, self.folder
-        cold = None if folder is None else folder.cold("streams")
-        waiting, serving, keys = None, None, None
-        source: Iterable[Event | None] = events
-        if not job.learn and carries(last_step(model)):
-            source = known_only(events, last_step(model), partial(note, self.notes))
-        keyed = job.columns.key is not None
-        if job.columns.id is not None:
-            store = None if folder is None else folder.cold("waiting")
-            waiting = WaitingEvents(store, job.wait_events, job.wait_seconds, keyed=keyed)
-        if not job.learn and type(model) is LSTMRegressor:
-            room = job.hot_keys if keyed else 1
-            serving = Serving(model, cold, room, self._at_once(SERVED))
-        elif keyed:
-            memories, shared = task.scores(keyed=True), job.shared or not job.learn
-            keys = KeyedStreams(model, cold, job.hot_keys, memories, shared=shared)
-        return StreamRunner(
-            model,
-            source,
-            self.sinks.get("predictions"),
-            task=task,
-            keys=keys,
-            waiting=waiting,
-            late_sink=self.sinks.get("late targets"),
-            serving=serving,
-            learn=job.learn,
-        )
 
     def _at_once(self, most: int) -> int:
         """Return how many events can be dealt with in one call."""
