@@ -1,4 +1,4 @@
-"""Classification beside River's own models and deep-river: ``python -m benchmarks.classifications``.
+"""Classes beside River's own models and deep-river: ``python -m benchmarks.classifications``.
 
 Every event is predicted, scored, then learned; the first is learned and not counted. Ours is
 `LSTMClassifier(seed=…)`, nothing else set, on the events as they are.

@@ -30,6 +30,7 @@ PARTS = {
     "classifications": "Classes",
     "expert_losses": "Summed log loss of the mixture, beside its best expert's",
     "regressions": "Numbers",
+    "yardsticks": "Ours beside itself before",
 }
 RESULTS = Path("out/peers.json")
 

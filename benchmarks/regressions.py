@@ -1,4 +1,4 @@
-"""Regression beside River's own models and deep-river: ``python -m benchmarks.regressions``.
+"""Numbers beside River's own models and deep-river: ``python -m benchmarks.regressions``.
 
 Every event is predicted, scored, then learned; the first is learned and not counted. Ours is
 `LSTMRegressor(seed=…)`, nothing else set, on the events as they are. River's and deep-river cannot
