@@ -42,6 +42,8 @@ def main(parts: Sequence[str] = ()) -> None:
     if not console.is_terminal:
         console.width = WIDTH
     keep_to_one_thread()
+    from .summary import summary  # imports NumPy
+
     console.print("\n" + __doc__.partition("\n\n")[2], markup=False)
     peers = Peers()
     record: dict[str, Any] = {"machine": f"{processor()}, single thread", "parts": {}}
@@ -58,6 +60,9 @@ def main(parts: Sequence[str] = ()) -> None:
         _write(record, options.json)
     for peer in peers.started:
         peer.close()
+    if set(PARTS) <= set(record["parts"]):
+        for each in summary(record["parts"]):
+            console.print(each)
     versions = ", ".join(f"{name} {number}" for name, number in record["versions"].items())
     console.print(f"{record['machine']}; {versions}; all figures are in {options.json}")
 
