@@ -1,7 +1,7 @@
 """Classes beside River's own models and deep-river: ``python -m benchmarks.classifications``.
 
 Every event is predicted, scored, then learned; the first is learned and not counted. Ours is
-`LSTMClassifier(seed=…)`, nothing else set, on the events as they are.
+`LSTMClassifier(seed=…)`, nothing else set, medians of three seeds, on the events as they are.
 
 - SRP, AMF, ARF, the Hoeffding adaptive tree: River's defaults. kNN and logistic regression (River's
   is softmax regression): behind `StandardScaler`, as in River's examples; "lags" adds the features
@@ -30,7 +30,7 @@ from .tables import pivot
 from .tabular import classifications
 
 
-def measure(peers: Peers, say: Say) -> Iterator[Record]:
+def measure(peers: Peers | None, say: Say) -> Iterator[Record]:
     """Yield each contestant's figures on each stream."""
     for stream in classifications():
         say(f"classes: {stream.name}, {len(stream.events):,} events")

@@ -27,7 +27,7 @@ from .tabular import classifications
 BOUND = 2 * math.log(kernels.POOL)
 
 
-def measure(_: Peers, say: Say) -> Iterator[Record]:
+def measure(_: Peers | None, say: Say) -> Iterator[Record]:
     """Yield the summed losses on each stream."""
     for stream in classifications():
         say(f"losses of experts: {stream.name}")

@@ -55,9 +55,9 @@ def _contest(
 ) -> Iterator[tuple[str, Question, Scored]]:
     for kind, told in ((GIVEN, season), (FOUND, None)):
         yield f"{OURS}, {kind}", whole, ours(whole, told)
+        yield f"{OURS}, {kind}{BEGINNING}", short, ours(short, told)
         if peers:
             yield f"{PPC}, {kind}", whole, theirs(peers.forecasters, PPC, whole, told)
-            yield f"{OURS}, {kind}{BEGINNING}", short, ours(short, told)
     if peers:
         yield SKATERS + BEGINNING, short, theirs(peers.forecasters, SKATERS, short, None)
 

@@ -31,7 +31,7 @@ BEGINNING = f", first {SHORT:,}"
 TO_BEAT = (named(PPC, 1), named(PPC, None), NAIVE, HOLT_WINTERS)
 
 
-def measure(peers: Peers, say: Say) -> Iterator[Record]:
+def measure(peers: Peers | None, say: Say) -> Iterator[Record]:
     """Yield what each forecaster's error is on each series."""
     for one in seasonal():
         say(f"24 steps ahead: {one.name}")
@@ -45,19 +45,24 @@ def asked(one: Seasonal, points: int | None = None) -> Question:
     return many_steps(one.values[:points], STEPS, 2 * one.season + 1, EVERY)
 
 
-def _all(peers: Peers, one: Seasonal, question: Question) -> Iterator[Scored]:
+def _all(peers: Peers | None, one: Seasonal, question: Question) -> Iterator[Scored]:
     for season in (one.season, None):
         yield ours(question, season)
+    if not peers:
+        return
     yield naive(question, one.season)
     for season in (one.season, None):
         yield theirs(peers.forecasters, PPC, question, season)
     yield from rivers(question, one.season)
 
 
-def _beginning(peers: Peers, one: Seasonal, question: Question) -> Iterator[Scored]:
+def _beginning(peers: Peers | None, one: Seasonal, question: Question) -> Iterator[Scored]:
     """Yield how skaters and ours do on the first points."""
-    skaters = theirs(peers.forecasters, SKATERS, question, None)
-    for scored in (ours(question, None), skaters, naive(question, one.season)):
+    some = [ours(question, None)]
+    if peers:
+        some.append(theirs(peers.forecasters, SKATERS, question, None))
+        some.append(naive(question, one.season))
+    for scored in some:
         yield scored._replace(contestant=scored.contestant + BEGINNING)
 
 

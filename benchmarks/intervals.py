@@ -43,13 +43,15 @@ class Told(NamedTuple):
     values: list[float]
 
 
-def measure(peers: Peers, say: Say) -> Iterator[Record]:
+def measure(peers: Peers | None, say: Say) -> Iterator[Record]:
     """Yield coverage and score of each interval on each series."""
     for one in told():
         say(f"intervals: {one.name}")
         every = 6 if len(one.values) > LONG else 2
         question = many_steps(one.values, STEPS, max(2 * (one.season or 1) + 1, FIRST), every)
-        made = {OURS: ours(question, one.season), PPC: theirs(peers, question, one.season)}
+        made = {OURS: ours(question, one.season)}
+        if peers:
+            made[PPC] = theirs(peers, question, one.season)
         known = np.all([np.isfinite(bounds).all((2, 3)) for bounds in made.values()], axis=0)
         for contestant, bounds in made.items():
             for record in _scored(question, bounds, known):

@@ -1,8 +1,9 @@
 """Numbers beside River's own models and deep-river: ``python -m benchmarks.regressions``.
 
 Every event is predicted, scored, then learned; the first is learned and not counted. Ours is
-`LSTMRegressor(seed=…)`, nothing else set, on the events as they are. River's and deep-river cannot
-read datetimes: they get hour, weekday and month instead, as numbers and as sine and cosine.
+`LSTMRegressor(seed=…)`, nothing else set, medians of three seeds, on the events as they are.
+River's and deep-river cannot read datetimes: they get hour, weekday and month instead, as numbers
+and as sine and cosine.
 
 - Linear regression (StandardScaler, `intercept_lr=0.1`), Bayesian regression, the Hoeffding
   adaptive tree, ARF, AMF and kNN are those of the examples in River's documentation; "lags" adds
@@ -29,7 +30,7 @@ from .tables import pivot, short
 from .tabular import regressions
 
 
-def measure(peers: Peers, say: Say) -> Iterator[Record]:
+def measure(peers: Peers | None, say: Say) -> Iterator[Record]:
     """Yield each contestant's figures on each stream."""
     for stream in regressions():
         say(f"numbers: {stream.name}, {len(stream.events):,} events")

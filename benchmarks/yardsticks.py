@@ -46,7 +46,7 @@ BEFORE = {
 """Medians at c27b8bf."""
 
 
-def measure(_: Peers, say: Say) -> Iterator[Record]:
+def measure(_: Peers | None, say: Say) -> Iterator[Record]:
     """Yield the figures of each seed."""
     for name, figure in _figures().items():
         runs = []
