@@ -9,11 +9,13 @@ score is its width, and where the value lies outside, 2 / (1 - coverage) times t
 from __future__ import annotations
 
 from collections.abc import Sequence
-from time import perf_counter
+from time import process_time
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+
+from .forecast_worker import microseconds
 
 Array = NDArray[np.float64]
 
@@ -66,7 +68,7 @@ def many_steps(values: list[float], steps: Sequence[int], first: int, every: int
 
 
 class Answered(NamedTuple):
-    """Forecasts, (origins, steps), and the time of an event with what was asked at it."""
+    """Forecasts, (origins, steps), and the CPU's time for an event with what was asked at it."""
 
     forecasts: Array
     microseconds: float
@@ -74,15 +76,14 @@ class Answered(NamedTuple):
 
 def follow(model: Any, question: Question) -> Answered:
     """Feed the values to a model with `learn_one` and `forecast`, as River's forecasters have."""
-    origins, made = set(question.origins), []
-    begin = perf_counter()
+    origins, made, clock = set(question.origins), [], [process_time()]
     for known, value in enumerate(question.values, 1):
         model.learn_one(value)
         if known in origins:
             made.append(model.forecast(max(question.steps)))
-    seconds = perf_counter() - begin
+        clock.append(process_time())
     forecasts = np.array(made, np.float64)[:, np.array(question.steps) - 1]
-    return Answered(forecasts, 1e6 * seconds / len(question.values))
+    return Answered(forecasts, microseconds(clock))
 
 
 def interval_score(bounds: Array, truth: Array, coverage: float) -> Array:

@@ -3,9 +3,11 @@
 The parts are modules of this folder; each says what it asks of whom. One thing holds for all: a
 forecast or prediction is made before its value is learned, and the first value or event is learned
 and not counted, for nobody can know anything before it. All contestants take turns on a single
-thread, never two at once. deep-river, ppc-forecaster and skaters run in an environment of their
-own, for deep-river needs an older River. Figures go to a JSON file, in which parts that are not run
-keep those of the run before; `python -m benchmarks.pages` puts them into the pages.
+thread, never two at once, and times are the CPU's. deep-river, ppc-forecaster and skaters run in an
+environment of their own, for deep-river needs an older River.
+
+Figures go to a JSON file, in which parts that are not run keep those of the run before; with
+``--ours`` the others' are kept, too. `python -m benchmarks.pages` puts them into the pages.
 """
 
 from __future__ import annotations

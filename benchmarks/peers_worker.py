@@ -11,7 +11,7 @@ import sys
 from importlib.metadata import version
 from pathlib import Path
 from statistics import median
-from time import perf_counter
+from time import process_time
 from typing import Any
 
 REGRESSION, CLASSIFICATION = "regression", "classification"
@@ -49,19 +49,19 @@ def prequential(model: Any, events: list[Event], task: str) -> dict[str, Any]:
     -------
     dict
         ``predictions``: a number for each event, or pairs of class and probability.
-        ``microseconds`` of an event, predict and learn: the median of the means of every `STRETCH`
-        events, so that what only the first events cost, as compiling, does not count, and all that
-        comes again does.
+        ``microseconds`` of the CPU for an event, predict and learn: the median of the means of
+        every `STRETCH` events, so that what only the first events cost, as compiling, does not
+        count, and all that comes again does.
     """
     predict = model.predict_one if task == REGRESSION else model.predict_proba_one
     predictions: list[Any] = []
     times: list[float] = []
     total = 0.0
     for count, (x, y) in enumerate(events, 1):
-        begin = perf_counter()
+        begin = process_time()
         predictions.append(predict(x))
         model.learn_one(x, y)
-        total += perf_counter() - begin
+        total += process_time() - begin
         if count % STRETCH == 0 or count == len(events) < STRETCH:
             times.append(total / min(count, STRETCH))
             total = 0.0
