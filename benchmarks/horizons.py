@@ -75,13 +75,15 @@ def tables(records: Sequence[Record]) -> Iterator[RenderableType]:
         beginning = one["contestant"].endswith(BEGINNING)
         base = errors[one["data"], NAIVE + BEGINNING * beginning]
         ratios.append(one | {"ratio": one["error"] / base})
-    yield pivot(
-        ratios, "ratio", "error, times the seasonal naive's", rows="data", columns="contestant"
-    )
-    yield pivot(records, "microseconds", "µs an event", rows="data", columns="contestant")
     for contestant in dict.fromkeys(name for _, name in errors):
         some = [one["ratio"] for one in ratios if one["contestant"] == contestant]
-        yield f"geometric mean of {contestant}: {geometric_mean(some):.3f}"
+        mean = {"data": "geometric mean", "ratio": geometric_mean(some)}
+        ratios.append(mean | {"contestant": contestant})
+    for where in ("", BEGINNING):
+        some = [one for one in ratios if one["contestant"].endswith(BEGINNING) == bool(where)]
+        yield pivot(some, "ratio", f"error, times the seasonal naive's{where}", best=min)
+    timed = [one for one in records if not one["contestant"].startswith(NAIVE)]
+    yield pivot(timed, "microseconds", "µs an event")
     for season in (1, None):
         name = named(OURS, season)
         best = [min(errors[data, other] for other in TO_BEAT) for data in series]

@@ -8,6 +8,8 @@ from rich.table import Table
 
 from .peer import Record
 
+LOST = 1e9
+
 
 def pivot(
     records: Sequence[Record],
@@ -33,9 +35,9 @@ def pivot(
 
 
 def short(value: float) -> str:
-    """Return a number in four digits, without an exponent where that is readable."""
-    if value >= 1e6:
-        return f"{value:.1e}"
+    """Return a number in four digits; beyond a billion, a model has lost itself."""
+    if value >= LOST:
+        return "diverges"
     return f"{value:,.0f}" if value >= 1000 else f"{value:.4g}"
 
 
