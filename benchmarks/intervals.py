@@ -9,6 +9,7 @@ one of them does not know yet is left out of both.
 Coverage is the share of values inside; its deviation is how far it is from what was promised. The
 score is the width and 2 / (1 - coverage) times the distance of what lies outside (Gneiting &
 Raftery 2007, "Strictly proper scoring rules, prediction, and estimation", eq. 43): less is better.
+Ratios of scores count as a tenth at least and ten at most in their geometric mean.
 """
 
 from __future__ import annotations
@@ -33,6 +34,9 @@ COVERAGES = (0.5, 0.8, 0.95)
 STEPS = (1, 12)
 LONG = 1000
 FIRST = 60
+FAR = 10.0
+TINY = 1e-12
+"""What scores count as at least; without noise, an interval may be of no width."""
 
 
 class Told(NamedTuple):
@@ -137,8 +141,9 @@ def _row(some: list[Record], coverage: float, step: int, long: bool) -> Iterator
         off = np.abs(shares - coverage)
         scores[contestant] = np.array([one["score"] for one in own])
         yield from (f"{shares.mean():.3f}", f"{off.mean():.3f}", f"{off.max():.3f}")
-    ratios = scores[OURS] / scores[PPC]
-    yield from (f"{geometric_mean(ratios):.3f}", f"{(ratios < 1).sum()}")
+    ratios = np.maximum(scores[OURS], TINY) / np.maximum(scores[PPC], TINY)
+    mean = geometric_mean(np.clip(ratios, 1 / FAR, FAR).tolist())
+    yield from (f"{mean:.3f}", f"{(ratios < 1).sum()}")
 
 
 def _farthest(records: Sequence[Record], coverage: float) -> list[str]:
