@@ -6,8 +6,8 @@ River's and deep-river cannot read datetimes: they get hour, weekday and month i
 and as sine and cosine.
 
 - Linear regression (StandardScaler, `intercept_lr=0.1`), Bayesian regression, the Hoeffding
-  adaptive tree, ARF, AMF and kNN are those of the examples in River's documentation; "lags" adds
-  the last three targets.
+  adaptive tree, SRP, ARF, AMF and kNN are those of the examples in River's documentation; "lags"
+  adds the last three targets.
 - deep-river: its regressor as given; with `StandardScaler` and `TargetStandardScaler`; its
   forecaster with both, one step ahead, which reads the last ten targets besides the features; in
   the settings of its own benchmark (StandardScaler, Adam at 0.001, a window of 30, 64 units,

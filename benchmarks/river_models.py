@@ -44,6 +44,7 @@ def regressors(seed: int) -> dict[str, Any]:
         "Bayesian regression": bayesian(),
         "Bayesian regression, lags": WithTargetsBefore(bayesian()),
         "Hoeffding adaptive tree": scale() | adaptive,
+        "SRP": scale() | ensemble.SRPRegressor(seed=seed),
         "ARF": scale() | forest.ARFRegressor(seed=seed),
         "AMF": preprocessing.MinMaxScaler() | amf(seed=seed),
         "AMF, lags": WithTargetsBefore(preprocessing.MinMaxScaler() | amf(seed=seed)),

@@ -8,7 +8,7 @@ from datetime import datetime
 from importlib.util import find_spec
 from itertools import islice
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from river import datasets
@@ -109,12 +109,12 @@ def _frames(labelled: Labelled) -> Iterator[Event]:
             yield x, labelled.labels[place]
 
 
-def _numbers(x: dict[str, object]) -> dict[str, float]:
+def _numbers(x: dict[Any, Any]) -> dict[str, float]:
     """Return features with the calendar in place of datetimes: as numbers, and as turns."""
     numbers: dict[str, float] = {}
     for key, value in x.items():
         if not isinstance(value, datetime):
-            numbers[key] = value
+            numbers[str(key)] = value
             continue
         hour, day = value.hour + value.minute / 60, value.weekday()
         calendar = {"hour": (hour, 24), "weekday": (day, 7), "month": (value.month - 1, 12)}
