@@ -29,9 +29,9 @@ CHANGES, UNIT, WILD, MEAN, TARGETS, GIVEN, SEASON, LONGER_SEASON, SCALARS = rang
 far beyond it in a row, the running mean of the targets, and of how many; whether the season is a
 given one, how many events it has, and how many a longer one, 0 where there is none."""
 
-LONGEST, REGRESSORS, CHEAP, SOUGHT = range(4)
-"""Places in `shape`: the longest season there can be, D and K, and up to which one is looked for;
-without experts all are 0."""
+LONGEST, REGRESSORS, CHEAP, SOUGHT, RING = range(5)
+"""Places in `shape`: the longest season there can be, D and K, up to which season is looked for, and
+how many targets are remembered; without experts all are 0."""
 
 FORGETTING = (1.0, 0.98)
 """By how much linear experts discount the past with every event: all but the last, and that."""
@@ -46,7 +46,7 @@ class ExpertArrays(NamedTuple):
     Attributes
     ----------
     shape : ndarray
-        Integers, (4,).
+        Integers, (5,).
     scalars : ndarray
         (8,).
     coefficients, covariances : ndarray

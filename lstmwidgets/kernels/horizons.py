@@ -25,14 +25,14 @@ from .experts import LONGEST, MEAN, SEASON, ExpertArrays, experts
 from .least_squares import VARIANCE, forget, regress
 from .quantiles import SIZE, learn_error
 from .recent import SEEN
-from .regressors import BOUND, LONGER, OWN, SEASONAL, look_back, target
+from .regressors import BOUND, FURTHEST, LONGER, OWN, SEASONAL, look_back, target
 from .regressors import season_ago, seasonal_change, seasonal_drift
 from .scaling import standardise, within
 from .views import part
 
 Array = NDArray[Any]
 
-AHEAD = 24
+AHEAD = FURTHEST
 """The longest horizon H that has experts of its own; theirs serve for longer ones."""
 
 PRIOR = (0.65, 0.05, 0.3)
@@ -43,7 +43,7 @@ SEASONAL_PRIOR = (0.1, 0.02, 0.2, 0.05, 0.2, 0.1, 0.15, 0.18)
 of four seasons, a season ago and its drift; linear experts from the last target and from that mean
 change on."""
 
-POWER, ENOUGH = 12.0, 8.0
+POWER, ENOUGH = 12, 8.0
 """The power p, and the number of independent errors that it takes for it."""
 
 RATE = 0.003
@@ -258,7 +258,7 @@ def _forecast(
     _expect(x, n, ahead, past, known, own)
     row, last = own.learned[min(ahead, AHEAD) - 2], target(past, n - 1)
     count, unit = own.forecasts.shape[0], row[UNIT]
-    power = POWER * min(1.0, row[COUNT] / (ENOUGH * ahead))
+    power = int(POWER * min(1.0, row[COUNT] / (ENOUGH * ahead)))
     least, total, moved = row[ERRORS], 0.0, 0.0
     for k in range(1, count):
         least = min(least, row[ERRORS + k])

@@ -13,18 +13,18 @@ from typing import Any
 from numpy.typing import NDArray
 
 from .compiled import compiled, inlined
-from .recent import LAGS
+from .recent import LAGS, SEEN
 from .scaling import within
 
 Array = NDArray[Any]
 
+FURTHEST = 24
+"""So many events ahead of the last one experts learn to forecast."""
+
 RECENT = 3
 """How many of the last changes are read."""
 
-MEANS = (6, 20)
-"""The mean of so many of the last targets is read."""
-
-OWN = 2 + RECENT + len(MEANS)
+OWN = 2 + RECENT
 """How many numbers are read of no season."""
 
 SEASONAL, LONGER = 5, 2
@@ -42,9 +42,15 @@ BOUND = 10.0
 
 @inlined
 def target(past: Array, n: int) -> float:
-    """Return the target of event n, one of those in the ring."""
-    value: float = past[LAGS + n % (past.shape[0] - LAGS)]
+    """Return the target of event n, one of those in the ring, whose size is a power of two."""
+    value: float = past[LAGS + (n & past.shape[0] - LAGS - 1)]
     return value
+
+
+@inlined
+def oldest_target(past: Array) -> int:
+    """Return the first event whose target is in the ring."""
+    return max(int(past[SEEN]) - (past.shape[0] - LAGS), 0)
 
 
 @inlined
@@ -79,8 +85,8 @@ def seasonal_change(past: Array, n: int, ahead: int, season: int) -> float:
     """Return by how much targets changed over the same h events, in the mean of some seasons."""
     total, count = 0.0, 0
     if season > 0:
-        at = n - 1 - ago(season, ahead)
-        while at >= 0 and count < SEASONS:
+        at, oldest = n - 1 - ago(season, ahead), oldest_target(past)
+        while at >= oldest and count < SEASONS:
             total += target(past, at + ahead) - target(past, at)
             count += 1
             at -= season
@@ -112,8 +118,8 @@ def look_back(
 ) -> None:
     """Write the regressors of a target, all but features in units of the typical change.
 
-    They are 1; from the last target the distance to the mean; the last changes; of the season and
-    then of the longer one, see `_of_season`; the features.
+    They are 1; from the last target the distance to the mean; the last changes; of the season and then of the longer one, see `_of_season`; the
+    features.
 
     Parameters
     ----------
@@ -139,14 +145,7 @@ def look_back(
         known = n - 2 - k >= 0
         change = target(past, n - 1 - k) - target(past, n - 2 - k) if known else 0.0
         z[2 + k] = within(change * scale, 0.0, BOUND)
-    used = 2 + RECENT
-    for length in MEANS:
-        count = min(length, n)
-        total = 0.0
-        for at in range(n - count, n):
-            total += target(past, at) - last
-        z[used] = within(total / max(count, 1) * scale, 0.0, BOUND)
-        used += 1
+    used = OWN
     for k in range(seasons.shape[0]):
         count = SEASONAL if k == 0 else LONGER
         _of_season(past, n, ahead, int(seasons[k]), scale, z[used : used + count])

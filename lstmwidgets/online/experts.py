@@ -11,7 +11,7 @@ from ..kernels import experts as kernels
 from ..kernels.least_squares import VARIANCE
 from ..kernels.mixture import PRIOR, WEIGHT
 from ..kernels.recent import LAGS
-from ..kernels.regressors import LONGER, MEANS, OWN, SEASONAL, SEASONS
+from ..kernels.regressors import FURTHEST, LONGER, OWN, RECENT, SEASONAL, SEASONS
 from ..kernels.season import LONGEST as LONGEST_SEASON
 from .arrays import Arrays, Table, need, need_array
 
@@ -19,7 +19,7 @@ Array = NDArray[np.float64]
 
 Advice = tuple[NDArray[np.int64], Array]
 
-NO_EXPERTS: Advice = (np.zeros(4, np.int64), np.zeros(0))
+NO_EXPERTS: Advice = (np.zeros(5, np.int64), np.zeros(0))
 """What kernels are handed without experts."""
 
 LARGEST_LINEAR = 64
@@ -71,8 +71,9 @@ class Experts(Arrays):
         How many numbers an event has. The linear experts read the first 64.
     seasonality : int, optional
         Events a season.
-    finds_season : bool
-        Look for a season of at most 512 events if none is given; see `lstmwidgets.kernels.season`.
+    looks_ahead : bool
+        Remember enough for forecasts further ahead than one step, and look for seasons of at most
+        512 events; see `lstmwidgets.kernels.season`.
 
     Attributes
     ----------
@@ -93,21 +94,22 @@ class Experts(Arrays):
 
     ARRAYS: ClassVar[Table] = {
         "numbers": (np.float64, lambda own: (kernels.kept(own["shape"]),)),
-        "past": (np.float64, lambda own: (1, LAGS + _lags(own["shape"][kernels.LONGEST]))),
+        "past": (np.float64, lambda own: (1, LAGS + own["shape"][kernels.RING])),
     }
 
     def __init__(
-        self, features: int, seasonality: int | None = None, *, finds_season: bool = False
+        self, features: int, seasonality: int | None = None, *, looks_ahead: bool = False
     ) -> None:
-        sought = LONGEST_SEASON if finds_season and seasonality != 1 else 0
-        longest = max(seasonality or 0, sought)
-        cheap = _cheap(longest)
-        self.past = np.zeros((1, LAGS + _lags(longest)))
-        self._lay_out(np.array([longest, _others(longest), cheap, sought]))
+        sought = LONGEST_SEASON if looks_ahead and seasonality != 1 else 0
+        given = 0 if seasonality == 1 else seasonality or 0
+        longest = max(given, sought)
+        ring = _ring(longest, looks_ahead)
+        self.past = np.zeros((1, LAGS + ring))
+        self._lay_out(np.array([longest, _others(longest), _cheap(longest), sought, ring]))
         self._views.scalars[kernels.GIVEN] = seasonality is not None
-        self._views.scalars[kernels.SEASON] = seasonality or 0
+        self._views.scalars[kernels.SEASON] = given
         self._views.covariances[:] = VARIANCE * np.eye(_others(longest))
-        prior = self._views.mixture[PRIOR]
+        prior, cheap = self._views.mixture[PRIOR], _cheap(longest)
         prior[:cheap] = (1 - LAST_VALUE_PRIOR) / (cheap - 1)
         prior[0] = LAST_VALUE_PRIOR
         prior[cheap:] = 1 - LSTM_PRIOR, LSTM_PRIOR
@@ -163,11 +165,12 @@ class Experts(Arrays):
 
     @classmethod
     def _check(cls, kept: dict[str, Any]) -> None:
-        need_array(kept["shape"], (4,), np.int64)
-        longest, size, cheap, sought = kept["shape"].tolist()
+        need_array(kept["shape"], (5,), np.int64)
+        longest, size, cheap, sought, ring = kept["shape"].tolist()
         features = size - _others(longest)
         need(0 <= longest < 2**24 and cheap == _cheap(longest), "experts")
         need(sought in (0, LONGEST_SEASON) and sought <= longest, "season")
+        need(ring in (_ring(longest, False), _ring(longest, True)), "targets")
         need(0 <= features <= LARGEST_LINEAR, "experts")
 
 
@@ -176,9 +179,10 @@ def _cheap(longest: int) -> int:
     return len(SEASONAL_NAMES if longest else NAMES) - 1
 
 
-def _lags(longest: int) -> int:
-    """Return how many targets are looked back on, of which those of four seasons are some."""
-    return int(max(MEANS[-1], SEASONS * longest + 1) + 1)
+def _ring(longest: int, looks_ahead: bool) -> int:
+    """Return how many targets are looked back on, as those of four seasons: a power of two."""
+    fewest = RECENT + 1 + looks_ahead * FURTHEST
+    return 1 << (max(fewest, SEASONS * longest) - 1).bit_length()
 
 
 def _others(longest: int) -> int:

@@ -113,7 +113,7 @@ class LSTMForecaster(NumericEstimator, Forecaster):
     True
     """
 
-    FINDS_SEASON = True
+    LOOKS_AHEAD = True
 
     def __init__(
         self,
