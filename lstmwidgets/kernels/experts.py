@@ -223,7 +223,13 @@ def _learn_linear(y: float, last: float, own: ExpertArrays) -> None:
         first, end = (0, recent) if n == 0 else (recent, models)
         coefficients = own.coefficients[first:end]
         regress(
-            z, targets[: end - first], FORGETTING[n], VARIANCE, coefficients, own.covariances[n], gain
+            z,
+            targets[: end - first],
+            FORGETTING[n],
+            VARIANCE,
+            coefficients,
+            own.covariances[n],
+            gain,
         )
 
 
