@@ -25,7 +25,7 @@ from rich.table import Table
 from .__main__ import WIDTH
 from .machine import keep_to_one_thread, processor
 
-Stream = Iterator[tuple[dict[str, str], str]]
+Stream = Iterator[tuple[dict[str, Any], str]]
 
 PART = 5_000
 SYMBOLS = "abcdefgh"
@@ -51,7 +51,7 @@ def parity(length: int, count: int, seed: int) -> Stream:
     bits = np.random.default_rng(seed).integers(2, size=count + length - 1)
     sums = np.convolve(bits, np.ones(length, np.int64), "valid")
     for now, total in zip(bits[length - 1 :].tolist(), sums.tolist(), strict=True):
-        yield {"bit": "01"[now]}, ("even", "odd")[total % 2]
+        yield {"bit": now}, ("even", "odd")[total % 2]
 
 
 class Task(NamedTuple):

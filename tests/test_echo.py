@@ -123,7 +123,7 @@ def test_streams_to_recall_are_labelled_by_what_came_before() -> None:
     assert all(y == x["symbol"] for (x, _), (_, y) in zip(events, events[5:], strict=False))
     bits = list(parity(5, 300, 7))
     for last in range(4, 300):
-        ones = sum(int(x["bit"]) for x, _ in bits[last - 4 : last + 1])
+        ones = sum(x["bit"] for x, _ in bits[last - 4 : last + 1])
         assert bits[last][1] == ("odd" if ones % 2 else "even")
 
 
