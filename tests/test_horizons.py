@@ -122,7 +122,7 @@ def test_a_walk_is_forecast_by_its_last_value() -> None:
 
 
 def test_each_horizon_learns_what_iterating_would_not() -> None:
-    """The value of twelve steps ago comes back with the other sign: a change a step says nothing."""
+    """The value of twelve steps ago comes back with the other sign; changes a step say nothing."""
     y = np.zeros(1200)
     for n in range(1200):
         y[n] = -0.9 * y[n - 12] + NOISE[n]

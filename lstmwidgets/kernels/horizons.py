@@ -25,8 +25,18 @@ from .experts import LONGEST, MEAN, SEASON, ExpertArrays, experts
 from .least_squares import VARIANCE, forget, regress
 from .quantiles import SIZE, learn_error
 from .recent import SEEN
-from .regressors import BOUND, FURTHEST, LONGER, OWN, SEASONAL, look_back, target
-from .regressors import season_ago, seasonal_change, seasonal_drift
+from .regressors import (
+    BOUND,
+    FURTHEST,
+    LONGER,
+    OWN,
+    SEASONAL,
+    look_back,
+    season_ago,
+    seasonal_change,
+    seasonal_drift,
+    target,
+)
 from .scaling import standardise, within
 from .views import part
 

@@ -292,7 +292,7 @@ class LSTMForecaster(NumericEstimator, Forecaster):
         return values
 
     def _paths(self, events: Sequence[Features], tail: float) -> list[tuple[float, float]]:
-        """Return bounds of the LSTM alone: it is fed with errors drawn from those one step ahead."""
+        """Return bounds of the LSTM alone, which is fed with errors like those one step ahead."""
         levels = (np.arange(PATHS) + 0.5) / PATHS
         errors = np.array([quantiles.error_at(level, self._errors[0]) for level in levels])
         first = self._futures(events[:1], np.zeros((1, 1)))[0, 0]
