@@ -16,8 +16,7 @@ from .compiled import compiled, compiled_too, inlined
 from .least_squares import VARIANCE, forget, regress
 from .mixture import WEIGHT, reward
 from .recent import SEEN
-from .regressors import BOUND, LONGER, OWN, SEASONAL, look_back
-from .regressors import season_ago, seasonal_change, target
+from .regressors import BOUND, LONGER, OWN, SEASONAL, look_back, season_ago, seasonal_change, target
 from .scaling import within
 from .season import OFTEN, clearest, learn_distances, longer
 from .views import part
@@ -30,8 +29,8 @@ far beyond it in a row, the running mean of the targets, and of how many; whethe
 given one, how many events it has, and how many a longer one, 0 where there is none."""
 
 LONGEST, REGRESSORS, CHEAP, SOUGHT, RING = range(5)
-"""Places in `shape`: the longest season there can be, D and K, up to which season is looked for, and
-how many targets are remembered; without experts all are 0."""
+"""Places in `shape`: the longest season there can be, D and K, up to which season is looked for,
+and how many targets are remembered; without experts all are 0."""
 
 FORGETTING = (1.0, 0.98)
 """By how much linear experts discount the past with every event: all but the last, and that."""
@@ -223,7 +222,13 @@ def _learn_linear(y: float, last: float, own: ExpertArrays) -> None:
         first, end = (0, recent) if n == 0 else (recent, models)
         coefficients = own.coefficients[first:end]
         regress(
-            z, targets[: end - first], FORGETTING[n], VARIANCE, coefficients, own.covariances[n], gain
+            z,
+            targets[: end - first],
+            FORGETTING[n],
+            VARIANCE,
+            coefficients,
+            own.covariances[n],
+            gain,
         )
 
 

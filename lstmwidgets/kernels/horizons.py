@@ -25,8 +25,18 @@ from .experts import LONGEST, MEAN, SEASON, ExpertArrays, experts
 from .least_squares import VARIANCE, forget, regress
 from .quantiles import SIZE, learn_error
 from .recent import SEEN
-from .regressors import BOUND, FURTHEST, LONGER, OWN, SEASONAL, look_back, target
-from .regressors import season_ago, seasonal_change, seasonal_drift
+from .regressors import (
+    BOUND,
+    FURTHEST,
+    LONGER,
+    OWN,
+    SEASONAL,
+    look_back,
+    season_ago,
+    seasonal_change,
+    seasonal_drift,
+    target,
+)
 from .scaling import standardise, within
 from .views import part
 
@@ -94,23 +104,23 @@ class HorizonArrays(NamedTuple):
 
 
 @compiled_too
-def length(seasonal: bool, size: int) -> int:
-    """Return how many numbers the arrays take."""
+def kept(seasonal: bool, size: int) -> int:
+    """Return how many numbers are kept; scratch comes behind them."""
     experts, models = (8, 2) if seasonal else (3, 1)
     learned = (AHEAD - 1) * (2 + experts + (models + size) * size)
-    total: int = 2 + learned + 2 * AHEAD * AHEAD + 2 * experts + models + 2 * size
+    total: int = 2 + learned + 2 * AHEAD * AHEAD
     return total
 
 
 @compiled_too
 def horizons(seasonal: bool, size: int, flat: Array) -> HorizonArrays:
-    """Return the arrays of so many regressors as views of one."""
+    """Return the arrays of D regressors as views of one, with ``kept`` + 2 K + M + 2 D numbers."""
     experts, models = (8, 2) if seasonal else (3, 1)
     rows = AHEAD - 1
     coefficients = 2 + rows * (2 + experts)
     covariances = coefficients + rows * models * size
     made = covariances + rows * size * size
-    forecasts = made + 2 * AHEAD * AHEAD
+    forecasts = kept(seasonal, size)
     targets = forecasts + 2 * experts
     z = targets + models
     return HorizonArrays(

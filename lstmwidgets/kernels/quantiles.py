@@ -43,7 +43,7 @@ WILD = 10.0
 WIDTH = BOUNDS + len(LEVELS)
 """How many numbers a row has."""
 
-STEP, LEAST = 0.5, 0.02
+STEP, LEAST = 0.5, 0.05
 """The first step, and the smallest."""
 
 

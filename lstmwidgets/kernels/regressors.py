@@ -50,7 +50,8 @@ def target(past: Array, n: int) -> float:
 @inlined
 def oldest_target(past: Array) -> int:
     """Return the first event whose target is in the ring."""
-    return max(int(past[SEEN]) - (past.shape[0] - LAGS), 0)
+    seen: int = int(past[SEEN])
+    return max(seen - (past.shape[0] - LAGS), 0)
 
 
 @inlined
@@ -118,8 +119,8 @@ def look_back(
 ) -> None:
     """Write the regressors of a target, all but features in units of the typical change.
 
-    They are 1; from the last target the distance to the mean; the last changes; of the season and then of the longer one, see `_of_season`; the
-    features.
+    They are 1; from the last target the distance to the mean; the last changes; what is read of the
+    season and then of the longer one, see `_of_season`; the features.
 
     Parameters
     ----------

@@ -86,7 +86,9 @@ def _approach(
     """Move mean distances from a lag on towards those of a value; its value is the last of them."""
     end = values.shape[0] - 1
     for k in range(distances.shape[1]):
-        _compare(y, bound, seen, first + k, values[end - k], values[end - k - 1], last, distances, k)
+        _compare(
+            y, bound, seen, first + k, values[end - k], values[end - k - 1], last, distances, k
+        )
 
 
 @inlined
@@ -113,20 +115,24 @@ def _compare(
 @compiled
 def clearest(seen: int, distances: Array) -> int:
     """Return the season that values show, or else their changes, as beside a trend; 0: none."""
-    season = _clearest(seen, distances[0])
-    return season if season > 0 else _clearest(seen, distances[1])
+    season = _clearest(seen, 0, distances[0])
+    return season if season > 0 else _clearest(seen, 1, distances[1])
 
 
 @compiled
-def _clearest(seen: int, distances: Array) -> int:
-    """Return the season that some distances show, 0 if there is none."""
+def _clearest(seen: int, first: int, distances: Array) -> int:
+    """Return the season that some distances show, 0 if there is none.
+
+    The first of them may say nothing of how far is far: changes of noise are farther from the last
+    one, whose end was their beginning, than from all others.
+    """
     count = min(distances.shape[0], seen // SEASONS)
     mean = 0.0
     for k in range(count):
         mean += distances[k] / count
     season, best, farthest = 0, CLEAR, 0.0
     for k in range(count - 1):
-        farthest = max(farthest, distances[k])
+        farthest = max(farthest, distances[k] if k >= first else 0.0)
         if k < 1 or distances[k] > min(distances[k - 1], distances[k + 1]):
             continue
         share = distances[k] / min(farthest, COMMON * mean) if farthest > 0 else 1.0

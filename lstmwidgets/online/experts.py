@@ -119,7 +119,12 @@ class Experts(Arrays):
     @property
     def names(self) -> tuple[str, ...]:
         """The experts; the last one is ``"lstm"``."""
-        return SEASONAL_NAMES if self._views.shape[kernels.LONGEST] else NAMES
+        return SEASONAL_NAMES if self.is_seasonal else NAMES
+
+    @property
+    def is_seasonal(self) -> bool:
+        """Whether there can be a season."""
+        return bool(self._views.shape[kernels.LONGEST])
 
     def grow(self, features: int) -> None:
         """Let events have that many features from now on: new ones at the end."""

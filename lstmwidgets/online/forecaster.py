@@ -142,7 +142,7 @@ class LSTMForecaster(NumericEstimator, Forecaster):
         self.quantile = quantile
         self.experts = experts
         self._begin(seasonality)
-        self._horizons = None if self._experts is None else Horizons(self._experts, 0)
+        self._horizons = None if self._experts is None else Horizons(self._experts.is_seasonal)
         self._errors = np.zeros((AHEAD if self._horizons else 1, quantiles.WIDTH))
 
     @property
@@ -274,7 +274,7 @@ class LSTMForecaster(NumericEstimator, Forecaster):
         if self._horizons is not None:
             need(isinstance(self._horizons, Horizons), "horizons")
             assert self._experts is not None
-            whole = Horizons(self._experts, len(self._encoder.columns))
+            whole = Horizons(self._experts.is_seasonal, len(self._encoder.columns))
             need(self._horizons.layout == whole.layout, "horizons")
         need_array(self._errors, (AHEAD if self._horizons else 1, quantiles.WIDTH), np.float64)
 
@@ -292,7 +292,7 @@ class LSTMForecaster(NumericEstimator, Forecaster):
         return values
 
     def _paths(self, events: Sequence[Features], tail: float) -> list[tuple[float, float]]:
-        """Return bounds of the LSTM alone: it is fed with errors drawn from those one step ahead."""
+        """Return bounds of the LSTM alone, which is fed with errors like those one step ahead."""
         levels = (np.arange(PATHS) + 0.5) / PATHS
         errors = np.array([quantiles.error_at(level, self._errors[0]) for level in levels])
         first = self._futures(events[:1], np.zeros((1, 1)))[0, 0]

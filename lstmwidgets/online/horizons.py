@@ -8,7 +8,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..kernels import horizons as kernels
-from ..kernels.experts import LONGEST
 from ..kernels.least_squares import VARIANCE
 from ..kernels.regressors import LONGER, OWN, SEASONAL
 from .arrays import Arrays, Table, need
@@ -49,19 +48,19 @@ class Horizons(Arrays):
 
     Parameters
     ----------
-    experts : Experts
-        Those one step ahead, which have found the season and remember the series.
+    seasonal : bool
+        Whether there can be a season.
     features : int
         How many numbers an event has; the first 8 are read.
     """
 
     ARRAYS: ClassVar[Table] = {
-        "numbers": (np.float64, lambda own: (kernels.length(own["seasonal"], own["size"]),))
+        "numbers": (np.float64, lambda own: (kernels.kept(own["seasonal"], own["size"]),))
     }
 
-    def __init__(self, experts: Experts, features: int) -> None:
-        self.seasonal = bool(experts.arrays[0][LONGEST])
-        self._lay_out(_size(self.seasonal, features))
+    def __init__(self, seasonal: bool, features: int = 0) -> None:
+        self.seasonal = seasonal
+        self._lay_out(_size(seasonal, features))
         self._views.covariances[:] = VARIANCE * np.eye(self.size)
 
     def grow(self, features: int) -> None:
@@ -125,16 +124,18 @@ class Horizons(Arrays):
 
     def _lay_out(self, size: int) -> None:
         self.size = size
-        self.numbers = np.zeros(kernels.length(self.seasonal, size))
+        scratch = 2 * len(kernels.SEASONAL_PRIOR) + 2 + 2 * size
+        self.numbers = np.zeros(kernels.kept(self.seasonal, size) + scratch)
         self._views = kernels.horizons(self.seasonal, size, self.numbers)
 
     def _kept(self) -> dict[str, Any]:
-        return {"seasonal": self.seasonal, "size": self.size, "numbers": self.numbers}
+        numbers = self.numbers[: kernels.kept(*self.layout)]
+        return {"seasonal": self.seasonal, "size": self.size, "numbers": numbers}
 
     def _restore(self, kept: dict[str, Any]) -> None:
         self.seasonal = kept["seasonal"]
         self._lay_out(kept["size"])
-        self.numbers[:] = kept["numbers"]
+        self.numbers[: len(kept["numbers"])] = kept["numbers"]
 
     @classmethod
     def _check(cls, kept: dict[str, Any]) -> None:
