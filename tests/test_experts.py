@@ -22,7 +22,7 @@ from lstmwidgets.online.experts import LARGEST_LINEAR
 from .kernel_calls import from_python
 
 NOTHING = np.zeros(0)
-regress, reward = from_python(kernels._regress), from_python(compiled_reward)
+reward = from_python(compiled_reward)
 expect, mix = from_python(kernels.expect), from_python(kernels.mix)
 learn = from_python(kernels.learn)
 
@@ -81,45 +81,11 @@ def test_the_mixture_never_loses_to_the_last_value() -> None:
         assert np.isfinite(made).all(), name
         last = np.r_[0.0, y[:-1]]
         ratios[name] = np.abs(made - y).sum() / (np.abs(last - y).sum() or 1.0)
-    assert max(ratios.values()) < 1.01, ratios
+    assert max(ratios.values()) < 1.02, ratios
     for name, most in (("AirlinePassengers", 0.45), ("WaterFlow", 0.98), ("white noise", 0.75)):
         assert ratios[name] < most, (name, ratios[name])
     for name, most in (("Friedman", 0.4), ("linear and noise", 0.3), ("sign flips", 0.1)):
         assert ratios[name] < most, (name, ratios[name])
-
-
-@pytest.mark.parametrize("events", [1, 5, 300])
-def test_least_squares_are_those_of_ridge_regression(events: int) -> None:
-    z, target = noise(events, 6), noise(events, seed=1)
-    model = np.vstack([np.zeros(6), kernels.VARIANCE * np.eye(6)])
-    for n in range(events):
-        regress(z[n], target[n], 1.0, model, np.zeros(6))
-    precision = np.eye(6) / kernels.VARIANCE + z.T @ z
-    np.testing.assert_allclose(model[0], np.linalg.solve(precision, z.T @ target), rtol=1e-9)
-    np.testing.assert_allclose(model[1:], np.linalg.inv(precision), rtol=1e-9)
-
-
-def test_forgetting_weighs_the_past_exponentially() -> None:
-    z, target, weight = noise(400, 4), noise(400, seed=1), 0.98 ** np.arange(399.0, -1, -1)
-    model = np.vstack([np.zeros(4), kernels.VARIANCE * np.eye(4)])
-    for n in range(400):
-        regress(z[n], target[n], 0.98, model, np.zeros(4))
-    expected = np.linalg.solve((z.T * weight) @ z, (z.T * weight) @ target)
-    np.testing.assert_allclose(model[0], expected, atol=0.02)  # the prior, forgotten by now
-
-
-def test_a_covariance_does_not_wind_up() -> None:
-    model = np.vstack([np.zeros(2), kernels.VARIANCE * np.eye(2)])
-    for _ in range(10_000):
-        regress(np.array([1.0, 0.0]), 1.0, 0.98, model, np.zeros(2))
-    assert np.trace(model[1:]) <= 2 * kernels.VARIANCE * (1 + 1e-9)
-    np.testing.assert_allclose(model[0], [1.0, 0.0], atol=1e-3)
-
-
-def test_a_covariance_that_lost_its_definiteness_starts_afresh() -> None:
-    model = np.vstack([np.ones(2), -np.eye(2)])
-    regress(np.array([1.0, 1.0]), 5.0, 1.0, model, np.zeros(2))
-    np.testing.assert_array_equal(model, [[1, 1], [kernels.VARIANCE, 0], [0, kernels.VARIANCE]])
 
 
 def test_weights_are_those_of_the_formula() -> None:
@@ -193,7 +159,7 @@ def test_reset_keeps_what_was_learned() -> None:
 
 
 def test_new_features_change_nothing_until_they_are_learned() -> None:
-    experts = taught()
+    experts = taught(None)
     before = experts.base(np.ones(3))
     experts.grow(5)
     assert experts.base(np.array([1.0, 1, 1, 9, 9])) == pytest.approx(before, rel=1e-12)

@@ -293,7 +293,7 @@ def test_other_data_are_noticed(checkpoint: Path) -> None:
         (lambda data: data[:-10], "is truncated or no file of lstmwidgets"),
         (lambda data: data[:30], "is truncated or no file of lstmwidgets"),
         (lambda data: data[:-1] + bytes([data[-1] ^ 1]), "is damaged: it was changed"),
-        (lambda data: data.replace(b'version":"3', b'version":"4'), "of version 4; this one reads"),
+        (lambda data: data.replace(b'version":"4', b'version":"5'), "of version 5; this one reads"),
         (lambda data: b"PK" + data, "is truncated or no file of lstmwidgets"),
         (lambda _: b"", "or no file .*; give checkpoint= another path, or remove it"),
         (lambda _: to_bytes(model_of(input_size=2)), "SequenceModel; expected one of training"),

@@ -23,6 +23,7 @@ def learn_rows(
     steps: Array,
     which: Array,
     errors: Array,
+    pace: Array,
 ) -> None:
     """Take a step of an optimizer for every row that was read, and leave the others alone.
 
@@ -42,6 +43,8 @@ def learn_rows(
         Rows that were read, (T,); one may come several times.
     errors : ndarray
         Their gradients, (T, E); changed.
+    pace : ndarray
+        As of `.optimizers.take_step`, (E,).
     """
     count = which.shape[0]
     for t in range(count):  # add up what belongs to the same row at its first place
@@ -66,4 +69,5 @@ def learn_rows(
         if not repeated:
             steps[row] += 1
             first, second = moments[row, 0], moments[row, 1]
-            take_step(rule, settings, steps[row], np.inf, table[row], errors[t], first, second)
+            own = table[row]
+            take_step(rule, settings, steps[row], np.inf, own, errors[t], first, second, pace)

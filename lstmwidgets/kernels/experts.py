@@ -1,8 +1,8 @@
 """Cheap forecasts of a stream's next target, and the mixture of them with a network's forecast.
 
 All linear algebra takes place in units of the stream's typical change, so that a target's scale
-means nothing. Everything is float64. Sizes: D regressors, K cheap experts, m events a season
-(0: none), given or found; n targets are looked back on. `ExpertArrays` has the arrays.
+means nothing. Everything is float64. Sizes: D regressors, K cheap experts, C linear ones among
+them; `ExpertArrays` has the arrays.
 """
 
 from __future__ import annotations
@@ -13,37 +13,27 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .compiled import compiled, compiled_too, inlined
+from .least_squares import VARIANCE, forget, regress
 from .mixture import WEIGHT, reward
-from .recent import LAGS, SEEN
+from .recent import SEEN
+from .regressors import BOUND, LONGER, OWN, SEASONAL, look_back, season_ago, seasonal_change, target
 from .scaling import within
-from .season import OFTEN, clearest, learn_distances
+from .season import OFTEN, clearest, learn_distances, longer
 from .views import part
 
 Array = NDArray[Any]
 
-CHANGES, UNIT, WILD, MEAN, TARGETS, SEASON = range(6)
-"""Places in `scalars`: changes learned, their typical size, how many were far beyond it in a row,
-the running mean of the targets, and of how many; m."""
+CHANGES, UNIT, WILD, MEAN, TARGETS, GIVEN, SEASON, LONGER_SEASON, SCALARS = range(9)
+"""Places in `scalars`, and how many there are: changes learned, their typical size, how many were
+far beyond it in a row, the running mean of the targets, and of how many; whether the season is a
+given one, how many events it has, and how many a longer one, 0 where there is none."""
 
-LONGEST, REGRESSORS, CHEAP, SOUGHT = range(4)
-"""Places in `shape`: the longest season there can be, D and K, and up to which one is looked for;
-without experts all are 0."""
-
-SEASONAL = 4
-"""How many regressors there are of a season ago."""
-
-RECENT = 3
-"""How many of the last changes a linear expert reads."""
+LONGEST, REGRESSORS, CHEAP, SOUGHT, RING = range(5)
+"""Places in `shape`: the longest season there can be, D and K, up to which season is looked for,
+and how many targets are remembered; without experts all are 0."""
 
 FORGETTING = (1.0, 0.98)
-"""By how much each linear expert discounts the past with every event."""
-
-VARIANCE = 0.1
-"""Prior variance of the linear experts' coefficients."""
-
-BOUND = 10.0
-"""Regressors are cut off here, and forecasts so many typical changes from the last target: what a
-wild expert can cost before its weight reacts is bounded."""
+"""By how much linear experts discount the past with every event: all but the last, and that."""
 
 RATE = 0.005
 """The typical change follows at least this fast."""
@@ -55,23 +45,24 @@ class ExpertArrays(NamedTuple):
     Attributes
     ----------
     shape : ndarray
-        Integers, (4,).
+        Integers, (5,).
     scalars : ndarray
-        (6,).
-    linear : ndarray
-        For each entry of `FORGETTING` the coefficients, then their covariance, (2, D + 1, D).
+        (8,).
+    coefficients, covariances : ndarray
+        Of the linear experts, (C, D), and for each entry of `FORGETTING`, (2, D, D).
     mixture : ndarray
         See `lstmwidgets.kernels.mixture`: the K cheap experts, then the two of the second stage,
         which are the cheap experts' mixture and the network, (4, K + 2).
     distances : ndarray
-        See `.season`, (LONGEST,) or (0,).
+        See `.season`, (2, LONGEST) or (2, 0).
     forecasts, pair, regressors, gain : ndarray
         Written by every event, (K,), (2,), (D,) and (D,).
     """
 
     shape: Array
     scalars: Array
-    linear: Array
+    coefficients: Array
+    covariances: Array
     mixture: Array
     distances: Array
     forecasts: Array
@@ -81,10 +72,18 @@ class ExpertArrays(NamedTuple):
 
 
 @compiled_too
+def linear(shape: Array) -> int:
+    """Return how many linear experts there are: one reads changes from the mean of seasons."""
+    count: int = 2 + (shape[LONGEST] > 0)
+    return count
+
+
+@compiled_too
 def kept(shape: Array) -> int:
     """Return how many numbers experts keep; those that every event writes come behind them."""
     size, cheap = shape[REGRESSORS], shape[CHEAP]
-    total: int = 6 + len(FORGETTING) * (size + 1) * size + 4 * (cheap + 2) + shape[SOUGHT]
+    models = (linear(shape) + len(FORGETTING) * size) * size
+    total: int = SCALARS + models + 4 * (cheap + 2) + 2 * shape[SOUGHT]
     return total
 
 
@@ -92,16 +91,18 @@ def kept(shape: Array) -> int:
 def experts(shape: Array, flat: Array) -> ExpertArrays:
     """Return experts' arrays as views of one, with ``kept(shape) + K + 2 + 2 D`` numbers."""
     size, cheap, sought = shape[REGRESSORS], shape[CHEAP], shape[SOUGHT]
-    linear = 6 + len(FORGETTING) * (size + 1) * size
-    mixture = linear + 4 * (cheap + 2)
-    made = mixture + sought
+    covariances = SCALARS + linear(shape) * size
+    mixture = covariances + len(FORGETTING) * size * size
+    distances = mixture + 4 * (cheap + 2)
+    made = distances + 2 * sought
     z = made + cheap + 2
     return ExpertArrays(
         shape,
-        part(flat, 0, (6,)),
-        part(flat, 6, (len(FORGETTING), size + 1, size)),
-        part(flat, linear, (4, cheap + 2)),
-        part(flat, mixture, (sought,)),
+        part(flat, 0, (SCALARS,)),
+        part(flat, SCALARS, (linear(shape), size)),
+        part(flat, covariances, (len(FORGETTING), size, size)),
+        part(flat, mixture, (4, cheap + 2)),
+        part(flat, distances, (2, sought)),
         part(flat, made, (cheap,)),
         part(flat, made + cheap, (2,)),
         part(flat, z, (size,)),
@@ -168,9 +169,7 @@ def learn(y: float, base: float, network: float, shape: Array, flat: Array, past
         pair[0] = base
         pair[1] = base if not np.isfinite(network) else within(network, centre, BOUND * unit)
         reward(pair, _mean(pair, mixture[WEIGHT, count:], base), y, unit, mixture[:, count:])
-        target = within((y - centre) / unit, 0.0, BOUND)
-        for n in range(own.linear.shape[0]):
-            _regress(own.regressors, target, FORGETTING[n], own.linear[n], own.gain)
+        _learn_linear(y, centre, own)
     if shape[SOUGHT] > 0:
         _seek_season(y, own, past)
     _describe(y, own.scalars, past)
@@ -179,7 +178,8 @@ def learn(y: float, base: float, network: float, shape: Array, flat: Array, past
 @inlined
 def _last(own: ExpertArrays, past: Array) -> float:
     """Return the last target; where a stream begins, the mean stands for it."""
-    last: float = _lag(past, 1) if past[SEEN] > 0 else own.scalars[MEAN]
+    seen = int(past[SEEN])
+    last: float = target(past, seen - 1) if seen > 0 else own.scalars[MEAN]
     return last
 
 
@@ -187,57 +187,49 @@ def _last(own: ExpertArrays, past: Array) -> float:
 def _forecast(x: Array, last: float, own: ExpertArrays, past: Array) -> None:
     """Write the cheap experts' forecasts and the regressors."""
     forecasts, z = own.forecasts, own.regressors
-    season, unit = int(own.scalars[SEASON]), own.scalars[UNIT]
-    count, models = forecasts.shape[0], own.linear.shape[0]
-    _look_back(x, own.shape[LONGEST], season, last, own.scalars, past, z)
+    unit, seen = own.scalars[UNIT], int(past[SEEN])
+    season = int(own.scalars[SEASON])
+    seasonal = own.shape[LONGEST] > 0
+    seasons = own.scalars[SEASON : SEASON + 2 * seasonal]
+    count, models = forecasts.shape[0], own.coefficients.shape[0]
     forecasts[0], forecasts[1] = last, own.scalars[MEAN]
-    if own.shape[LONGEST] > 0:
-        forecasts[2] = last + _change(past, season)
+    look_back(x, past, seen, 1, seasons, last, own.scalars[MEAN], unit, z)
+    if seasonal:
+        forecasts[2] = season_ago(past, seen, 1, season, last)
+        forecasts[3] = last + z[OWN + 1] * unit
+        forecasts[4] = last + seasonal_change(past, seen, 1, season)
     for n in range(models):
         change = 0.0
         for k in range(z.shape[0]):
-            change += own.linear[n, 0, k] * z[k]
-        forecasts[count - models + n] = last + change * unit
+            change += own.coefficients[n, k] * z[k]
+        centre = forecasts[4] if n == 1 and seasonal else last
+        forecasts[count - models + n] = centre + change * unit
     for k in range(count):
         forecasts[k] = within(forecasts[k], last, BOUND * unit)
 
 
 @compiled
-def _look_back(
-    x: Array, longest: int, season: int, last: float, scalars: Array, past: Array, z: Array
-) -> None:
-    """Write the regressors: 1, distances and changes in units of the typical one, features.
-
-    Those of a season ago are 0 as long as no season is found.
-    """
-    unit = scalars[UNIT]
-    scale = 1.0 / unit if unit > 0 else 0.0
-    seasonal = SEASONAL if longest > 0 else 0
-    z[0] = 1.0
-    z[1] = within((scalars[MEAN] - last) * scale, 0.0, BOUND)
-    for n in range(2, 2 + RECENT + seasonal):  # changes just now, and then those of a season ago
-        k = n - 1 if n < 2 + RECENT else season + n - RECENT - 4
-        known = n < 2 + RECENT or season > 0
-        z[n] = within(_change(past, k) * scale, 0.0, BOUND) if known else 0.0
-    used = 2 + RECENT + seasonal
-    if seasonal > 0:
-        known = 0 < season < past[SEEN]
-        residual = (_lag(past, season) - last) * scale if known else 0.0
-        z[2 + RECENT] = within(residual, 0.0, BOUND)
-    for k in range(z.shape[0] - used):
-        z[used + k] = within(x[k], 0.0, BOUND)
-
-
-@inlined
-def _change(past: Array, k: int) -> float:
-    """Return the k-th last change of the target; 0 if that is not known."""
-    return _lag(past, k) - _lag(past, k + 1) if 0 < k < past[SEEN] else 0.0
-
-
-@inlined
-def _lag(past: Array, k: int) -> float:
-    value: float = past[LAGS + (int(past[SEEN]) - k) % (past.shape[0] - LAGS)]
-    return value
+def _learn_linear(y: float, last: float, own: ExpertArrays) -> None:
+    """Let the linear experts learn; `pair` has been read and serves as scratch."""
+    targets, models = own.pair, own.coefficients.shape[0]
+    unit = own.scalars[UNIT]
+    targets[0] = within((y - last) / unit, 0.0, BOUND)
+    recent = models - 1
+    if own.shape[LONGEST] > 0:
+        targets[1] = within((y - own.forecasts[4]) / unit, 0.0, BOUND)
+    z, gain = own.regressors, own.gain
+    for n in range(len(FORGETTING)):
+        first, end = (0, recent) if n == 0 else (recent, models)
+        coefficients = own.coefficients[first:end]
+        regress(
+            z,
+            targets[: end - first],
+            FORGETTING[n],
+            VARIANCE,
+            coefficients,
+            own.covariances[n],
+            gain,
+        )
 
 
 @inlined
@@ -250,61 +242,28 @@ def _mean(values: Array, weights: Array, centre: float) -> float:
 
 
 @compiled
-def _regress(z: Array, target: float, forgetting: float, model: Array, gain: Array) -> None:
-    """Learn one event by recursive least squares with a prior and exponential forgetting.
-
-    Haykin (2002), "Adaptive filter theory", 4th edition, table 9.1. The past is only discounted
-    while the covariance is smaller than the prior's, so that it cannot wind up.
-    """
-    size = z.shape[0]
-    spread, error = 1.0, target
-    for k in range(size):
-        total = 0.0
-        for j in range(size):
-            total += model[1 + k, j] * z[j]
-        gain[k] = total
-        spread += total * z[k]
-        error -= model[0, k] * z[k]
-    healthy = spread >= 1.0  # rounding may cost a covariance its definiteness: it starts afresh
-    trace = 0.0
-    for k in range(size):
-        factor = gain[k] / spread
-        if healthy:
-            model[0, k] += factor * error
-        for j in range(size):
-            if healthy:
-                model[1 + k, j] -= factor * gain[j]
-            else:
-                model[1 + k, j] = VARIANCE if j == k else 0.0
-        trace += model[1 + k, k]
-    if forgetting < 1.0 and trace <= forgetting * size * VARIANCE:
-        for k in range(size):
-            for j in range(size):
-                model[1 + k, j] /= forgetting
-
-
-@compiled
 def _seek_season(y: float, own: ExpertArrays, past: Array) -> None:
-    """Look for a season; what was learned of another one is forgotten."""
-    scalars = own.scalars
-    learn_distances(y, scalars[UNIT], past, own.distances)
-    if past[SEEN] % OFTEN > 0:
+    """Look for a season and a longer one; what was learned of others is forgotten."""
+    scalars, distances = own.scalars, own.distances
+    learn_distances(y, scalars[UNIT], past, distances)
+    seen = int(past[SEEN])
+    if seen % OFTEN > 0:
         return
-    season = clearest(int(past[SEEN]), own.distances)
+    season = int(scalars[SEASON]) if scalars[GIVEN] > 0 else clearest(seen, distances)
     if season != scalars[SEASON]:
         scalars[SEASON] = season
-        for n in range(own.linear.shape[0]):
-            _forget(2 + RECENT, SEASONAL, own.linear[n])
+        _forget(OWN, SEASONAL, own)
+    season = longer(season, seen, distances)
+    if season != scalars[LONGER_SEASON]:
+        scalars[LONGER_SEASON] = season
+        _forget(OWN + SEASONAL, LONGER, own)
 
 
 @compiled
-def _forget(first: int, count: int, model: Array) -> None:
+def _forget(first: int, count: int, own: ExpertArrays) -> None:
     """Let some coefficients be as they were at the beginning."""
-    for k in range(first, first + count):
-        model[0, k] = 0.0
-        for j in range(model.shape[1]):
-            model[1 + k, j] = model[1 + j, k] = 0.0
-        model[1 + k, k] = VARIANCE
+    for n in range(len(FORGETTING)):
+        forget(first, count, VARIANCE, own.coefficients, own.covariances[n])
 
 
 @compiled
@@ -315,7 +274,7 @@ def _describe(y: float, scalars: Array, past: Array) -> None:
     in a row are the new scale, which is found within a few dozen events.
     """
     if past[SEEN] > 0:
-        change, unit = abs(y - _lag(past, 1)), scalars[UNIT]
+        change, unit = abs(y - target(past, int(past[SEEN]) - 1)), scalars[UNIT]
         scalars[CHANGES] += 1
         if unit > 0:
             scalars[WILD] = scalars[WILD] + 1 if change > BOUND * unit else 0

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from . import NEGLIGIBLE
 from .compiled import compiled, compiled_sum, inlined
-from .parameters import FIRST, GRADIENT, OPTIMIZER, PARAMETERS, SECOND, STEPS, Learner
+from .parameters import FIRST, GRADIENT, OPTIMIZER, PACE, PARAMETERS, SECOND, STEPS, Learner
 
 Array = NDArray[Any]
 
@@ -34,6 +34,7 @@ def optimize(own: Learner) -> None:
         store[GRADIENT],
         store[FIRST],
         store[SECOND],
+        store[PACE],
     ):
         counters[STEPS] -= 1
 
@@ -48,6 +49,7 @@ def take_step(
     gradient: Array,
     first: Array,
     second: Array,
+    pace: Array,
 ) -> bool:
     """Take one step; the formulas and their order are those of `torch.optim`.
 
@@ -64,6 +66,8 @@ def take_step(
         Bound on the gradient's global norm, as `torch.nn.utils.clip_grad_norm_` takes it.
     parameters, gradient, first, second : ndarray
         (P,), the last two are moments; all are changed.
+    pace : ndarray
+        The part of its step that each parameter takes, (P,).
 
     Returns
     -------
@@ -75,9 +79,9 @@ def take_step(
         return False
     factor = np.float32(min(clip / (norm + 1e-6), 1.0))
     if rule == SGD:
-        _sgd(settings, steps, factor, parameters, gradient, first)
+        _sgd(settings, steps, factor, parameters, gradient, first, pace)
     else:
-        _adam(rule == ADAMW, settings, steps, factor, parameters, gradient, first, second)
+        _adam(rule == ADAMW, settings, steps, factor, parameters, gradient, first, second, pace)
     return True
 
 
@@ -92,7 +96,13 @@ def global_norm(gradient: Array) -> float:
 
 @compiled
 def _sgd(
-    settings: Array, steps: int, factor: Any, parameters: Array, gradient: Array, velocity: Array
+    settings: Array,
+    steps: int,
+    factor: Any,
+    parameters: Array,
+    gradient: Array,
+    velocity: Array,
+    pace: Array,
 ) -> None:
     lr, decay = np.float32(settings[LR]), np.float32(settings[DECAY])
     momentum = np.float32(settings[BETA1] if steps > 1 else 0.0)
@@ -100,7 +110,7 @@ def _sgd(
     for k in range(parameters.shape[0]):
         v = momentum * velocity[k] + (factor * gradient[k] + decay * parameters[k])
         velocity[k] = v if abs(v) > least else zero
-        parameters[k] -= lr * velocity[k]
+        parameters[k] -= pace[k] * lr * velocity[k]
 
 
 @compiled
@@ -113,6 +123,7 @@ def _adam(
     gradient: Array,
     first: Array,
     second: Array,
+    pace: Array,
 ) -> None:
     beta1, beta2 = np.float32(settings[BETA1]), np.float32(settings[BETA2])
     new1, new2 = np.float32(1 - settings[BETA1]), np.float32(1 - settings[BETA2])
@@ -120,7 +131,8 @@ def _adam(
     root = np.float32(1 / np.sqrt(1 - settings[BETA2] ** steps))
     eps = np.float32(settings[EPS])
     added = np.float32(0.0 if decoupled else settings[DECAY])
-    keep = np.float32(1 - settings[LR] * settings[DECAY] if decoupled else 1.0)
+    shrink = np.float32(settings[LR] * settings[DECAY] if decoupled else 0.0)
+    one = np.float32(1)
     least, zero = np.float32(NEGLIGIBLE), np.float32(0)
     for k in range(parameters.shape[0]):
         slope = factor * gradient[k] + added * parameters[k]
@@ -129,4 +141,5 @@ def _adam(
         first[k] = m if abs(m) > least else zero
         second[k] = v if v > least else zero
         change = first[k] / (np.sqrt(second[k]) * root + eps)
-        parameters[k] = keep * parameters[k] - lr * change
+        keep = one - pace[k] * shrink
+        parameters[k] = keep * parameters[k] - pace[k] * lr * change

@@ -18,10 +18,11 @@ from .views import part
 
 Array = NDArray[Any]
 
-KIND, INPUTS, HIDDEN, LAYERS, OUTPUTS, READ, RULE, WINDOW, REACH, LOSS, OPTIMIZER = range(11)
+KIND, INPUTS, HIDDEN, LAYERS, OUTPUTS, READ, RULE, WINDOW, REACH, LOSS, OPTIMIZER, ECHO = range(12)
 """Places in `sizes`: cell kind, inputs I, hidden units H, layers L, outputs K, how many numbers the
 head reads, F: H, or H + I; then the rule of the gradient, events in the window T, of how many of
-them the inputs' gradient is kept, R, and the codes that `.losses` and `.optimizers` have."""
+them the inputs' gradient is kept, R, the codes that `.losses` and `.optimizers` have, and how many
+units of a layer begin as an echo, E."""
 
 
 class Weights(NamedTuple):
@@ -105,7 +106,7 @@ FILLED, STEPS = range(2)
 TBPTT, ELIGIBILITY = range(2)
 """Rules of the gradient."""
 
-PARAMETERS, GRADIENT, FIRST, SECOND, TRACES = range(5)
+PARAMETERS, GRADIENT, FIRST, SECOND, PACE, TRACES = range(6)
 """Rows of `store`."""
 
 
@@ -162,14 +163,15 @@ class Learner(NamedTuple):
     Attributes
     ----------
     sizes : ndarray
-        Integers, (11,), at `KIND` and so on.
+        Integers, (12,), at `KIND` and so on.
     counters : ndarray
         Events in the window, and optimizer steps taken: integers at `FILLED` and `STEPS`.
     settings : ndarray
         Of the optimizer, float64; see `.optimizers`.
     store : ndarray
         Rows of P numbers or a little more: `PARAMETERS`, `GRADIENT`, the optimizer's moments
-        `FIRST` and `SECOND`, and with the eligibility rule `TRACES`.
+        `FIRST` and `SECOND`, the part of its step that each parameter takes, `PACE`, and with the
+        eligibility rule `TRACES`.
     weights, gradient : Weights
         The parts of two rows of the store.
     window : Window

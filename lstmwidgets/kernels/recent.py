@@ -2,7 +2,8 @@
 
 How many targets have come, the last one, by how much it differed from the one before and from what
 was to be expected; then, where there are experts, the last n targets, a ring: the k-th last one at
-``(seen - k) % n``. A row without any number stands for a network that reads no targets.
+``(seen - k) % n``, n being a power of two. A row without any number stands for a network that reads
+no targets.
 """
 
 from __future__ import annotations
@@ -29,5 +30,5 @@ def remember(past: Array, y: float, base: float) -> None:
     past[LAST] = y
     lags = past.shape[0] - LAGS
     if lags > 0:
-        past[LAGS + int(past[SEEN]) % lags] = y
+        past[LAGS + (int(past[SEEN]) & lags - 1)] = y
     past[SEEN] += 1

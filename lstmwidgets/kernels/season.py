@@ -1,7 +1,8 @@
 """Which season a series has, found while it goes on.
 
 For every lag k up to the longest, how far values are from those k events earlier, in the mean over
-all events, of which the last `MEMORY` count the most. A season is a lag at which they are clearly
+all events, of which the last `MEMORY` count the most; and how far their changes are, which a trend
+does not hide. A season is a lag at which they are clearly
 nearer than at some shorter lag and than at most others; of several, the shortest that is about as
 good as the best, so that a day of 24 hours is not taken for one of 48.
 """
@@ -12,7 +13,7 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from .compiled import compiled
+from .compiled import compiled, inlined
 from .recent import LAGS, SEEN
 
 Array = NDArray[Any]
@@ -41,10 +42,13 @@ COMMON = 1.5
 BETTER, LEAST = 0.9, 0.02
 """By how much a longer season must be nearer than a shorter one."""
 
+LONGER = 0.8
+"""How near values must be after some seasons, beside after one, to be a season of their own."""
+
 
 @compiled
 def learn_distances(y: float, unit: float, past: Array, distances: Array) -> None:
-    """Take in how far a value is from those before it.
+    """Take in how far a value, and its change, is from those before it.
 
     Parameters
     ----------
@@ -53,44 +57,107 @@ def learn_distances(y: float, unit: float, past: Array, distances: Array) -> Non
     unit : float
         A typical change.
     past : ndarray
-        See `.recent`; its ring is longer than the longest lag.
+        See `.recent`; its ring is longer than the longest lag by two at least.
     distances : ndarray
-        At k - 1 that of lag k, (LONGEST,).
+        At k - 1 that of values of lag k, and that of changes, (2, LONGEST).
     """
     seen, ring = int(past[SEEN]), past[LAGS:]
-    known = min(seen, distances.shape[0])
-    at = seen % ring.shape[0]
-    below = min(known, at)  # lags before the place where the ring begins
-    _approach(y, FAR * unit, seen, 1, ring[at - below : at], distances[:below])
-    rest = known - below
-    end = ring.shape[0]
-    _approach(y, FAR * unit, seen, 1 + below, ring[end - rest :], distances[below:known])
+    known, size = min(seen, distances.shape[1]), ring.shape[0]
+    if known == 0:
+        return
+    at = seen % size
+    # The value k ago and the one before it lie side by side but where the ring begins.
+    below = min(known, max(at - 1, 0))
+    _approach(y, FAR * unit, seen, 1, ring[:at], ring[(at - 1) % size], distances[:, :below])
+    if 0 < at <= known:
+        pair = distances[:, at - 1 : at]
+        edge = ring[(at - 1) % size]
+        _compare(y, FAR * unit, seen, at, ring[0], ring[size - 1], edge, pair, 0)
+    first = at + 1
+    if known >= first:
+        rest = distances[:, at:known]
+        _approach(y, FAR * unit, seen, first, ring, ring[(at - 1) % size], rest)
 
 
 @compiled
 def _approach(
-    y: float, bound: float, seen: int, first: int, values: Array, distances: Array
+    y: float, bound: float, seen: int, first: int, values: Array, last: float, distances: Array
 ) -> None:
-    """Move mean distances towards those of a value; the newest of the others is the last."""
-    last = values.shape[0] - 1
-    for k in range(values.shape[0]):
-        count = min(float(seen - first - k + 1), MEMORY)
-        distances[k] += (min(abs(y - values[last - k]), bound) - distances[k]) / count
+    """Move mean distances from a lag on towards those of a value; its value is the last of them."""
+    end = values.shape[0] - 1
+    for k in range(distances.shape[1]):
+        _compare(
+            y, bound, seen, first + k, values[end - k], values[end - k - 1], last, distances, k
+        )
+
+
+@inlined
+def _compare(
+    y: float,
+    bound: float,
+    seen: int,
+    lag: int,
+    then: float,
+    before: float,
+    last: float,
+    distances: Array,
+    k: int,
+) -> None:
+    """Move the mean distances of a lag: of the value then, and of its change, to those of now."""
+    apart = y - then
+    count = min(float(seen - lag + 1), MEMORY)
+    distances[0, k] += (min(abs(apart), bound) - distances[0, k]) / count
+    if seen > lag:
+        count = min(float(seen - lag), MEMORY)
+        distances[1, k] += (min(abs(apart - (last - before)), bound) - distances[1, k]) / count
 
 
 @compiled
 def clearest(seen: int, distances: Array) -> int:
-    """Return the season that the distances show, 0 if there is none."""
+    """Return the season that values show, or else their changes, as beside a trend; 0: none."""
+    season = _clearest(seen, 0, distances[0])
+    return season if season > 0 else _clearest(seen, 1, distances[1])
+
+
+@compiled
+def _clearest(seen: int, first: int, distances: Array) -> int:
+    """Return the season that some distances show, 0 if there is none.
+
+    The first of them may say nothing of how far is far: changes of noise are farther from the last
+    one, whose end was their beginning, than from all others.
+    """
     count = min(distances.shape[0], seen // SEASONS)
     mean = 0.0
     for k in range(count):
         mean += distances[k] / count
     season, best, farthest = 0, CLEAR, 0.0
     for k in range(count - 1):
-        farthest = max(farthest, distances[k])
+        farthest = max(farthest, distances[k] if k >= first else 0.0)
         if k < 1 or distances[k] > min(distances[k - 1], distances[k + 1]):
             continue
         share = distances[k] / min(farthest, COMMON * mean) if farthest > 0 else 1.0
         if share < best:
             season, best = k + 1, BETTER * share - LEAST
     return season
+
+
+@compiled
+def longer(season: int, seen: int, distances: Array) -> int:
+    """Return of how many events a season of whole seasons is, as a week of days; 0: there is none.
+
+    Parameters
+    ----------
+    season : int
+        Events in a season, 0 if there is none.
+    seen : int
+        How many events there were.
+    distances : ndarray
+        See `learn_distances`; those of values count.
+    """
+    distances = distances[0]
+    found, most = 0, min(distances.shape[0], seen // SEASONS)
+    least = LONGER * distances[season - 1] if 0 < season <= most else 0.0
+    for lag in range(2 * season, most + 1, max(season, 1)):
+        if distances[lag - 1] < least:
+            found, least = lag, BETTER * distances[lag - 1]
+    return found

@@ -60,6 +60,11 @@ class LSTMClassifier(LSTMEstimator, base.MiniBatchClassifier):
         Standardise inputs online. If not, numbers are cut off at ±1e6.
     target_lag : bool
         Read the last learned class, one-hot, as further inputs. If not, no expert reads it either.
+    echo : float
+        Share of each layer's units, the first ones, that begin as an echo of the last inputs and
+        learn at a tenth of `lr`: what came some events ago is at hand from the first event on. 0
+        leaves all units to what an event says by itself; so does the eligibility rule, which does
+        not see the recurrent weights that an echo is made of.
     experts : bool
         Mix the LSTM's probabilities with those of cheap experts (the last class, frequencies,
         transitions, logistic regression, nearest neighbours), each weighted by how well it has done
@@ -117,6 +122,7 @@ class LSTMClassifier(LSTMEstimator, base.MiniBatchClassifier):
         clip: float = 1.0,
         scale: bool = True,
         target_lag: bool = True,
+        echo: float = 0.5,
         experts: bool = True,
         seed: int | None = None,
     ) -> None:

@@ -13,7 +13,7 @@ from river import base
 from torch import nn
 
 from ..cells import CELLS
-from ..checks import check_choice, check_positive, check_size
+from ..checks import check_choice, check_positive, check_probability, check_size
 from ..kernels import parameters as layout
 from ..kernels.scaling import INDEX
 from ..lstm import LSTM
@@ -78,6 +78,10 @@ class LSTMEstimator(base.Estimator):
         Standardise inputs and targets online. If not, numbers are cut off at ±1e6.
     target_lag : bool
         Read the last learned target as a further input.
+    echo : float
+        Share of each layer's units, the first ones, that begin as an echo of the last inputs and
+        learn at a tenth of `lr`: what came some events ago is at hand from the first event on. With
+        `tbptt` only: eligibility traces do not see the recurrent weights that an echo is made of.
     seed : int, optional
         Makes a run repeatable; by default weights are drawn anew each time.
 
@@ -118,6 +122,7 @@ class LSTMEstimator(base.Estimator):
         clip: float = 1.0,
         scale: bool = True,
         target_lag: bool = True,
+        echo: float = 0.0,
         seed: int | None = None,
     ) -> None:
         check_size("hidden_size", hidden_size)
@@ -129,6 +134,7 @@ class LSTMEstimator(base.Estimator):
             names = ", ".join(map(repr, TRACED_CELLS))
             raise ValueError(f"the eligibility rule is defined for the cells {names}, got {cell!r}")
         check_optimizer(optimizer)
+        check_probability("echo", echo)
         steps = window if gradient == "tbptt" else 1
         check_memory(
             f"an LSTM of hidden_size={hidden_size}, num_layers={num_layers} and window={window}",
@@ -145,6 +151,7 @@ class LSTMEstimator(base.Estimator):
         self.clip = clip
         self.scale = scale
         self.target_lag = target_lag
+        self.echo = echo
         self.seed = seed
         self.unlearned = 0
         self._encoder = FeatureEncoder()
@@ -310,8 +317,13 @@ class LSTMEstimator(base.Estimator):
             "optimizer": self.optimizer,
             "lr": float(self.lr),
             "clip": float(self.clip),
+            "echo": self._echo_units,
             "seed": random.getrandbits(32) if self.seed is None else self.seed,
         }
+
+    @property
+    def _echo_units(self) -> int:
+        return int(self.echo * self.hidden_size) if self.gradient == "tbptt" else 0
 
     def _make_room(self) -> None:
         """Lay out what kernels are handed, once something has grown."""
@@ -332,6 +344,7 @@ class LSTMEstimator(base.Estimator):
         need(shape == [self.hidden_size, self.num_layers], "hidden_size and num_layers")
         need(learner.cell == self.cell, "cell")
         need(learner.rules[1] == GRADIENTS[self.gradient], "gradient")
+        need(sizes[layout.ECHO] == self._echo_units, "echo")
         need(sizes[layout.WINDOW] == (1 if traced else self.window), "window")
         indices = scaler.statistics[INDEX]
         need(bool(((indices >= 0) & (indices < learner.input_size)).all()), "indices")

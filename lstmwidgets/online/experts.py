@@ -8,8 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..kernels import experts as kernels
+from ..kernels.least_squares import VARIANCE
 from ..kernels.mixture import PRIOR, WEIGHT
 from ..kernels.recent import LAGS
+from ..kernels.regressors import FURTHEST, LONGER, OWN, RECENT, SEASONAL, SEASONS
 from ..kernels.season import LONGEST as LONGEST_SEASON
 from .arrays import Arrays, Table, need, need_array
 
@@ -17,7 +19,7 @@ Array = NDArray[np.float64]
 
 Advice = tuple[NDArray[np.int64], Array]
 
-NO_EXPERTS: Advice = (np.zeros(4, np.int64), np.zeros(0))
+NO_EXPERTS: Advice = (np.zeros(5, np.int64), np.zeros(0))
 """What kernels are handed without experts."""
 
 LARGEST_LINEAR = 64
@@ -27,8 +29,16 @@ LAST_VALUE_PRIOR = 0.95
 """Prior weight of repeating the last target; the other cheap experts share the rest. A high one
 costs them a few events, and the stream nothing where nothing beats the last value."""
 
-LSTM_PRIOR = 0.1
+LSTM_PRIOR = 0.2
 """Prior weight of the LSTM against all cheap experts together."""
+
+
+NAMES = ("last value", "mean", "linear", "linear, recent", "lstm")
+SEASONAL_NAMES = (
+    *("last value", "mean", "season ago", "seasonal change", "seasonal mean"),
+    *("linear", "linear, seasonal", "linear, recent", "lstm"),
+)
+"""The experts in their order."""
 
 
 class Experts(Arrays):
@@ -39,11 +49,14 @@ class Experts(Arrays):
     ================ ===============================================================================
     last value       the last target
     mean             the running mean of all targets
-    seasonal change  the last target and the change of one season ago; only where there can be one
+    season ago       the target one season ago; this and the next two only where there can be one
+    seasonal change  the last target and the change of one season ago
+    seasonal mean    the same, with the mean of the last four seasons' changes
     linear           the last target and a linear function of the features, the last three changes,
-                     the distance to the mean and, where there can be a season, the distance to
-                     the target and three changes of one season ago: recursive least squares
-    linear, recent   the same over the last fifty events or so
+                     the distance to the mean and, where there can be a season, of what came one
+                     and two seasons ago: recursive least squares
+    linear, seasonal the same, from the seasonal mean on; only where there can be a season
+    linear, recent   as linear, over the last fifty events or so
     lstm             what it is told
     ================ ===============================================================================
 
@@ -58,8 +71,9 @@ class Experts(Arrays):
         How many numbers an event has. The linear experts read the first 64.
     seasonality : int, optional
         Events a season.
-    finds_season : bool
-        Look for a season of at most 512 events if none is given; see `lstmwidgets.kernels.season`.
+    looks_ahead : bool
+        Remember enough for forecasts further ahead than one step, and look for seasons of at most
+        512 events; see `lstmwidgets.kernels.season`.
 
     Attributes
     ----------
@@ -80,20 +94,22 @@ class Experts(Arrays):
 
     ARRAYS: ClassVar[Table] = {
         "numbers": (np.float64, lambda own: (kernels.kept(own["shape"]),)),
-        "past": (np.float64, lambda own: (1, LAGS + _lags(own["shape"][kernels.LONGEST]))),
+        "past": (np.float64, lambda own: (1, LAGS + own["shape"][kernels.RING])),
     }
 
     def __init__(
-        self, features: int, seasonality: int | None = None, *, finds_season: bool = False
+        self, features: int, seasonality: int | None = None, *, looks_ahead: bool = False
     ) -> None:
-        sought = LONGEST_SEASON if finds_season and seasonality is None else 0
-        longest = seasonality or sought
-        cheap = 4 + bool(longest)
-        self.past = np.zeros((1, LAGS + _lags(longest)))
-        self._lay_out(np.array([longest, _others(longest), cheap, sought]))
-        self._views.scalars[kernels.SEASON] = seasonality or 0
-        self._views.linear[:, 1:] = kernels.VARIANCE * np.eye(_others(longest))
-        prior = self._views.mixture[PRIOR]
+        sought = LONGEST_SEASON if looks_ahead and seasonality != 1 else 0
+        given = 0 if seasonality == 1 else seasonality or 0
+        longest = max(given, sought)
+        ring = _ring(longest, looks_ahead)
+        self.past = np.zeros((1, LAGS + ring))
+        self._lay_out(np.array([longest, _others(longest), _cheap(longest), sought, ring]))
+        self._views.scalars[kernels.GIVEN] = seasonality is not None
+        self._views.scalars[kernels.SEASON] = given
+        self._views.covariances[:] = VARIANCE * np.eye(_others(longest))
+        prior, cheap = self._views.mixture[PRIOR], _cheap(longest)
         prior[:cheap] = (1 - LAST_VALUE_PRIOR) / (cheap - 1)
         prior[0] = LAST_VALUE_PRIOR
         prior[cheap:] = 1 - LSTM_PRIOR, LSTM_PRIOR
@@ -103,8 +119,12 @@ class Experts(Arrays):
     @property
     def names(self) -> tuple[str, ...]:
         """The experts; the last one is ``"lstm"``."""
-        seasonal = ("seasonal change",) if self._views.shape[kernels.LONGEST] else ()
-        return ("last value", "mean", *seasonal, "linear", "linear, recent", "lstm")
+        return SEASONAL_NAMES if self.is_seasonal else NAMES
+
+    @property
+    def is_seasonal(self) -> bool:
+        """Whether there can be a season."""
+        return bool(self._views.shape[kernels.LONGEST])
 
     def grow(self, features: int) -> None:
         """Let events have that many features from now on: new ones at the end."""
@@ -115,8 +135,9 @@ class Experts(Arrays):
         own, new = self._views, np.arange(before, after)
         own.scalars[:], own.mixture[:] = old.scalars, old.mixture
         own.distances[:] = old.distances
-        own.linear[:, : before + 1, :before] = old.linear
-        own.linear[:, 1 + new, new] = kernels.VARIANCE
+        own.coefficients[:, :before] = old.coefficients
+        own.covariances[:, :before, :before] = old.covariances
+        own.covariances[:, new, new] = VARIANCE
 
     @property
     def season(self) -> int | None:
@@ -144,24 +165,31 @@ class Experts(Arrays):
         self.past = np.array(kept["past"].tolist())
         self._lay_out(np.array(kept["shape"].tolist()))
         self.arrays[1][: len(kept["numbers"])] = kept["numbers"]
-        season = self._views.scalars[kernels.SEASON]
-        need(season in range(int(kept["shape"][kernels.LONGEST]) + 1), "season")
+        for season in self._views.scalars[[kernels.SEASON, kernels.LONGER_SEASON]]:
+            need(season in range(int(kept["shape"][kernels.LONGEST]) + 1), "season")
 
     @classmethod
     def _check(cls, kept: dict[str, Any]) -> None:
-        need_array(kept["shape"], (4,), np.int64)
-        longest, size, cheap, sought = kept["shape"].tolist()
+        need_array(kept["shape"], (5,), np.int64)
+        longest, size, cheap, sought, ring = kept["shape"].tolist()
         features = size - _others(longest)
-        need(0 <= longest < 2**24 and cheap == 4 + bool(longest), "experts")
+        need(0 <= longest < 2**24 and cheap == _cheap(longest), "experts")
         need(sought in (0, LONGEST_SEASON) and sought <= longest, "season")
+        need(ring in (_ring(longest, False), _ring(longest, True)), "targets")
         need(0 <= features <= LARGEST_LINEAR, "experts")
 
 
-def _lags(longest: int) -> int:
-    """Return how many targets are looked back on, of which that of a season ago is one."""
-    return int(max(kernels.RECENT, longest + 1) + 1)
+def _cheap(longest: int) -> int:
+    """Return how many cheap experts there are."""
+    return len(SEASONAL_NAMES if longest else NAMES) - 1
+
+
+def _ring(longest: int, looks_ahead: bool) -> int:
+    """Return how many targets are looked back on, as those of four seasons: a power of two."""
+    fewest = RECENT + 1 + looks_ahead * FURTHEST
+    return 1 << (max(fewest, SEASONS * longest) - 1).bit_length()
 
 
 def _others(longest: int) -> int:
     """Return how many regressors there are that are no features."""
-    return 2 + kernels.RECENT + kernels.SEASONAL * bool(longest)
+    return OWN + (SEASONAL + LONGER) * bool(longest)

@@ -4,44 +4,46 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from river.time_series.base import Forecaster
 
 from ..checks import check_probability, check_size
-from ..conformal import conformal_rank
 from ..kernels import numbers as kernels
+from ..kernels import quantiles
 from ..shown import typed
 from ..values import target_in
 from .arrays import need, need_array
 from .dataframes import is_dataframe, rows
 from .estimator import Features, shared
+from .horizons import AHEAD, Horizons
 from .numeric import NumericEstimator
 from .optimizers import OptimizerFactory
-
-ERRORS = 512
-"""How many of the last one-step errors prediction intervals are made from."""
 
 FORECAST = kernels.PREDICT | kernels.PASS | kernels.SUPPOSE
 
 PATHS = 200
-"""Futures drawn for an interval more than one step ahead."""
+"""Futures drawn for an interval more than one step ahead where there are no experts."""
 
 
 class LSTMForecaster(NumericEstimator, Forecaster):
     """Forecasts a series, step after step, with an LSTM beside cheap experts.
 
     Works as given: the series is not to be scaled, differenced or windowed, and may trend, drift,
-    be short or hardly predictable. The mixture starts from repeating the last value, and what is
-    better has to earn its weight.
+    be short or hardly predictable. One step ahead the LSTM and experts are mixed; the mixture
+    starts from repeating the last value, and what is better has to earn its weight. Further ahead
+    each horizon has experts of its own, weighed by what came so many steps later
+    (`lstmwidgets.online.horizons`): a forecast fed with its own forecasts repeats its errors.
 
     Parameters
     ----------
     seasonality : int, optional
         Events a season, as in River's `HoltWinters`: 24 for hours with a daily pattern. None: it is
         found while the series goes on, if there is one of at most 512 events, after two of them;
-        `season` tells which. 1: there is none.
+        `season` tells which. 1: there is none. A longer one of whole seasons, as a week of days, is
+        found beside either.
     hidden_size : int
         Units per layer, H.
     num_layers : int
@@ -72,7 +74,9 @@ class LSTMForecaster(NumericEstimator, Forecaster):
     quantile : float
         Which one the loss ``"quantile"`` aims at, between 0 and 1.
     experts : bool
-        Mix the LSTM's forecasts with those of cheap experts, as `LSTMRegressor` does.
+        Mix the LSTM's forecasts with those of cheap experts, as `LSTMRegressor` does. Without them,
+        or with the loss ``"quantile"``, ``scale=False`` or ``target_lag=False``, the LSTM alone
+        forecasts, and further ahead than one step as if its own forecasts had come true.
     seed : int, optional
         Makes a run repeatable; by default weights are drawn anew each time.
 
@@ -109,7 +113,7 @@ class LSTMForecaster(NumericEstimator, Forecaster):
     True
     """
 
-    FINDS_SEASON = True
+    LOOKS_AHEAD = True
 
     def __init__(
         self,
@@ -138,8 +142,8 @@ class LSTMForecaster(NumericEstimator, Forecaster):
         self.quantile = quantile
         self.experts = experts
         self._begin(seasonality)
-        self._errors = np.zeros(ERRORS)
-        self._known_errors = 0
+        self._horizons = None if self._experts is None else Horizons(self._experts.is_seasonal)
+        self._errors = np.zeros((AHEAD if self._horizons else 1, quantiles.WIDTH))
 
     @property
     def season(self) -> int | None:
@@ -163,12 +167,16 @@ class LSTMForecaster(NumericEstimator, Forecaster):
             self.unlearned += 1
             self.step_one(x)
             return
-        known, unit, is_first = self._target.is_known, self._target.unit, not self.has_learned
-        forecast = self._predict_and_learn({} if x is None else x, target)
+        known, is_first = self._target.is_known, not self.has_learned
+        error = target - self._predict_and_learn({} if x is None else x, target)
         is_constant = not (is_first or self._target.is_known)
-        if known or is_constant:
-            self._errors[self._known_errors % ERRORS] = (target - forecast) / unit
-            self._known_errors += 1
+        if not (known or is_constant):
+            error = math.nan
+        if self._horizons is not None:
+            assert self._experts is not None
+            self._horizons.learn(error, self._event[1:], self._experts, self._errors)
+        elif not math.isnan(error):
+            quantiles.learn(error, self._errors[0])
 
     def forecast(self, horizon: int, xs: Sequence[Features | None] | None = None) -> list[float]:
         """Forecast the next values; changes nothing.
@@ -183,13 +191,12 @@ class LSTMForecaster(NumericEstimator, Forecaster):
         Returns
         -------
         list of float
-            One forecast a step, each made as if those before it had come true. 0.0 before anything
-            was learned.
+            One forecast a step. 0.0 before anything was learned.
         """
         events = _events(horizon, xs)
         if self._learner is None:
             return [0.0] * horizon
-        values: list[float] = self._futures(events, np.zeros((1, horizon)))[0].tolist()
+        values: list[float] = self._ahead(events).tolist()
         return values
 
     def forecast_interval(
@@ -197,43 +204,38 @@ class LSTMForecaster(NumericEstimator, Forecaster):
     ) -> list[tuple[float, float]]:
         """Forecast between which bounds the next values will lie; changes nothing.
 
-        One step ahead these are conformal intervals: quantiles of the last 512 one-step errors, in
-        units of the typical error at their time (Vovk et al. 2005, "Algorithmic learning in a
-        random world", section 2.2). Further ahead, errors drawn from them are fed through the model
-        along 200 paths.
+        Bounds are quantiles of past errors so many steps ahead, tracked so that they hold the
+        promised share in the long run whatever the series does: Gibbs & Candès (2021), "Adaptive
+        conformal inference under distribution shift"; `lstmwidgets.kernels.quantiles` has the
+        formula. Beyond 24 steps they are those of 24, wider by the root of the steps. Features of
+        later events, where xs has them, make them no narrower. Without experts, errors one step
+        ahead are fed through the LSTM along 200 paths.
 
         Parameters
         ----------
         horizon, xs
             As of `forecast`.
         coverage : float
-            Share of values that shall lie between the bounds.
+            Share of values that shall lie between the bounds, at most 0.995.
 
         Returns
         -------
         list of tuple of float
             Lower and upper bound of each step, infinite as long as there were too few errors to
-            tell: for a coverage of 0.9 at least 19 are needed.
+            tell, for a coverage of 0.9 fewer than 19, and for a coverage above 0.995.
         """
         check_probability("coverage", coverage)
         events = _events(horizon, xs)
-        errors = np.sort(self._errors[: min(self._known_errors, ERRORS)])
         tail = (1 - coverage) / 2
-        if self._learner is None or (len(errors) + 1) * tail < 1 - 1e-9:  # 0.1 / 2 is rounded
+        if self._learner is None:
             return [(-math.inf, math.inf)] * horizon
-        high = min(conformal_rank(1 - tail, len(errors)), len(errors) - 1)
-        low = len(errors) - 1 - high
-        centre, unit = self._futures(events[:1], np.zeros((1, 1)))[0, 0], self._target.unit
-        bounds = [(float(centre + errors[low] * unit), float(centre + errors[high] * unit))]
-        if horizon == 1:
-            return bounds
-        random = np.random.default_rng(0)  # the same future for the same past
-        grid = np.interp(np.linspace(0, 1, PATHS), np.linspace(0, 1, len(errors)), errors)
-        drawn = np.stack([random.permutation(grid) for _ in range(horizon)], axis=1)
-        paths = self._futures(events, drawn)
-        for step in range(1, horizon):
-            ends = np.quantile(paths[:, step], (tail, 1 - tail))
-            bounds.append((float(ends[0]), float(ends[1])))
+        if self._horizons is None:
+            return self._paths(events, tail)
+        bounds = []
+        for step, value in enumerate(self._ahead(events).tolist(), 1):
+            row, wider = self._errors[min(step, AHEAD) - 1], max(step / AHEAD, 1.0) ** 0.5
+            low, high = (quantiles.error_at(level, row) for level in (tail, 1 - tail))
+            bounds.append((value + wider * low, value + wider * high))
         return bounds
 
     def step_one(self, x: Features | None = None) -> float:
@@ -246,10 +248,62 @@ class LSTMForecaster(NumericEstimator, Forecaster):
         """Whether forecasts are remembered: what stands for one before any value is no value."""
         return kernels.REMEMBER if self.has_learned else 0
 
+    def _recent(self) -> tuple[Any, ...]:
+        made = None if self._horizons is None else self._horizons.made.copy()
+        return (super()._recent(), made)
+
+    def _put_recent(self, recent: tuple[Any, ...]) -> None:
+        past, made = recent or ((), None)
+        super()._put_recent(past)
+        if self._horizons is not None:
+            self._horizons.made[:] = 0.0 if made is None else made
+
+    def stream_to_bytes(self) -> bytes:  # noqa: D102
+        made = b"" if self._horizons is None else self._horizons.made.tobytes()
+        whole = super().stream_to_bytes()
+        return whole + made if whole else whole
+
+    def _features_grew(self) -> None:
+        super()._features_grew()
+        if self._horizons is not None:
+            self._horizons.grow(len(self._encoder.columns))
+
     def _verify(self) -> None:
         super()._verify()
-        need_array(self._errors, (ERRORS,), np.float64)
-        need(self._known_errors >= 0, "errors")
+        need((self._experts is None) == (self._horizons is None), "horizons")
+        if self._horizons is not None:
+            need(isinstance(self._horizons, Horizons), "horizons")
+            assert self._experts is not None
+            whole = Horizons(self._experts.is_seasonal, len(self._encoder.columns))
+            need(self._horizons.layout == whole.layout, "horizons")
+        need_array(self._errors, (AHEAD if self._horizons else 1, quantiles.WIDTH), np.float64)
+
+    def _ahead(self, events: Sequence[Features]) -> NDArray[np.float64]:
+        """Return the forecasts of the next events."""
+        learner, alone = self._learner, self._horizons is None
+        assert learner is not None
+        values = np.zeros(len(events))
+        few = len(events) if alone else 1
+        values[:few] = self._futures(events[:few], np.zeros((1, few)))[0]
+        if self._horizons is not None and len(events) > 1:
+            assert self._experts is not None
+            numbers, inputs = self._encoder.encode_many(events[1:]), np.zeros(learner.capacity)
+            self._horizons.forecast(numbers, self._scaler, inputs, self._experts, values)
+        return values
+
+    def _paths(self, events: Sequence[Features], tail: float) -> list[tuple[float, float]]:
+        """Return bounds of the LSTM alone, which is fed with errors like those one step ahead."""
+        levels = (np.arange(PATHS) + 0.5) / PATHS
+        errors = np.array([quantiles.error_at(level, self._errors[0]) for level in levels])
+        first = self._futures(events[:1], np.zeros((1, 1)))[0, 0]
+        ends = [first + quantiles.error_at(level, self._errors[0]) for level in (tail, 1 - tail)]
+        if len(events) == 1 or not np.isfinite(ends).all():
+            return [(ends[0], ends[1])] * len(events)
+        random = np.random.default_rng(0)  # the same future for the same past
+        drawn = [random.permutation(errors) / self._target.unit for _ in events]
+        paths = self._futures(events, np.stack(drawn, axis=1))
+        lows, highs = np.quantile(paths, (tail, 1 - tail), axis=0).tolist()
+        return [(ends[0], ends[1]), *zip(lows[1:], highs[1:], strict=True)]
 
     def _futures(
         self, events: Sequence[Features], errors: NDArray[np.float64]

@@ -14,7 +14,7 @@ from torch import nn
 from ..kernels import learner as kernels
 from ..kernels import parameters as layout
 from ..kernels.losses import CLASSES, CROSS_ENTROPY, LOSSES, NUMBERS
-from ..kernels.parameters import FILLED, GRADIENT, PARAMETERS
+from ..kernels.parameters import FILLED, GRADIENT, PACE, PARAMETERS
 from ..kernels.step import KINDS
 from ..lstm import LSTM
 from ..state import Gates, State
@@ -73,13 +73,16 @@ class OnlineLearner(LearnerArrays):
         Whether the head reads the inputs.
     input_gradient : bool
         Whether `learn` leaves the gradient of the inputs in `input_errors`.
+    echo : int
+        How many units of each layer begin as an echo; `lstmwidgets.online.weights` says what that
+        is.
 
     Attributes
     ----------
     input_size : int
         How many inputs there are, I.
     sizes : ndarray
-        What kernels know of its sizes, (11,); another array once it has grown.
+        What kernels know of its sizes, (12,); another array once it has grown.
     arrays : tuple of ndarray
         What kernels are handed, see `lstmwidgets.kernels.parameters.learner`; others once it has
         grown.
@@ -106,6 +109,7 @@ class OnlineLearner(LearnerArrays):
         seed: int = 0,
         skip: bool = True,
         input_gradient: bool = False,
+        echo: int = 0,
     ) -> None:
         names = list(input_names)
         self.input_size = len(names)
@@ -118,7 +122,7 @@ class OnlineLearner(LearnerArrays):
         shape = (KINDS[cell], capacity, hidden_size, num_layers, outputs, read)
         found = find_optimizer(optimizer, lr)
         code = TORCH if found is None else found.rule
-        more = (GRADIENTS[gradient], steps, steps * input_gradient, LOSSES[loss], code)
+        more = (GRADIENTS[gradient], steps, steps * input_gradient, LOSSES[loss], code, echo)
         self.sizes: Array = np.array(shape + more, np.int64)
         self._make_arrays(np.zeros(2, np.int64))
         draw_weights(self.sizes, self._views.store[PARAMETERS], names, seed)
@@ -183,7 +187,10 @@ class OnlineLearner(LearnerArrays):
             if math.isfinite(norm):
                 lr, clip = self._rates
                 gradient *= min(1.0, clip / (norm + 1e-6))
+                parameters, pace = self._views.store[PARAMETERS], self._views.store[PACE]
+                before = parameters.copy()
                 self._torch_optimizer.step(lr)
+                parameters -= (1 - pace) * (parameters - before)
 
     @property
     def lstm(self) -> LSTM:

@@ -13,12 +13,12 @@ from ..kernels import parameters as layout
 from ..kernels.losses import CROSS_ENTROPY
 from ..kernels.optimizers import CLIP, LR
 from ..kernels.packing import aligned, unpack
-from ..kernels.parameters import FILLED, GRADIENT, PARAMETERS, TRACES
+from ..kernels.parameters import ECHO, FILLED, GRADIENT, PACE, PARAMETERS, TRACES
 from ..kernels.step import KINDS
 from ..lstm import LSTM
 from .arrays import Arrays, Table, need, need_array
 from .optimizers import OptimizerFactory, TorchOptimizer, find_optimizer
-from .weights import grown_moments, input_row, transplant
+from .weights import grown_moments, input_row, transplant, write_pace
 
 Array = NDArray[Any]
 
@@ -28,7 +28,7 @@ CELL_NAMES = {kind: name for name, kind in KINDS.items()}
 TRACED_CELLS = ("standard", "peephole", "coupled")
 """Cells that the eligibility rule is defined for."""
 
-FIXED = [layout.KIND, layout.HIDDEN, layout.LAYERS, layout.RULE, layout.WINDOW, layout.LOSS]
+FIXED = [layout.KIND, layout.HIDDEN, layout.LAYERS, layout.RULE, layout.WINDOW, layout.LOSS, ECHO]
 """Sizes that a learner has for good; inputs and outputs grow."""
 
 TORCH = -1
@@ -65,7 +65,7 @@ class LearnerArrays(Arrays):
     input_size : int
         How many inputs there are, I.
     sizes : ndarray
-        What kernels know of its sizes, (11,); another array once it has grown.
+        What kernels know of its sizes, (12,); another array once it has grown.
     arrays : tuple of ndarray
         What kernels are handed, see `lstmwidgets.kernels.parameters.learner`; others once it has
         grown.
@@ -232,6 +232,7 @@ class LearnerArrays(Arrays):
         parameters, (window, work) = layout.count(self.sizes), layout.lengths(self.sizes)
         store = aligned((TRACES + _traced(self.sizes), -(-parameters // 16) * 16))
         numbers = np.zeros(window, np.float32), np.zeros(work, np.float32)
+        write_pace(self.sizes, store[PACE])
         self.arrays = (self.sizes, counters, np.zeros(6), store, *numbers)
         self._views = layout.learner(*self.arrays)
         self._module = None
@@ -283,16 +284,17 @@ class LearnerArrays(Arrays):
 
     @classmethod
     def _check(cls, kept: dict[str, Any]) -> None:
-        need_array(kept["sizes"], (11,), np.int64)
+        need_array(kept["sizes"], (12,), np.int64)
         need_array(kept["counters"], (2,), np.int64)
         sizes, counters = kept["sizes"], kept["counters"]
-        kind, inputs, hidden, _, outputs, read, rule, window, reach, loss, _ = sizes.tolist()
+        kind, inputs, hidden, _, outputs, read, rule, window, reach, loss, _, echo = sizes.tolist()
         need(0 <= kind < len(KINDS) and bool((sizes[1:6] >= 1).all()), "sizes")
         need(bool((sizes < 2**24).all()) and 0 <= counters[FILLED] <= window, "window")
         need(inputs % 4 == 0 and 0 <= kept["input_size"] <= inputs, "inputs")
         need(read in (hidden, hidden + inputs) and outputs >= 1, "head")
         need(0 <= loss <= CROSS_ENTROPY and rule in GRADIENTS.values(), "loss and gradient")
         need(window >= 1 and reach in (0, window), "window")
+        need(0 <= echo <= hidden, "echo units")
         need(rule == layout.TBPTT or (window == 1 and CELL_NAMES[kind] in TRACED_CELLS), "cell")
         found = find_optimizer(kept["optimizer"], kept["rates"][0])
         need(sizes[layout.OPTIMIZER] == (TORCH if found is None else found.rule), "optimizer")
@@ -304,7 +306,7 @@ def _traced(sizes: Array) -> int:
 
 
 def _kept_rows(sizes: Array) -> list[int]:
-    """Return the rows of a store that are kept: all but the gradient."""
+    """Return the rows of a store that are kept: all but the gradient and the pace."""
     return [PARAMETERS, layout.FIRST, layout.SECOND, *[TRACES] * _traced(sizes)]
 
 

@@ -69,8 +69,8 @@ class NumericEstimator(LSTMEstimator):
 
     NOT_KEPT = LSTMEstimator.NOT_KEPT | {*("_event", "_targets", "_arrays", "_one")}
 
-    FINDS_SEASON: ClassVar[bool] = False
-    """Whether a season is looked for where none is given."""
+    LOOKS_AHEAD: ClassVar[bool] = False
+    """Whether more than one step ahead is forecast, and a season looked for where none is given."""
 
     predict_one: Callable[[Features], float]
     learn_one: Callable[..., None]
@@ -88,7 +88,7 @@ class NumericEstimator(LSTMEstimator):
         self._past = np.zeros((1, LAGS * self.target_lag))
 
     def _make_experts(self, features: int, seasonality: int | None) -> Experts:
-        return Experts(features, seasonality, finds_season=self.FINDS_SEASON)
+        return Experts(features, seasonality, looks_ahead=self.LOOKS_AHEAD)
 
     @property
     def parts(self) -> RegressorParts:

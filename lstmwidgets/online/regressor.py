@@ -49,6 +49,12 @@ class LSTMRegressor(NumericEstimator, base.MiniBatchRegressor):
         Standardise inputs and targets online. If not, numbers are cut off at ±1e6.
     target_lag : bool
         Read the last learned target as a further input.
+    echo : float
+        Share of each layer's units, the first ones, that begin as an echo of the last inputs and
+        learn at a tenth of `lr`: what came some events ago is at hand from the first event on. 0.25
+        to 0.5 where targets depend on inputs of some events ago; it costs units for what depends on
+        the event alone. With `tbptt` only: eligibility traces do not see the recurrent weights that
+        an echo is made of.
     loss : str
         ``"huber"``, ``"absolute"``, ``"squared"`` or ``"quantile"``, of the residual in its typical
         size. Huber's, quadratic up to that size and linear beyond, learns from small errors and is
@@ -110,6 +116,7 @@ class LSTMRegressor(NumericEstimator, base.MiniBatchRegressor):
         clip: float = 1.0,
         scale: bool = True,
         target_lag: bool = True,
+        echo: float = 0.0,
         loss: str = "huber",
         quantile: float = 0.5,
         experts: bool = True,

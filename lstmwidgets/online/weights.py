@@ -1,4 +1,13 @@
-"""A learner's first weights, and their way into a larger layout."""
+"""A learner's first weights, and their way into a larger layout.
+
+The first units of every layer begin as an **echo**: input and output gates open, forget gates shut,
+and a random orthogonal matrix hands on among them what they show, made larger by what two gates
+take from it. So they hold inputs of the last few events from the first event on, for the head to
+read: the "echo state" of Jaeger 2001 ("The 'echo state' approach to analysing and training
+recurrent neural networks"), orthogonal as in White, Lee & Sompolinsky 2004 ("Short-term memory in
+orthogonal neural networks"). They learn as all units do, but take a part of the step only: at the
+full one the noise in single events' gradients undoes the echo before there is a use for it.
+"""
 
 from __future__ import annotations
 
@@ -16,12 +25,24 @@ from ..kernels.step import COUPLED, FULL_GATE_RECURRENCE, LAYER_NORM
 
 Array = NDArray[Any]
 
+OPEN = 3.0
+"""Bias of an echo unit's gates: they begin at 0.95, the forget gate at 0.05."""
+
+GAIN = (1 + math.exp(-OPEN)) ** 2
+"""Factor of the orthogonal matrix: what input and output gate take from a small number."""
+
+TO_GATES, TO_CANDIDATE = 0.3, 0.5
+"""Factors of an echo unit's other weights, which keep it where tanh and gates are steep."""
+
+ECHO_PACE = 0.1
+"""The part of its step that a weight of an echo unit takes."""
+
 
 def draw_weights(sizes: Array, flat: Array, names: Sequence[str], seed: int) -> None:
     """Draw orthogonal recurrent and uniform input weights; biases 0, that of f 1; head 0.
 
     A forget gate that starts open lets the error reach back from the first event on (Gers et al.
-    2000, section 3.1; Jozefowicz et al. 2015, section 4).
+    2000, section 3.1; Jozefowicz et al. 2015, section 4). Echo units are described above.
 
     Parameters
     ----------
@@ -41,15 +62,21 @@ def draw_weights(sizes: Array, flat: Array, names: Sequence[str], seed: int) -> 
     first = inputs
     for layer in range(layers):
         if layer:
-            rows[first : first + hidden] = _uniform(sizes, f"below {layer}", seed, hidden)
+            below = rows[first : first + hidden]
+            below[:] = _uniform(sizes, f"below {layer}", seed, hidden)
+            _soften(sizes, below)
             first += hidden
         recurrent = _generator(f"recurrent {layer}", seed)
-        for block in np.split(rows[first : first + hidden], rows.shape[1] // hidden, axis=1):
+        own = rows[first : first + hidden]
+        for block in _blocks(sizes, own).values():
             block[:] = _orthogonal(recurrent, hidden)
+        _soften(sizes, own)
+        _echo(sizes, own, _generator(f"echo {layer}", seed))
         first += hidden
         if kind == FULL_GATE_RECURRENCE:
             gates = _uniform(sizes, f"gates {layer}", seed, 3 * hidden)
             gates[:, 2 * hidden : 3 * hidden] = 0  # the candidate has no such connection
+            _soften(sizes, gates)
             rows[first : first + 3 * hidden] = gates
             first += 3 * hidden
         _fill_vector(sizes, vectors[layer], f"peephole {layer}", seed)
@@ -58,14 +85,47 @@ def draw_weights(sizes: Array, flat: Array, names: Sequence[str], seed: int) -> 
 def input_row(sizes: Array, name: str, seed: int) -> Array:
     """Return the first weights of one input, (W,): they depend on its name and the seed only."""
     row: Array = _uniform(sizes, f"input {name}", seed, 1)[0]
+    _soften(sizes, row)
     return row
+
+
+def write_pace(sizes: Array, flat: Array) -> None:
+    """Write the part of its step that each weight takes, (P,) or more: 1 but for echo units."""
+    hidden, echo = sizes[[layout.HIDDEN, layout.ECHO]].tolist()
+    flat[:] = 1
+    rows, vectors, _, _ = layout.views(sizes, flat)
+    for blocks in (rows, vectors):
+        blocks.reshape(len(blocks), -1, hidden)[:, :, :echo] = ECHO_PACE
+
+
+def _blocks(sizes: Array, rows: Array) -> dict[str, Array]:
+    """Return views of the columns (…, H) of each gate and the candidate, out of (…, W)."""
+    names = "fgo" if sizes[layout.KIND] == COUPLED else "ifgo"
+    return dict(zip(names, np.split(rows, len(names), axis=-1), strict=True))
+
+
+def _soften(sizes: Array, rows: Array) -> None:
+    """Make weights to echo units, in (…, W), smaller."""
+    echo = sizes[layout.ECHO]
+    for name, block in _blocks(sizes, rows).items():
+        block[..., :echo] *= TO_CANDIDATE if name == "g" else TO_GATES
+
+
+def _echo(sizes: Array, rows: Array, generator: np.random.Generator) -> None:
+    """Let candidates of echo units read echo units only, in recurrent weights (H, W)."""
+    echo = int(sizes[layout.ECHO])
+    candidate = _blocks(sizes, rows)["g"]
+    candidate[:, :echo] = 0
+    candidate[:echo, :echo] = GAIN * _orthogonal(generator, echo)
 
 
 def _fill_vector(sizes: Array, vector: Array, name: str, seed: int) -> None:
     _, width, _ = layout.shapes(sizes)
     hidden = sizes[layout.HIDDEN]
-    first = 0 if sizes[layout.KIND] == COUPLED else hidden
-    vector[first : first + hidden] = 1
+    biases = _blocks(sizes, vector[:width])
+    biases["f"][:] = 1
+    for gate, bias in {"i": OPEN, "f": -OPEN, "o": OPEN}.items():
+        biases.get(gate, vector[:0])[: sizes[layout.ECHO]] = bias
     if sizes[layout.KIND] == LAYER_NORM:
         vector[width : 13 * hidden] = 1  # normalisations begin neutral
     else:

@@ -92,9 +92,9 @@ class LearnedWords(Arrays):
     ) -> None:
         """Take a step for the rows (T,) whose gradients are (T, E)."""
         self._settings[0] = lr
-        learn_rows(
-            self._rule, self._settings, clip, self._table, self._moments, self._steps, rows, errors
-        )
+        own = (self._table, self._moments, self._steps)
+        pace = np.ones(self.size, np.float32)
+        learn_rows(self._rule, self._settings, clip, *own, rows, errors, pace)
 
     def _make_room(self, rows: int) -> None:
         more = rows - len(self._table)
