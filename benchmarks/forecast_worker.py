@@ -25,7 +25,7 @@ import numpy as np
 PPC, SKATERS = "ppc auto", "skaters laplace"
 
 STRETCH = 48
-"""Events in one sample of the time: eight forecasts where there is one at every sixth."""
+"""Events in one sample of the time: eight forecasts where there is one at every fifth or sixth."""
 
 Answer = dict[str, Any]
 

@@ -50,8 +50,9 @@ def target(past: Array, n: int) -> float:
 @inlined
 def oldest_target(past: Array) -> int:
     """Return the first event whose target is in the ring."""
-    seen: int = int(past[SEEN])
-    return max(seen - (past.shape[0] - LAGS), 0)
+    seen, ring = int(past[SEEN]), past.shape[0] - LAGS
+    oldest: int = max(seen - ring, 0)
+    return oldest
 
 
 @inlined

@@ -258,10 +258,18 @@ class LSTMForecaster(NumericEstimator, Forecaster):
         if self._horizons is not None:
             self._horizons.made[:] = 0.0 if made is None else made
 
-    def stream_to_bytes(self) -> bytes:  # noqa: D102
-        made = b"" if self._horizons is None else self._horizons.made.tobytes()
+    def stream_to_bytes(self) -> bytes:
+        """Return what the stream has left behind, the forecasts not yet due among it."""
         whole = super().stream_to_bytes()
-        return whole + made if whole else whole
+        return whole + self._horizons.made.tobytes() if whole and self._horizons else whole
+
+    def stream_from_bytes(self, data: bytes) -> None:
+        """Go on from what `stream_to_bytes` returned, bit for bit; ValueError if that is none."""
+        made = b"" if self._horizons is None else self._horizons.made.tobytes()
+        super().stream_from_bytes(data[: max(len(data) - len(made), 0)])
+        if data and self._horizons is not None:
+            due = np.frombuffer(data[-len(made) :])
+            self._horizons.made[:] = due.reshape(self._horizons.made.shape)
 
     def _features_grew(self) -> None:
         super()._features_grew()
@@ -293,7 +301,8 @@ class LSTMForecaster(NumericEstimator, Forecaster):
 
     def _paths(self, events: Sequence[Features], tail: float) -> list[tuple[float, float]]:
         """Return bounds of the LSTM alone, which is fed with errors like those one step ahead."""
-        levels = (np.arange(PATHS) + 0.5) / PATHS
+        known = max(1 / (self._errors[0, quantiles.COUNT] + 1), quantiles.LEVELS[0])
+        levels = np.clip((np.arange(PATHS) + 0.5) / PATHS, known, 1 - known)
         errors = np.array([quantiles.error_at(level, self._errors[0]) for level in levels])
         first = self._futures(events[:1], np.zeros((1, 1)))[0, 0]
         ends = [first + quantiles.error_at(level, self._errors[0]) for level in (tail, 1 - tail)]
