@@ -118,21 +118,21 @@ JOBS = {
     "regression": TaskJob(write_numbers, {}, 15_000),
     "classification": TaskJob(write_shifts, {"drop": "sensor,number"}, 6_000),
     "classification, keys, late": TaskJob(
-        write_late, KEYED | {"id": "number", "wait_events": 200}, 2_500
+        write_late, KEYED | {"id": "number", "wait_events": 200}, 6_000
     ),
-    "forecast": TaskJob(write_series, {"horizon": 6, "drop": "sensor"}, 1_200),
+    "forecast": TaskJob(write_series, {"horizon": 6, "drop": "sensor"}, 3_000),
     "forecast, keys, interval": TaskJob(
         write_series, KEYED | {"horizon": 2, "coverage": 0.8, "hot_keys": 1}, 250
     ),
     "anomaly": TaskJob(
-        write_planted, {"target": None, "alarms": 0.01, "drop": "sensor,odd"}, 3_000
+        write_planted, {"target": None, "alarms": 0.01, "drop": "sensor,odd"}, 10_000
     ),
     "anomaly, keys, labels": TaskJob(
         write_planted, KEYED | {"target": "odd", "task": "anomaly", "alarms": 0.001}, 1_500
     ),
-    "text": TaskJob(write_texts, {"text_column": "text"}, 1_500),
+    "text": TaskJob(write_texts, {"text_column": "text"}, 3_000),
     "river": TaskJob(write_numbers, OF_A_MODEL | {"drop": "sensor"}, 700),
-    "river, keys": TaskJob(write_numbers, OF_A_MODEL | {"key": "sensor", "hot_keys": 2}, 700),
+    "river, keys": TaskJob(write_numbers, OF_A_MODEL | {"key": "sensor", "hot_keys": 2}, 1_500),
     "river, keys, shared": TaskJob(
         write_numbers, OF_A_MODEL | {"key": "sensor", "shared": True}, 700
     ),

@@ -22,5 +22,5 @@ def test_a_killed_job_of_any_task_goes_on_to_the_same_end(name: str, tmp_path: P
 @pytest.mark.slow
 @pytest.mark.parametrize("name", JOBS)
 def test_fifty_kills_of_any_task_leave_no_trace(name: str, tmp_path: Path) -> None:
-    source, options = prepared(name, tmp_path, seconds=120)
+    source, options = prepared(name, tmp_path, seconds=60)
     check_kills(source, tmp_path, kills=50, **options)

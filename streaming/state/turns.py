@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Sequence
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Protocol
 
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
 from lstmwidgets.analysis.tasks import last_step
-from lstmwidgets.online import LSTMTextClassifier
+from lstmwidgets.online import LSTMRegressor, LSTMTextClassifier
 from lstmwidgets.online.estimator import LSTMEstimator, StreamState
 from lstmwidgets.online.learner_arrays import Carry
 from lstmwidgets.online.numeric import NumericEstimator
@@ -48,7 +48,7 @@ def turns(model: Any, slots: int, *, shared: bool = False) -> Turns | None:
     shared. None if streams leave nothing behind.
     """
     last = last_step(model)
-    if is_a(model, NumericEstimator):
+    if is_a(model, LSTMRegressor):
         return StreamSlots(model, slots)
     if is_a(last, LSTMTextClassifier):  # which begins anew with every text
         return None
@@ -133,12 +133,8 @@ class Copies:
         self.models[slot] = copy.deepcopy(self._first)
 
 
-class _Array(NamedTuple):
-    """An array in plain values."""
-
-    kind: str
-    shape: tuple[int, ...]
-    data: bytes
+ARRAY = "array"
+"""Marks an array among plain values: its type, its shape and its bytes."""
 
 
 def stream_to_bytes(state: StreamState | None) -> bytes:
@@ -162,21 +158,21 @@ def stream_from_bytes(data: bytes) -> StreamState | None:
         values = [_value(form) for form in msgspec.msgpack.decode(data)]
         carry, recent = values[: len(Carry._fields)], values[len(Carry._fields) :]
         return StreamState(Carry(*carry), tuple(recent))
-    except (msgspec.MsgspecError, TypeError) as error:
+    except (msgspec.MsgspecError, KeyError, TypeError) as error:
         raise ValueError(f"these are not the numbers of a stream: {error}") from error
 
 
 def _plain(value: Any) -> Any:
     if isinstance(value, np.ndarray):
-        return _Array(value.dtype.str, value.shape, np.ascontiguousarray(value).tobytes())
-    return value
+        return {ARRAY: (value.dtype.str, value.shape, np.ascontiguousarray(value).tobytes())}
+    return tuple(map(_plain, value)) if isinstance(value, tuple) else value
 
 
 def _value(form: Any) -> Any:
-    if isinstance(form, list):
-        kind, shape, data = form
+    if isinstance(form, dict):
+        kind, shape, data = form[ARRAY]
         return np.frombuffer(data, np.dtype(kind)).reshape(shape).copy()
-    return form
+    return tuple(map(_value, form)) if isinstance(form, list) else form
 
 
 def learn_late(model: Any, x: Any, y: Any, stream: bytes) -> None:
