@@ -13,6 +13,7 @@ import numpy as np
 import torch
 
 from .cells import CELLS
+from .kernels import quantiles
 from .lstm import LSTM
 from .online import (
     FrozenRegressor,
@@ -22,7 +23,10 @@ from .online import (
     LSTMTextClassifier,
 )
 from .online.estimator import Features
+from .online.experts import Experts
+from .online.horizons import AHEAD, Horizons
 from .online.learner_arrays import GRADIENTS, TRACED_CELLS
+from .online.scaling import OnlineScaler
 from .stepper import NUMPY_DTYPES
 
 
@@ -82,6 +86,7 @@ def _parts() -> dict[str, Callable[[], None]]:
     parts: dict[str, Callable[[], None]] = {}
     for cell, gradient in defined:
         parts[f"{cell} estimators, {gradient}"] = partial(use_estimators, cell, gradient)
+    parts["forecasts ahead"] = partial(use_forecasts_ahead)
     return parts | {f"{cell} stepper": partial(use_steppers, cell) for cell in CELLS}
 
 
@@ -115,6 +120,14 @@ def use_estimators(cell: str, gradient: str) -> None:
         reader.learn_one("a b", n)
     reader.predict_proba_one("a")
     FrozenRegressor(regressor, 1).observe_many([0], [x])
+
+
+def use_forecasts_ahead() -> None:
+    """Let a forecaster's experts learn a value and forecast two, without the LSTM beside them."""
+    experts, horizons = Experts(0, looks_ahead=True), Horizons(True)
+    horizons.learn(0.0, np.zeros(0), experts, np.zeros((AHEAD, quantiles.WIDTH)))
+    horizons.forecast(np.zeros((1, 0)), OnlineScaler(), np.zeros(1), experts, np.zeros(2))
+    quantiles.learn(0.0, np.zeros(quantiles.WIDTH))
 
 
 def use_steppers(cell: str) -> None:

@@ -34,12 +34,14 @@ for cell, gradient in {(*part.args,) for part in _parts().values() if len(part.a
         regressors = [LSTMRegressor(**given), LSTMRegressor(**given, experts=False, loss="squared")]
         forecaster, detector = LSTMForecaster(seasonality=3, **given), LSTMAnomalyDetector(**given)
         classifier, reader = LSTMClassifier(**given), LSTMTextClassifier(**given)
+        alone = LSTMForecaster(**given, experts=False)
         for n, x in enumerate(xs):
             for regressor in regressors:
                 regressor.predict_one(x), regressor.learn_one(x, n)
                 regressor.step_one(x), regressor.observe_one(x, n)
                 regressor.stream_from_bytes(regressor.stream_to_bytes())
             forecaster.learn_one(n, x), forecaster.forecast(2), forecaster.step_one()
+            alone.learn_one(n, x), alone.forecast(2)
             detector.score_one(x), detector.learn_one(x), detector.step_one(x)
             classifier.predict_one(x), classifier.learn_one(x, n), classifier.step_one(x)
             reader.predict_one("a b"), reader.learn_one("a b", n), [*reader.read_one("b a")]
