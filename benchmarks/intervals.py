@@ -2,9 +2,9 @@
 
 Series are the eight of `benchmarks.seasonal` and those of `benchmarks.series` that have 100 values
 and change at more than half of their events. Values are fed one by one; from two seasons and an
-event on, but not before 60 values, at every fifth event, which comes at all hours of a day (at every
-one of series of up to 1,000 points), intervals are made, ours and ppc-forecaster's, both told the
-season where there is one. What one of them does not know yet is left out of both.
+event on, but not before 60 values, at every fifth event, which comes at all hours of a day, and at
+every one of series of up to 1,000 points, intervals are made, ours and ppc-forecaster's, both told
+the season where there is one. What one of them does not know yet is left out of both.
 
 Coverage is the share of values inside; its deviation is how far it is from what was promised. The
 score is the width and 2 / (1 - coverage) times the distance of what lies outside (Gneiting &

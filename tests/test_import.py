@@ -151,7 +151,8 @@ import numpy as np
 import lstmwidgets
 from lstmwidgets.kernels.embeddings import learn_rows as small
 zeros = np.zeros((1, 1), np.float32), np.zeros((1, 2, 1), np.float32), np.zeros(1, np.int64)
-small(1, np.zeros(5), 1.0, *zeros, np.zeros(1, np.int64), np.ones((1, 1), np.float32))
+errors, pace = np.ones((1, 1), np.float32), np.ones(1, np.float32)
+small(1, np.zeros(5), 1.0, *zeros, np.zeros(1, np.int64), errors, pace)
 assert zeros[2][0] == 1
 """
 

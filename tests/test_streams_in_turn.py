@@ -327,7 +327,7 @@ def test_late_targets_alone_teach_a_model() -> None:
 
 
 def test_others_have_no_streams() -> None:
-    with pytest.raises(TypeError, match="predicts numbers, got LSTMClassifier"):
+    with pytest.raises(TypeError, match="expected an LSTMRegressor, got LSTMClassifier"):
         StreamSlots(LSTMClassifier(), 2)  # type: ignore[arg-type]
     with pytest.raises(ValueError, match="slots"):
         StreamSlots(LSTMRegressor(), 0)

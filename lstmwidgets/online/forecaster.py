@@ -295,7 +295,11 @@ class LSTMForecaster(NumericEstimator, Forecaster):
         values[:few] = self._futures(events[:few], np.zeros((1, few)))[0]
         if self._horizons is not None and len(events) > 1:
             assert self._experts is not None
-            numbers, inputs = self._encoder.encode_many(events[1:]), np.zeros(learner.capacity)
+            later, inputs = events[1:], np.zeros(learner.capacity)
+            if any(later):
+                numbers = self._encoder.encode_many(later)
+            else:
+                numbers = np.tile(self._encoder.encode({}), (len(later), 1))
             self._horizons.forecast(numbers, self._scaler, inputs, self._experts, values)
         return values
 

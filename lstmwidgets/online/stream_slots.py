@@ -30,8 +30,8 @@ class StreamSlots:
 
     Parameters
     ----------
-    model : NumericEstimator
-        Such as `lstmwidgets.online.LSTMRegressor`.
+    model : LSTMRegressor
+        Whose weights they share.
     slots : int
         How many there are, S. Each is a stream at its beginning, as after `reset_stream`. Memory is
         taken as slots are used.
@@ -56,8 +56,8 @@ class StreamSlots:
 
     def __init__(self, model: NumericEstimator, slots: int) -> None:
         check_size("slots", slots)
-        if not isinstance(model, NumericEstimator):
-            raise TypeError(f"expected an LSTM that predicts numbers, got {type(model).__name__}")
+        if not isinstance(model, NumericEstimator) or model.LOOKS_AHEAD:
+            raise TypeError(f"expected an LSTMRegressor, got {type(model).__name__}")
         self._model = model
         self._rows = StreamRows(int(slots), model.parts.past.shape[1])
         self._rows.filled[-1] = NOWHERE
