@@ -152,6 +152,7 @@ def test_weights_are_those_of_the_formula() -> None:
     model = taught(WAVE[:400], seasonality=12)
     horizons = model._horizons
     assert horizons is not None
+    horizons.made[:] = 0.0  # let it be made anew
     row = horizons._views.learned[10]  # twelve steps ahead
     said = model.forecast(12)[11]
     forecasts = horizons._views.forecasts
@@ -182,6 +183,19 @@ def test_beyond_the_last_horizon_forecasts_go_on_and_intervals_grow() -> None:
     bounds = np.array(model.forecast_interval(96))
     width = bounds[:, 1] - bounds[:, 0]
     assert width[95] == pytest.approx(2 * width[23])
+
+
+def test_what_was_forecast_while_learning_is_what_is_forecast_when_asked() -> None:
+    model = taught(WAVE[:100])
+    experts, horizons = model._experts, model._horizons
+    assert experts is not None
+    assert horizons is not None
+    said, due = model.forecast(24), np.zeros(24)
+    assert horizons.has_made(experts, due)
+    assert said[1:] == due[1:].tolist() == model.forecast(25)[1:24]
+    horizons.made[:] = 0.0  # then all is made anew
+    assert not horizons.has_made(experts, due)
+    assert model.forecast(24) == said
 
 
 def test_asking_changes_nothing() -> None:

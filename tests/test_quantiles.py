@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lstmwidgets.kernels import quantiles
-from lstmwidgets.kernels.quantiles import BOUNDS, LEVELS, SIZE, WIDTH, error_at
+from lstmwidgets.kernels.quantiles import BOUNDS, LEVELS, SIZE, WIDTH, errors_at
 
 from .kernel_calls import from_python
 
@@ -22,7 +22,7 @@ def tracked(errors: Any, ahead: int = 1) -> Any:
     """Return the bounds at each error, made before it: (errors, levels)."""
     row, sizes, bounds = np.zeros(WIDTH), [0.0] * ahead, []
     for error in errors:
-        bounds.append([error_at(level, row) for level in LEVELS])
+        bounds.append([errors_at(level, row) for level in LEVELS])
         learn_error(error, sizes[-ahead], ahead, row)
         sizes.append(row[SIZE])
     return np.array(bounds)
@@ -67,14 +67,14 @@ def test_what_too_few_errors_tell_is_infinite() -> None:
     row = np.zeros(WIDTH)
     for count in range(1, 60):
         learn_error(math.sin(count), row[SIZE], 1, row)
-        known = [math.isfinite(error_at(level, row)) for level in (0.5, 0.95, 0.975)]
+        known = [math.isfinite(errors_at(level, row)) for level in (0.5, 0.95, 0.975)]
         assert known == [True, count >= 19, count >= 39]
-    assert error_at(0.001, row) == -math.inf
-    assert error_at(0.9999, row) == math.inf
+    assert errors_at(0.001, row) == -math.inf
+    assert errors_at(0.9999, row) == math.inf
 
 
 def test_errors_of_nothing_stay_nothing() -> None:
     row = np.zeros(WIDTH)
     for _ in range(50):
         learn_error(0.0, row[SIZE], 1, row)
-    assert error_at(0.1, row) == error_at(0.9, row) == 0.0
+    assert errors_at(0.1, row) == errors_at(0.9, row) == 0.0

@@ -81,18 +81,27 @@ def learn(error: float, row: Array) -> None:
     learn_error(error, row[SIZE], 1, row)
 
 
-def error_at(level: float, row: Array) -> float:
-    """Return the error that a share of errors stays below; infinite where too few tell.
+def errors_at(level: float, rows: Array) -> Array:
+    """Return the errors that a share of errors stays below; infinite where too few tell.
 
     Parameters
     ----------
     level : float
         The share, between 0 and 1.
-    row : ndarray
-        As of `learn_error`.
+    rows : ndarray
+        As `learn_error` has them, (..., WIDTH).
+
+    Returns
+    -------
+    ndarray
+        (...,).
     """
     nearest = min(level, 1 - level)
-    if (row[COUNT] + 1) * nearest < 1 - 1e-9 or nearest < LEVELS[0] - 1e-9:
-        return float(np.copysign(np.inf, level - 0.5))
-    bounds = np.sort(row[BOUNDS:])  # each is tracked alone: two may pass each other for a while
-    return float(np.interp(level, LEVELS, bounds) * row[SIZE])
+    bounds = np.sort(rows[..., BOUNDS:])  # each is tracked alone: two may pass each other a while
+    upper = min(max(int(np.searchsorted(LEVELS, level)), 1), len(LEVELS) - 1)
+    below, above = LEVELS[upper - 1 : upper + 1]
+    share = (level - below) / (above - below)
+    between = (1 - share) * bounds[..., upper - 1] + share * bounds[..., upper]
+    few = ((rows[..., COUNT] + 1) * nearest < 1 - 1e-9) | (nearest < LEVELS[0] - 1e-9)
+    errors: Array = np.where(few, np.copysign(np.inf, level - 0.5), between * rows[..., SIZE])
+    return errors

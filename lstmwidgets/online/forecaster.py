@@ -231,12 +231,16 @@ class LSTMForecaster(NumericEstimator, Forecaster):
             return [(-math.inf, math.inf)] * horizon
         if self._horizons is None:
             return self._paths(events, tail)
-        bounds = []
-        for step, value in enumerate(self._ahead(events).tolist(), 1):
-            row, wider = self._errors[min(step, AHEAD) - 1], max(step / AHEAD, 1.0) ** 0.5
-            low, high = (quantiles.error_at(level, row) for level in (tail, 1 - tail))
-            bounds.append((value + wider * low, value + wider * high))
-        return bounds
+        values, steps = self._ahead(events), np.arange(1, horizon + 1)
+        rows, wider = self._errors[:horizon], np.sqrt(np.maximum(steps / AHEAD, 1.0))
+        beyond = (0, max(horizon - AHEAD, 0))
+        low, high = (
+            (
+                values + wider * np.pad(quantiles.errors_at(level, rows), beyond, mode="edge")
+            ).tolist()
+            for level in (tail, 1 - tail)
+        )
+        return list(zip(low, high, strict=True))
 
     def step_one(self, x: Features | None = None) -> float:
         """Forecast the next value and go on as if it had come, without learning."""
@@ -288,28 +292,32 @@ class LSTMForecaster(NumericEstimator, Forecaster):
 
     def _ahead(self, events: Sequence[Features]) -> NDArray[np.float64]:
         """Return the forecasts of the next events."""
-        learner, alone = self._learner, self._horizons is None
-        assert learner is not None
-        values = np.zeros(len(events))
-        few = len(events) if alone else 1
-        values[:few] = self._futures(events[:few], np.zeros((1, few)))[0]
-        if self._horizons is not None and len(events) > 1:
-            assert self._experts is not None
-            later, inputs = events[1:], np.zeros(learner.capacity)
-            if any(later):
-                numbers = self._encoder.encode_many(later)
-            else:
-                numbers = np.tile(self._encoder.encode({}), (len(later), 1))
-            self._horizons.forecast(numbers, self._scaler, inputs, self._experts, values)
+        if self._horizons is None:
+            alone: NDArray[np.float64] = self._futures(events, np.zeros((1, len(events))))[0]
+            return alone
+        values, later = np.zeros(len(events)), events[1:]
+        values[0] = self._peek(events[0])
+        assert self._learner is not None
+        assert self._experts is not None
+        if any(later):
+            numbers = self._encoder.encode_many(later)
+        elif self._horizons.has_made(self._experts, values):
+            return values
+        else:
+            numbers = np.tile(self._encoder.encode({}), (len(later), 1))
+        inputs = np.zeros(self._learner.capacity)
+        self._horizons.forecast(numbers, self._scaler, inputs, self._experts, values)
         return values
 
     def _paths(self, events: Sequence[Features], tail: float) -> list[tuple[float, float]]:
         """Return bounds of the LSTM alone, which is fed with errors like those one step ahead."""
         known = max(1 / (self._errors[0, quantiles.COUNT] + 1), quantiles.LEVELS[0])
         levels = np.clip((np.arange(PATHS) + 0.5) / PATHS, known, 1 - known)
-        errors = np.array([quantiles.error_at(level, self._errors[0]) for level in levels])
-        first = self._futures(events[:1], np.zeros((1, 1)))[0, 0]
-        ends = [first + quantiles.error_at(level, self._errors[0]) for level in (tail, 1 - tail)]
+        errors = np.array([quantiles.errors_at(level, self._errors[0]) for level in levels])
+        first = self._peek(events[0])
+        ends = [
+            float(first + quantiles.errors_at(level, self._errors[0])) for level in (tail, 1 - tail)
+        ]
         if len(events) == 1 or not np.isfinite(ends).all():
             return [(ends[0], ends[1])] * len(events)
         random = np.random.default_rng(0)  # the same future for the same past

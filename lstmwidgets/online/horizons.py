@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from ..kernels import horizons as kernels
 from ..kernels.least_squares import VARIANCE
+from ..kernels.recent import SEEN
 from ..kernels.regressors import LONGER, OWN, SEASONAL
 from .arrays import Arrays, Table, need
 from .experts import Experts
@@ -111,6 +112,21 @@ class Horizons(Arrays):
         features = np.zeros(scaler.columns)
         known = (self.size, experts.past[0], *experts.arrays, self.numbers, results)
         kernels.look_ahead(values, scaler.statistics, features, inputs, *known)
+
+    def has_made(self, experts: Experts, results: Array) -> bool:
+        """Write what was forecast without features when the last value was learned, if it was.
+
+        Parameters
+        ----------
+        experts, results
+            As of `forecast`.
+        """
+        seen, steps = int(experts.past[0, SEEN]), len(results)
+        made = self.made[seen % AHEAD]
+        if steps > AHEAD or made[0, 0] != seen:
+            return False
+        results[1:] = made[1:steps, kernels.FORECAST]
+        return True
 
     @property
     def made(self) -> Array:
