@@ -107,7 +107,7 @@ def test_a_change_in_a_file_of_kernels_concerns_what_depends_on_it(tmp_path: Pat
         return {name for name, digest in hashes().items() if digest != before[name]}
 
     assert changed_by("surprise") == {"surprise"}
-    assert changed_by("experts") == {"experts", "numbers"}
+    assert changed_by("experts") == {"experts", "horizons", "numbers"}
     assert {"step", "numbers", "classes", "surprise", "learner"} <= changed_by("step")
     assert "embeddings" not in changed_by("numbers")
 

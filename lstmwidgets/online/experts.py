@@ -89,7 +89,7 @@ class Experts(Arrays):
     >>> for y in [1.0, 5.0, 2.0, 2.0] * 20:
     ...     model.learn_one(y)
     >>> max(model.shares, key=model.shares.get)
-    'seasonal change'
+    'season ago'
     """
 
     ARRAYS: ClassVar[Table] = {
