@@ -18,7 +18,7 @@ from lstmwidgets.saving import from_bytes, to_bytes
 
 from .kernel_calls import from_python
 
-learn_distances, clearest = from_python(season.learn_distances), from_python(season.clearest)
+learn_distances = from_python(season.learn_distances)
 
 NOISE = np.random.default_rng(0).normal(size=2000)
 
@@ -91,6 +91,12 @@ def test_another_season_is_found_too() -> None:
     seasons = found([*wave(12, 300), *wave(20, 1500)])
     assert seasons[299] == 12
     assert seasons[1000] % 20 == 0  # 60 is one of either
+
+
+def test_a_season_stays_unless_another_is_clearly_better() -> None:
+    """Of 23.5 events, 23 and 24 are about as near."""
+    seasons = np.array(found(wave(23.5, 1500)))
+    assert np.count_nonzero(np.diff(seasons[100:])) <= 2
 
 
 def test_where_there_is_none_none_is_found() -> None:

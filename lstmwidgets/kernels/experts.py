@@ -249,7 +249,9 @@ def _seek_season(y: float, own: ExpertArrays, past: Array) -> None:
     seen = int(past[SEEN])
     if seen % OFTEN > 0:
         return
-    season = int(scalars[SEASON]) if scalars[GIVEN] > 0 else clearest(seen, distances)
+    season = int(scalars[SEASON])
+    if scalars[GIVEN] == 0:
+        season = clearest(seen, season, distances)
     if season != scalars[SEASON]:
         scalars[SEASON] = season
         _forget(OWN, SEASONAL, own)

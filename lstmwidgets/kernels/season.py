@@ -113,14 +113,24 @@ def _compare(
 
 
 @compiled
-def clearest(seen: int, distances: Array) -> int:
-    """Return the season that values show, or else their changes, as beside a trend; 0: none."""
-    season = _clearest(seen, 0, distances[0])
-    return season if season > 0 else _clearest(seen, 1, distances[1])
+def clearest(seen: int, season: int, distances: Array) -> int:
+    """Return the season that values show, or else their changes, as beside a trend; 0: none.
+
+    Parameters
+    ----------
+    seen : int
+        How many events there were.
+    season : int
+        The one so far, which stays unless another is clearly better; 0: there was none.
+    distances : ndarray
+        See `learn_distances`.
+    """
+    found = _clearest(seen, 0, season, distances[0])
+    return found if found > 0 else _clearest(seen, 1, season, distances[1])
 
 
 @compiled
-def _clearest(seen: int, first: int, distances: Array) -> int:
+def _clearest(seen: int, first: int, season: int, distances: Array) -> int:
     """Return the season that some distances show, 0 if there is none.
 
     The first of them may say nothing of how far is far: changes of noise are farther from the last
@@ -130,15 +140,17 @@ def _clearest(seen: int, first: int, distances: Array) -> int:
     mean = 0.0
     for k in range(count):
         mean += distances[k] / count
-    season, best, farthest = 0, CLEAR, 0.0
+    found, least, best, farthest, known = 0, CLEAR, CLEAR, 0.0, CLEAR
     for k in range(count - 1):
         farthest = max(farthest, distances[k] if k >= first else 0.0)
+        share = distances[k] / min(farthest, COMMON * mean) if farthest > 0 else 1.0
+        if k + 1 == season:
+            known = share
         if k < 1 or distances[k] > min(distances[k - 1], distances[k + 1]):
             continue
-        share = distances[k] / min(farthest, COMMON * mean) if farthest > 0 else 1.0
         if share < best:
-            season, best = k + 1, BETTER * share - LEAST
-    return season
+            found, least, best = k + 1, share, BETTER * share - LEAST
+    return season if known < CLEAR and least > BETTER * known else found
 
 
 @compiled
