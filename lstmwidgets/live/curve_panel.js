@@ -122,4 +122,6 @@ export class SharesPanel extends CurvePanel {
 }
 
 const SHARE_COLOURS = { lstm: "model", "last value": "naive" };
-const OTHERS = ["#cc79a7", "#009e73", "#f0e442", "#999999"];
+const OTHERS = [
+  "#cc79a7", "#009e73", "#f0e442", "#999999", "#56b4e9", "#e69f00", "#999933", "#882255",
+];
