@@ -35,6 +35,9 @@ and how many targets are remembered; without experts all are 0."""
 FORGETTING = (1.0, 0.98)
 """By how much linear experts discount the past with every event: all but the last, and that."""
 
+MEAN_CHANGE = 4
+"""The place among seasonal experts of the mean change, from which a linear one starts."""
+
 RATE = 0.005
 """The typical change follows at least this fast."""
 
@@ -197,12 +200,12 @@ def _forecast(x: Array, last: float, own: ExpertArrays, past: Array) -> None:
     if seasonal:
         forecasts[2] = season_ago(past, seen, 1, season, last)
         forecasts[3] = last + z[OWN + 1] * unit
-        forecasts[4] = last + seasonal_change(past, seen, 1, season)
+        forecasts[MEAN_CHANGE] = last + seasonal_change(past, seen, 1, season)
     for n in range(models):
         change = 0.0
         for k in range(z.shape[0]):
             change += own.coefficients[n, k] * z[k]
-        centre = forecasts[4] if n == 1 and seasonal else last
+        centre = forecasts[MEAN_CHANGE] if n == 1 and seasonal else last
         forecasts[count - models + n] = centre + change * unit
     for k in range(count):
         forecasts[k] = within(forecasts[k], last, BOUND * unit)
@@ -216,7 +219,7 @@ def _learn_linear(y: float, last: float, own: ExpertArrays) -> None:
     targets[0] = within((y - last) / unit, 0.0, BOUND)
     recent = models - 1
     if own.shape[LONGEST] > 0:
-        targets[1] = within((y - own.forecasts[4]) / unit, 0.0, BOUND)
+        targets[1] = within((y - own.forecasts[MEAN_CHANGE]) / unit, 0.0, BOUND)
     z, gain = own.regressors, own.gain
     for n in range(len(FORGETTING)):
         first, end = (0, recent) if n == 0 else (recent, models)

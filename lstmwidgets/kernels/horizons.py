@@ -53,6 +53,9 @@ SEASONAL_PRIOR = (0.1, 0.02, 0.2, 0.05, 0.2, 0.1, 0.15, 0.18)
 of four seasons, a season ago and its drift; linear experts from the last target and from that mean
 change on."""
 
+MEAN_CHANGE = 4
+"""The place among them of the mean change, from which the last linear expert starts."""
+
 POWER, ENOUGH = 12, 8.0
 """The power p, and the number of independent errors that it takes for it."""
 
@@ -87,8 +90,8 @@ class HorizonArrays(NamedTuple):
     made : ndarray
         The forecasts at the last H events, those made with n targets known at n % H, from two steps
         ahead on; in the place of one step is n. (H, H, 2)
-    forecasts, weights, targets, z, gain : ndarray
-        Scratch, (K,), (K,), (M,), (D,), (D,).
+    forecasts, targets, z, gain : ndarray
+        Scratch, (K,), (M,), (D,), (D,).
     """
 
     seasons: Array
@@ -97,7 +100,6 @@ class HorizonArrays(NamedTuple):
     covariances: Array
     made: Array
     forecasts: Array
-    weights: Array
     targets: Array
     z: Array
     gain: Array
@@ -106,7 +108,7 @@ class HorizonArrays(NamedTuple):
 @compiled_too
 def kept(seasonal: bool, size: int) -> int:
     """Return how many numbers are kept; scratch comes behind them."""
-    experts, models = (8, 2) if seasonal else (3, 1)
+    experts, models = (len(SEASONAL_PRIOR), 2) if seasonal else (len(PRIOR), 1)
     learned = (AHEAD - 1) * (2 + experts + (models + size) * size)
     total: int = 2 + learned + 2 * AHEAD * AHEAD
     return total
@@ -114,14 +116,14 @@ def kept(seasonal: bool, size: int) -> int:
 
 @compiled_too
 def horizons(seasonal: bool, size: int, flat: Array) -> HorizonArrays:
-    """Return the arrays of D regressors as views of one, with ``kept`` + 2 K + M + 2 D numbers."""
-    experts, models = (8, 2) if seasonal else (3, 1)
+    """Return the arrays of D regressors as views of one, with ``kept`` + K + M + 2 D numbers."""
+    experts, models = (len(SEASONAL_PRIOR), 2) if seasonal else (len(PRIOR), 1)
     rows = AHEAD - 1
     coefficients = 2 + rows * (2 + experts)
     covariances = coefficients + rows * models * size
     made = covariances + rows * size * size
     forecasts = kept(seasonal, size)
-    targets = forecasts + 2 * experts
+    targets = forecasts + experts
     z = targets + models
     return HorizonArrays(
         part(flat, 0, (2,)),
@@ -130,7 +132,6 @@ def horizons(seasonal: bool, size: int, flat: Array) -> HorizonArrays:
         part(flat, covariances, (rows, size, size)),
         part(flat, made, (AHEAD, AHEAD, 2)),
         part(flat, forecasts, (experts,)),
-        part(flat, forecasts + experts, (experts,)),
         part(flat, targets, (models,)),
         part(flat, z, (size,)),
         part(flat, z + size, (size,)),
@@ -255,7 +256,7 @@ def _learn(
         row[ERRORS + k] += rate * (size - row[ERRORS + k])
     own.targets[0] = within((y - last) / unit, 0.0, BOUND)
     if own.targets.shape[0] > 1:
-        own.targets[1] = within((y - own.forecasts[4]) / unit, 0.0, BOUND)
+        own.targets[1] = within((y - own.forecasts[MEAN_CHANGE]) / unit, 0.0, BOUND)
     coefficients, covariance = own.coefficients[ahead - 2], own.covariances[ahead - 2]
     regress(own.z, own.targets, 1.0, VARIANCE, coefficients, covariance, own.gain)
 
@@ -297,13 +298,13 @@ def _expect(
     if models > 1:
         forecasts[2] = season_ago(past, n, ahead, season, last)
         forecasts[3] = season_ago(past, n, ahead, longer, forecasts[2])
-        forecasts[4] = last + seasonal_change(past, n, ahead, season)
+        forecasts[MEAN_CHANGE] = last + seasonal_change(past, n, ahead, season)
         forecasts[5] = forecasts[2] + seasonal_drift(past, n, ahead, season)
     for model in range(models):
         change = 0.0
         for k in range(own.z.shape[0]):
             change += own.coefficients[row, model, k] * own.z[k]
-        centre = last if model == 0 else forecasts[4]
+        centre = last if model == 0 else forecasts[MEAN_CHANGE]
         forecasts[count - models + model] = centre + change * unit
     for k in range(count):
         forecasts[k] = within(forecasts[k], last, BOUND * unit)

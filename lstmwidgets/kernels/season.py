@@ -166,10 +166,11 @@ def longer(season: int, seen: int, distances: Array) -> int:
     distances : ndarray
         See `learn_distances`; those of values count.
     """
-    distances = distances[0]
-    found, most = 0, min(distances.shape[0], seen // SEASONS)
-    least = LONGER * distances[season - 1] if 0 < season <= most else 0.0
-    for lag in range(2 * season, most + 1, max(season, 1)):
-        if distances[lag - 1] < least:
-            found, least = lag, BETTER * distances[lag - 1]
+    found, most = 0, min(distances.shape[1], seen // SEASONS)
+    if not 0 < season <= most:
+        return found
+    least = LONGER * distances[0, season - 1]
+    for lag in range(2 * season, most + 1, season):
+        if distances[0, lag - 1] < least:
+            found, least = lag, BETTER * distances[0, lag - 1]
     return found

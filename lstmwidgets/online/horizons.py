@@ -140,7 +140,7 @@ class Horizons(Arrays):
 
     def _lay_out(self, size: int) -> None:
         self.size = size
-        scratch = 2 * len(kernels.SEASONAL_PRIOR) + 2 + 2 * size
+        scratch = len(kernels.SEASONAL_PRIOR) + 2 + 2 * size
         self.numbers = np.zeros(kernels.kept(self.seasonal, size) + scratch)
         self._views = kernels.horizons(self.seasonal, size, self.numbers)
 

@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 
 from ..baselines import Baseline, Comparison
 from ..events import Event, Outcome
-from .scores import Scores, Table
+from .regression import NumberScores
+from .scores import Table
 
 Array = NDArray[np.float64]
 
@@ -112,7 +113,7 @@ class LastKnown(Baseline):
         self.state.last = target
 
 
-class HorizonScores(Scores):
+class HorizonScores(NumberScores):
     """Mean absolute errors by steps ahead, beside the last value and that of a season before.
 
     Every forecast is compared with all the values that it was made for, as they come. Of a horizon
@@ -136,8 +137,6 @@ class HorizonScores(Scores):
 
     RULES = ("last value", "last season")
     SUMS = ("counts", "model", "rule")
-
-    comparisons: list[Comparison]
 
     def __init__(self, horizon: int, season: int | None = None) -> None:
         self.season = season
@@ -268,13 +267,6 @@ class HorizonScores(Scores):
         columns = ("steps ahead", "values", "model", *self.RULES, "ratio to last value")
         return Table("Mean absolute error by steps ahead", columns, rows)
 
-    def status(self) -> str:
-        """Return the errors one step ahead so far."""
-        naive = self.comparisons[0]
-        if naive.model is None or naive.baseline is None:
-            return ""
-        return f"error {naive.model:.4g} ({naive.name} {naive.baseline:.4g})"
-
     def summary(self) -> dict[str, Any]:
         """Return the errors by steps ahead, None where nothing has come true."""
         names = ("model", *self.RULES)
@@ -287,10 +279,6 @@ class HorizonScores(Scores):
                 },
             }
         }
-
-    def curve(self) -> tuple[float | None, float | None]:
-        """Return both mean absolute errors one step ahead."""
-        return self.comparisons[0].model, self.comparisons[0].baseline
 
 
 def _number(value: float) -> str:
