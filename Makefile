@@ -5,12 +5,13 @@ PYTHON ?= python3.11
 VENV   := .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/installed
-PLACES := lstmwidgets streaming tests benchmarks scripts
+PLACES := lstmwidgets streaming tests benchmarks scripts docs/conf.py
 PEERS  := .venv-peers
+MLFLOW := .venv-mlflow
 WORKERS ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help demo setup test test-slow lint format lab bench bench-peers clean
+.PHONY: help demo setup setup-mlflow test test-slow test-mlflow lint format lab bench bench-peers docs clean
 
 help: ## list the targets
 	@sed -nE 's/^([a-z-]+):[^#]*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -35,6 +36,17 @@ test: setup ## the tests (nine to ten minutes on two cores; WORKERS=8 runs eight
 
 test-slow: setup ## the tests that take minutes each
 	$(BIN)/pytest -m slow
+
+# MLflow refuses the pyarrow of constraints.txt, so it lives in an environment of its own.
+$(MLFLOW)/installed: pyproject.toml constraints-mlflow.txt
+	$(PYTHON) -m venv --clear $(MLFLOW)
+	$(MLFLOW)/bin/pip install --quiet --constraint constraints-mlflow.txt --editable '.[mlflow,train]' hypothesis pytest
+	@touch $@
+
+setup-mlflow: $(MLFLOW)/installed ## what the tests of the MLflow flavour need
+
+test-mlflow: setup-mlflow ## the tests of the MLflow flavour (OTHER=…/python: that of another version, with the same packages, loads a model, too)
+	OMP_NUM_THREADS=1 OTHER_PYTHON=$(OTHER) $(MLFLOW)/bin/pytest --noconftest tests/test_mlflow.py
 
 lint: $(STAMP) ## format and rules (ruff), types (mypy), layers (import-linter)
 	$(BIN)/ruff format --check $(PLACES)
@@ -68,6 +80,13 @@ $(VENV)/data: benchmarks/data-requirements.txt $(STAMP)
 
 bench-peers: $(STAMP) $(VENV)/data $(PEERS)/installed ## error and speed beside what is best today (PARTS="horizons intervals": only these)
 	$(BIN)/python -m benchmarks.peers $(PARTS)
+
+$(VENV)/docs: $(STAMP)
+	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[docs]'
+	@touch $@
+
+docs: $(VENV)/docs ## the site, without a network: out/site/index.html
+	$(BIN)/python -m scripts.build_site out/site
 
 clean: ## remove what can be made again: caches (compiled kernels too), builds, outputs
 	rm -rf build dist out screenshots .hypothesis .mypy_cache .pytest_cache .ruff_cache .import_linter_cache *.egg-info

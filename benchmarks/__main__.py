@@ -18,15 +18,24 @@ from .machine import keep_to_one_thread, processor
 from .timing import RATIO, Figure, Targets
 
 BENCHMARKS = {
+    "costs": "From a slider of CostPanel to its charts, and from one run of Compare to the other",
+    "explaining": "Explaining a text, word by word, also while it is typed",
     "epochs": "Training epochs beside bare loops, and bucketing",
+    "exported": "Exported graphs in ONNX Runtime, one step and 100",
     "steps": "One step of one stream",
+    "flows": "From a slider of GradientFlow to its curves",
     "footprint": "Memory and disk of a key, for 10,000 and for a million",
     "frames": "Frames that widgets paint, beside bare canvases",
     "keyed": "One step of each of 10,000 streams",
     "learning": "Predicting and learning one event at a time",
+    "memory": "From a slider of MemoryTimeline to its picture",
+    "many_keys": "A job that comes to know a million keys, with keys by Zipf's law",
+    "monitoring": "Training epochs with a TrainingMonitor, beside without",
+    "patterns": "Looking for patterns of units in a million steps, and moving a threshold",
     "streams": "Whole streaming jobs, of one key and of many",
     "training": "Training steps and forward passes of a batch",
     "transport": "Carrying a live picture from the kernel to the page",
+    "what_ifs": "From a slider of GateLab to its picture, and units ranked",
 }
 LIBRARIES = ("torch", "numpy", "numba", "onnxruntime")
 WIDTH = 120

@@ -44,6 +44,9 @@ REBER = (
 )
 """Reber's automaton: for each node the symbols that may come, and where they lead; 7 is the end."""
 
+LAST = 6
+"""The node that only the end follows."""
+
 
 class Batch(NamedTuple):
     """Sequences with what is asked for.
@@ -91,7 +94,7 @@ class Event(NamedTuple):
     legal: frozenset[str]
 
 
-def reber_strings(seed: int) -> Iterator[list[Event]]:
+def reber_strings(seed: int, *, least: int = 0) -> Iterator[list[Event]]:
     """Yield strings of the embedded Reber grammar without end.
 
     Both ways on are as likely at every choice. A string's last symbol but one is its second once
@@ -101,6 +104,8 @@ def reber_strings(seed: int) -> Iterator[list[Event]]:
     ----------
     seed : int
         The same strings come from the same seed.
+    least : int
+        No string takes a way to the end of its inner one before it has so many symbols.
 
     Examples
     --------
@@ -114,7 +119,8 @@ def reber_strings(seed: int) -> Iterator[list[Event]]:
         string = [Event("B", frozenset("TP")), Event(ends, frozenset("B"))]
         node = 0
         while node < len(REBER):
-            symbol = draw.choice(list(REBER[node]))
+            ways = [way for way, to in REBER[node].items() if to < LAST or len(string) >= least]
+            symbol = draw.choice(ways)
             node = REBER[node][symbol]
             string.append(Event(symbol, frozenset(REBER[node] if node < len(REBER) else ends)))
         yield [*string, Event(ends, frozenset("E")), Event("E", frozenset("B"))]

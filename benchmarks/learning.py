@@ -10,14 +10,12 @@ for eligibility every weight and its trace twice, and for both what Adam reads a
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
-import torch
-from torch import Tensor, nn
 
+from lstmwidgets.analysis.contenders import AutogradLearner
 from lstmwidgets.online import LSTMRegressor
 
 from .steps import limit
@@ -36,39 +34,6 @@ TARGETS: Targets = {
 Event = tuple[dict[str, float], float]
 
 
-class AutogradRegressor:
-    """An LSTM that learns from one event at a time in plain PyTorch."""
-
-    def __init__(self, hidden_size: int) -> None:
-        self.lstm = nn.LSTM(FEATURES, hidden_size)
-        self.head = nn.Linear(hidden_size, 1)
-        self.parameters = [*self.lstm.parameters(), *self.head.parameters()]
-        self.optimizer = torch.optim.Adam(self.parameters, lr=0.005)
-        self.window: deque[Tensor] = deque()
-        zeros = torch.zeros(1, hidden_size)
-        self.before = self.state = (zeros, zeros)
-
-    @torch.no_grad()
-    def predict_one(self, x: dict[str, float]) -> float:
-        """Predict the next event; changes nothing."""
-        output, _ = self.lstm(torch.tensor([list(x.values())]), self.state)
-        return float(self.head(output)[0, 0])
-
-    def learn_one(self, x: dict[str, float], y: float) -> None:
-        """Learn an event and carry the state on."""
-        self.window.append(torch.tensor(list(x.values())))
-        if len(self.window) > WINDOW:
-            with torch.no_grad():
-                _, self.before = self.lstm(self.window.popleft()[None], self.before)
-        output, (h, c) = self.lstm(torch.stack(tuple(self.window)), self.before)
-        loss = (self.head(output[-1])[0] - y).square()
-        self.optimizer.zero_grad()
-        loss.backward()
-        nn.utils.clip_grad_norm_(self.parameters, 1.0)
-        self.optimizer.step()
-        self.state = (h.detach(), c.detach())
-
-
 def figures() -> Iterator[Figure]:
     """Yield the figures, one hidden size after another."""
     events = _events()
@@ -76,7 +41,7 @@ def figures() -> Iterator[Figure]:
         case = f"hidden {hidden}"
         weights = (FEATURES + hidden + 1) * 4 * hidden
         contestants = [
-            _contestant(AUTOGRAD, AutogradRegressor(hidden), events),
+            _contestant(AUTOGRAD, AutogradLearner(FEATURES, hidden, window=WINDOW), events),
             _contestant(TBPTT, LSTMRegressor(hidden, window=WINDOW, seed=0), events),
             _contestant(ELIGIBILITY, LSTMRegressor(hidden, gradient="eligibility", seed=0), events),
             limit("limit of tbptt", (3 * WINDOW + ADAM) * weights),

@@ -6,15 +6,13 @@ them in `torch.inference_mode`, which is entered once, not at every step.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
-
 import numpy as np
 import onnxruntime  # type: ignore[import-untyped]
 import torch
 from numpy.typing import NDArray
-from onnx import TensorProto, helper, numpy_helper
 from torch import Tensor, nn
+
+from lstmwidgets.analysis.contenders import blocks_of, onnx_session, onnx_step, torch_step
 
 from .timing import Contestant
 
@@ -26,15 +24,7 @@ ONNX_RUNTIME, ONNX_RUNTIME_BOUND = "ONNX Runtime", "ONNX Runtime, bound"
 
 def lstm(reference: nn.LSTM, xs: Array) -> Contestant:
     """Return `torch.nn.LSTM` itself, with sequences of one step."""
-    state: tuple[Tensor, Tensor] | None = None
-
-    def step(x: Tensor) -> Tensor:
-        nonlocal state
-        output: Tensor
-        output, state = reference(x, state)
-        return output
-
-    return Contestant(LSTM, step, torch.from_numpy(xs)[:, None, None].unbind())
+    return Contestant(LSTM, torch_step(reference), torch.from_numpy(xs)[:, None, None].unbind())
 
 
 def lstm_cell(reference: nn.LSTM, xs: Array) -> Contestant:
@@ -61,7 +51,7 @@ def as_cell(reference: nn.LSTM) -> nn.LSTMCell:
 def numpy(reference: nn.LSTM, xs: Array) -> Contestant:
     """Return the equations written out in NumPy."""
     hidden = reference.hidden_size
-    w_ih, w_hh, b_ih, b_hh = _weights(reference, "ifog")  # one exp then serves three gates
+    w_ih, w_hh, b_ih, b_hh = blocks_of(reference, "ifog")  # one exp then serves three gates
     W, R, b = np.ascontiguousarray(w_ih.T), np.ascontiguousarray(w_hh.T), b_ih + b_hh
     one = np.float32(1)
     h: Array = np.zeros(hidden, np.float32)
@@ -80,21 +70,12 @@ def numpy(reference: nn.LSTM, xs: Array) -> Contestant:
 
 def onnx_runtime(reference: nn.LSTM, xs: Array) -> Contestant:
     """Return ONNX Runtime, fed with its last outputs."""
-    session = _session(reference)
-    h: Array = np.zeros((1, 1, reference.hidden_size), np.float32)
-    c: Array = h
-
-    def step(x: Array) -> Array:
-        nonlocal h, c
-        h, c = session.run(None, {"x": x, "h": h, "c": c})
-        return h
-
-    return Contestant(ONNX_RUNTIME, step, list(xs[:, None, None]))
+    return Contestant(ONNX_RUNTIME, onnx_step(reference), list(xs[:, None, None]))
 
 
 def onnx_runtime_bound(reference: nn.LSTM, xs: Array) -> Contestant:
     """Return ONNX Runtime with all arrays bound beforehand; the state goes to and fro."""
-    session = _session(reference)
+    session = onnx_session(reference)
     value = onnxruntime.OrtValue.ortvalue_from_numpy
     given = value(np.zeros((1, 1, reference.input_size), np.float32))
     h, c = (
@@ -104,8 +85,8 @@ def onnx_runtime_bound(reference: nn.LSTM, xs: Array) -> Contestant:
     for before, binding in enumerate(bindings):
         binding.bind_ortvalue_input("x", given)
         for name, values in (("h", h), ("c", c)):
-            binding.bind_ortvalue_input(name, values[before])
-            binding.bind_ortvalue_output(f"{name}_after", values[1 - before])
+            binding.bind_ortvalue_input(f"{name}0", values[before])
+            binding.bind_ortvalue_output(f"{name}0_after", values[1 - before])
     now = 0
 
     def step(x: Array) -> Array:
@@ -120,41 +101,3 @@ def onnx_runtime_bound(reference: nn.LSTM, xs: Array) -> Contestant:
 
 
 ALL = (lstm, lstm_cell, onnx_runtime, onnx_runtime_bound, numpy)
-
-
-def _weights(reference: nn.LSTM, order: Sequence[str]) -> list[Array]:
-    """Return the two matrices and the two biases, their blocks i, f, g, o put into an order."""
-    blocks = (
-        dict(zip("ifgo", np.split(weight.numpy(), 4), strict=True))
-        for weight in reference.state_dict().values()
-    )
-    return [np.concatenate([block[gate] for gate in order]) for block in blocks]
-
-
-def _session(reference: nn.LSTM) -> Any:
-    """Return a session whose graph is one LSTM node: x, h, c -> h_after, c_after."""
-    w_ih, w_hh, b_ih, b_hh = _weights(reference, "iofg")  # ONNX calls the candidate c
-    weights = {"W": w_ih, "R": w_hh, "B": np.concatenate([b_ih, b_hh])}
-    node = helper.make_node(
-        "LSTM",
-        ["x", *weights, "", "h", "c"],
-        ["", "h_after", "c_after"],
-        hidden_size=reference.hidden_size,
-    )
-
-    def array(name: str, size: int) -> Any:
-        return helper.make_tensor_value_info(name, TensorProto.FLOAT, [1, 1, size])
-
-    graph = helper.make_graph(
-        [node],
-        "step",
-        [array("x", reference.input_size), *(array(n, reference.hidden_size) for n in "hc")],
-        [array(f"{name}_after", reference.hidden_size) for name in "hc"],
-        [numpy_helper.from_array(weight[None], name) for name, weight in weights.items()],
-    )
-    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9)
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = options.inter_op_num_threads = 1
-    return onnxruntime.InferenceSession(
-        model.SerializeToString(), options, providers=["CPUExecutionProvider"]
-    )

@@ -7,15 +7,26 @@ so that an event that waits for others counts in full.
 
 The time that an event takes in other tasks is told over that of regression, in a loop of single
 calls and in jobs without checkpoints: classes are the sign of the target, forecasts go 24 steps.
+
+Late targets come ten events after theirs, in rows of their own. Two bare loops stand beside that
+job. One is the loop from above, as if all targets came in time. The other one does what is to be
+done: it keeps the state before each event, lets the event pass, and learns from that state when the
+target comes. A job with a report, a recording or a live page that nobody looks at takes turns with
+one that has none.
 """
 
 from __future__ import annotations
 
 import csv
+import socket
 import tempfile
+import threading
 import time
+from collections import deque
 from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager, suppress
 from dataclasses import replace as replace_job
+from http.client import HTTPConnection
 from pathlib import Path
 from statistics import median
 from typing import Any, ClassVar
@@ -39,6 +50,12 @@ SECONDS = 8.0
 """How long latencies are taken."""
 
 BARE, LEARNING, UNSAVED, SERVING = "bare loop", "learning", "without checkpoints", "predict-only"
+METRICS = "learning, metrics asked for"
+
+LATE, LATE_EVENTS, DELAY = "late targets", 20_000, 10
+IN_TIME, KEPT = "bare loop, in time", "bare loop, states kept"
+
+LOOKS = "looked at"
 
 TASKS = "tasks"
 TASK_EVENTS = 3_000
@@ -48,6 +65,11 @@ MOST = {"classification": 1.5, "forecast": 3.0}
 
 TARGETS: Targets = {
     **{(case, "learning / bare loop"): Target("≥", 0.7) for case in EVENTS},
+    ("10,000 keys", f"{METRICS} / {LEARNING}"): Target("≥", 0.95),
+    ("10,000 keys", "latency p99 at half load"): Target("≤", 10.0),
+    ("10,000 keys", "latency p99.9 at half load"): Target("≤", 25.0),
+    (LATE, f"learning / {IN_TIME}"): Target("≥", 0.7),
+    (LOOKS, "with a report / without"): Target("≥", 0.85),
     **{
         (TASKS, f"{task} / regression, {where}"): Target("≤", most)
         for task, most in MOST.items()
@@ -61,6 +83,8 @@ def figures() -> Iterator[Figure]:
     with tempfile.TemporaryDirectory() as folder:
         for case in EVENTS:
             yield from _figures(Path(folder), case)
+        yield from _late_targets(Path(folder))
+        yield from _looks(Path(folder))
         yield from _tasks(Path(folder))
 
 
@@ -73,16 +97,18 @@ def _figures(folder: Path, case: str) -> Iterator[Figure]:
         model.learn_one(event.x, event.y)
     saved = folder / "model.safetensors"
     save(model, saved)
-    rates: dict[str, list[float]] = {name: [] for name in (BARE, LEARNING, UNSAVED, SERVING)}
+    jobs = (LEARNING, METRICS, UNSAVED, SERVING)
+    rates: dict[str, list[float]] = {name: [] for name in (BARE, *jobs)}
     for turn in range(ROUNDS + 1):
         rates[BARE].append(_bare(events, window))
-        for name in (LEARNING, UNSAVED, SERVING):
+        for name in jobs:
             with tempfile.TemporaryDirectory(dir=folder) as place:
                 rates[name].append(_job(name, case, source, saved, Path(place)))
         if turn == 0:  # everything is compiled and warm from here on
             for kept in rates.values():
                 kept.clear()
-    for over, under in [(LEARNING, BARE), (SERVING, BARE), (LEARNING, UNSAVED)]:
+    pairs = [(LEARNING, BARE), (SERVING, BARE), (LEARNING, UNSAVED), (METRICS, LEARNING)]
+    for over, under in pairs:
         ratios = tuple(a / b for a, b in zip(rates[over], rates[under], strict=True))
         yield Figure(case, f"{over} / {under}", RATIO, ratios)
     for name, each in rates.items():
@@ -103,9 +129,11 @@ def _bare(events: list[Event], window: int) -> float:
 
 def _job(name: str, case: str, source: Path, saved: Path, folder: Path) -> float:
     """Return the events a second of a job, as its summary says."""
+    port = _free_port() if name == METRICS else None
     job = Job(
         str(source),
         _columns(case, "y"),
+        metrics_port=port,
         predictions=str(folder / "predictions.jsonl"),
         checkpoint=None if name == UNSAVED else folder / "job",
         window=None if name == SERVING else _window(case),
@@ -113,9 +141,109 @@ def _job(name: str, case: str, source: Path, saved: Path, folder: Path) -> float
         learn=name != SERVING,
         seed=None if name == SERVING else 1,
     )
-    rate = run_job(job).events_per_second
+    with _asked(port):
+        rate = run_job(job).events_per_second
     assert rate is not None
     return rate
+
+
+def _free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port: int = free.getsockname()[1]
+    return port
+
+
+@contextmanager
+def _asked(port: int | None) -> Iterator[None]:
+    """Ask for the metrics at a port every second; Prometheus does every 15 seconds."""
+    if port is None:
+        yield
+        return
+    over = threading.Event()
+    thread = threading.Thread(target=_ask, args=(port, over))
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join()
+
+
+def _ask(port: int, over: threading.Event) -> None:
+    while not over.wait(1.0):
+        with suppress(ConnectionError), closing(HTTPConnection("127.0.0.1", port)) as connection:
+            connection.request("GET", "/metrics")
+            connection.getresponse().read()
+
+
+def _late_targets(folder: Path) -> Iterator[Figure]:
+    """Yield how fast events are learned whose targets come ten events later."""
+    events = _events(LATE_EVENTS, 1)
+    source = folder / "late.csv"
+    with source.open("w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(["n", *events[0].x, "y"])
+        for now, past in zip(events, [*[None] * DELAY, *events], strict=False):
+            writer.writerow([now.id, *now.x.values(), None])
+            if past is not None:
+                writer.writerow([past.id, *[None] * len(past.x), past.y])
+    rates: dict[str, list[float]] = {LEARNING: [], IN_TIME: [], KEPT: []}
+    for turn in range(ROUNDS + 1):
+        with tempfile.TemporaryDirectory(dir=folder) as place:
+            paths = {"predictions": f"{place}/out.jsonl", "checkpoint": Path(place, "job")}
+            rate = run_job(Job(str(source), Columns("y", id="n"), seed=1, **paths))
+        assert rate.events_per_second is not None
+        rates[LEARNING].append(rate.events_per_second)
+        rates[IN_TIME].append(_bare(events, WINDOW))
+        rates[KEPT].append(_bare_late(events))
+        if turn == 0:
+            for kept in rates.values():
+                kept.clear()
+    for bare in (IN_TIME, KEPT):
+        pairs = zip(rates[LEARNING], rates[bare], strict=True)
+        yield Figure(LATE, f"learning / {bare}", RATIO, tuple(one / other for one, other in pairs))
+    for name, each in rates.items():
+        yield Figure(LATE, name, "events/s", tuple(each))
+
+
+def _bare_late(events: list[Event]) -> float:
+    """Return the events a second of a loop that learns each from the state before it."""
+    model, waiting = LSTMRegressor(seed=1), deque[tuple[Event, bytes]]()
+    model.learn_one(events[0].x, events[0].y)
+    begin = time.perf_counter()
+    for event in events[1:]:
+        waiting.append((event, model.stream_to_bytes()))
+        model.step_one(event.x)
+        if len(waiting) > DELAY:
+            past, stream = waiting.popleft()
+            model.learn_late(past.x, past.y, stream)
+    return (len(events) - 1) / (time.perf_counter() - begin)
+
+
+def _looks(folder: Path) -> Iterator[Figure]:
+    """Yield the rates of jobs that keep pictures over those of one that does not."""
+    source = folder / "looks.csv"
+    _write(source, _events(LATE_EVENTS, 1))
+    predictions = str(folder / "looks.jsonl")
+    job = Job(str(source), Columns("y", drop=("key",)), predictions=predictions, seed=1)
+    jobs = {
+        "without": job,
+        "with a report": replace_job(job, report=folder / "report.html"),
+        "with a recording": replace_job(job, recording=folder / "run.lstm"),
+        "with a live page": replace_job(job, live_port=0),
+    }
+    rates: dict[str, list[float]] = {name: [] for name in jobs}
+    for turn in range(ROUNDS + 1):
+        for name, each in jobs.items():
+            rate = run_job(each).events_per_second
+            assert rate is not None
+            if turn:
+                rates[name].append(rate)
+    for name in jobs:
+        if name != "without":
+            pairs = zip(rates[name], rates["without"], strict=True)
+            ratios = tuple(one / other for one, other in pairs)
+            yield Figure(LOOKS, f"{name} / without", RATIO, ratios)
 
 
 def _tasks(folder: Path) -> Iterator[Figure]:

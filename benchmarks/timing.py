@@ -1,20 +1,26 @@
-"""Honest timing: contestants take turns in one process, and ratios are taken round by round.
-
-A round gives each contestant one sample of some 25 ms. Two samples of one round are near enough in
-time to share the machine's mood (clock rate, neighbours, caches), so the median of a ratio over the
-rounds is steadier than the ratio of two medians.
-"""
+"""Figures of contestants that take turns, as `lstmwidgets.analysis.racing` times them."""
 
 from __future__ import annotations
 
-import gc
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import repeat
 from operator import truediv
 from statistics import median
-from time import perf_counter
-from typing import Any, Literal
+from typing import Literal
+
+from lstmwidgets.analysis.racing import Contestant, iter_rounds
+
+__all__ = [
+    "RATIO",
+    "SAMPLE",
+    "Contestant",
+    "Figure",
+    "Samples",
+    "Target",
+    "Targets",
+    "race",
+    "ratio",
+]
 
 SAMPLE = 0.025
 """Seconds that a sample takes, about; longer where a single call does."""
@@ -24,45 +30,6 @@ RATIO = "ratio"
 
 Samples = tuple[float, ...]
 """One number a round."""
-
-
-@dataclass(frozen=True)
-class Contestant:
-    """One way to do the job.
-
-    Parameters
-    ----------
-    name : str
-        What the tables call it.
-    call : callable
-        Takes one input. It may carry a state from call to call.
-    inputs : sequence
-        What it is called with, in order and then again, in the form that suits it best.
-    steps : int
-        How many steps of the job one call does.
-    """
-
-    name: str
-    call: Callable[[Any], object]
-    inputs: Sequence[Any]
-    steps: int = 1
-
-    def time(self, passes: int) -> float:
-        """Return the seconds that it takes to go through all inputs so many times."""
-        call, inputs = self.call, self.inputs
-        begin = perf_counter()
-        for _ in repeat(None, passes):
-            for x in inputs:
-                call(x)
-        return perf_counter() - begin
-
-    def passes(self) -> int:
-        """Return how many passes make a sample; finding out warms it up."""
-        self.time(1)  # what only the first call does, as compiling
-        passes = 1
-        while (seconds := self.time(passes)) < SAMPLE / 2:
-            passes *= 2
-        return max(1, round(passes * SAMPLE / seconds))
 
 
 @dataclass(frozen=True)
@@ -126,19 +93,10 @@ def race(contestants: Sequence[Contestant], rounds: int = 25) -> dict[str, Sampl
     dict
         Microseconds a step by the contestant's name, one number a round.
     """
-    passes = {one.name: one.passes() for one in contestants}
     samples: dict[str, list[float]] = {one.name: [] for one in contestants}
-    collecting = gc.isenabled()
-    gc.disable()
-    try:
-        for start in range(rounds):
-            first = start % len(contestants)
-            for one in (*contestants[first:], *contestants[:first]):
-                steps = passes[one.name] * len(one.inputs) * one.steps
-                samples[one.name].append(one.time(passes[one.name]) / steps * 1e6)
-    finally:
-        if collecting:
-            gc.enable()
+    for _, times in zip(range(rounds), iter_rounds(contestants, SAMPLE), strict=False):
+        for name, seconds in times.items():
+            samples[name].append(seconds * 1e6)
     return {name: tuple(each) for name, each in samples.items()}
 
 

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from .generation import Generated, generate
     from .lstm import LSTM
     from .models import SequenceModel
+    from .onnx import export_onnx, onnx_state
     from .saving import load, save
     from .state import FullGateState, Gates, LSTMState
     from .stepper import Stepper
@@ -37,11 +38,13 @@ __all__ = [
     "Trace",
     "Vocabulary",
     "WordVectors",
+    "export_onnx",
     "fit",
     "generate",
     "iter_fit",
     "load",
     "load_word_vectors",
+    "onnx_state",
     "predict",
     "predict_proba",
     "save",
@@ -62,11 +65,13 @@ _MODULES = {
     "Trace": "trace",
     "Vocabulary": "text",
     "WordVectors": "word_vectors",
+    "export_onnx": "onnx",
     "fit": "training",
     "generate": "generation",
     "iter_fit": "training",
     "load": "saving",
     "load_word_vectors": "word_vectors",
+    "onnx_state": "onnx",
     "predict": "training",
     "predict_proba": "training",
     "save": "saving",

@@ -23,7 +23,7 @@ References
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import ClassVar
 
 import torch
@@ -38,6 +38,15 @@ Weights = Mapping[str, Tensor]
 
 LayerState = tuple[Tensor, ...]
 """One layer's slice of a state: the state's fields in order, each (B, H)."""
+
+Alter = Callable[[str, Tensor], Tensor]
+"""From the name of a part of a step, as ``forget_gate`` or ``hidden``, and its values (B, H) to
+those that the step goes on with."""
+
+
+def unaltered(_: str, values: Tensor) -> Tensor:
+    """Let a part of a step be as it is."""
+    return values
 
 
 class Cell(ABC):
@@ -64,7 +73,7 @@ class Cell(ABC):
 
     @abstractmethod
     def advance(
-        self, projected: Tensor, state: LayerState, weights: Weights
+        self, projected: Tensor, state: LayerState, weights: Weights, alter: Alter = unaltered
     ) -> tuple[LayerState, Gates]:
         """Take one step.
 
@@ -76,6 +85,9 @@ class Cell(ABC):
             The layer's state before the step, each (B, H).
         weights : mapping
             The layer's weights.
+        alter : callable
+            What the step goes on with in place of each part, in this order: ``input_gate``,
+            ``forget_gate``, ``candidate``, ``cell``, ``output_gate``, ``hidden``.
 
         Returns
         -------
@@ -99,14 +111,16 @@ class StandardCell(Cell):
     name = "standard"
 
     def advance(
-        self, projected: Tensor, state: LayerState, weights: Weights
+        self, projected: Tensor, state: LayerState, weights: Weights, alter: Alter = unaltered
     ) -> tuple[LayerState, Gates]:
         """Take one step; see `Cell.advance`."""
         h, c = state
         i, f, g, o = torch.addmm(projected, h, weights["weight_hh"].t()).chunk(4, -1)
-        i, f, g, o = i.sigmoid(), f.sigmoid(), g.tanh(), o.sigmoid()
-        c = torch.addcmul(f * c, i, g)
-        return (o * c.tanh(), c), Gates(i, f, g, o)
+        i, f = alter("input_gate", i.sigmoid()), alter("forget_gate", f.sigmoid())
+        g = alter("candidate", g.tanh())
+        c = alter("cell", torch.addcmul(f * c, i, g))
+        o = alter("output_gate", o.sigmoid())
+        return (alter("hidden", o * c.tanh()), c), Gates(i, f, g, o)
 
 
 class PeepholeCell(Cell):
@@ -126,13 +140,13 @@ class PeepholeCell(Cell):
         return super().shapes(input_size, hidden_size) | {"weight_peephole": (3 * hidden_size,)}
 
     def advance(
-        self, projected: Tensor, state: LayerState, weights: Weights
+        self, projected: Tensor, state: LayerState, weights: Weights, alter: Alter = unaltered
     ) -> tuple[LayerState, Gates]:
         """Take one step; see `Cell.advance`."""
         h, c = state
         i, f, g, o = torch.addmm(projected, h, weights["weight_hh"].t()).chunk(4, -1)
-        i, f, g, o, c = _through_peepholes(i, f, g, o, c, weights["weight_peephole"])
-        return (o * c.tanh(), c), Gates(i, f, g, o)
+        i, f, g, o, c = _through_peepholes(i, f, g, o, c, weights["weight_peephole"], alter)
+        return (alter("hidden", o * c.tanh()), c), Gates(i, f, g, o)
 
 
 class FullGateRecurrenceCell(Cell):
@@ -156,7 +170,7 @@ class FullGateRecurrenceCell(Cell):
         }
 
     def advance(
-        self, projected: Tensor, state: LayerState, weights: Weights
+        self, projected: Tensor, state: LayerState, weights: Weights, alter: Alter = unaltered
     ) -> tuple[LayerState, Gates]:
         """Take one step; see `Cell.advance`."""
         h, c, *previous = state
@@ -164,9 +178,9 @@ class FullGateRecurrenceCell(Cell):
         from_gates = linear(torch.cat(previous, -1), weights["weight_gate"])  # (B, 3H)
         gate_i, gate_f, gate_o = from_gates.chunk(3, -1)
         i, f, g, o, c = _through_peepholes(
-            i + gate_i, f + gate_f, g, o + gate_o, c, weights["weight_peephole"]
+            i + gate_i, f + gate_f, g, o + gate_o, c, weights["weight_peephole"], alter
         )
-        return (o * c.tanh(), c, i, f, o), Gates(i, f, g, o)
+        return (alter("hidden", o * c.tanh()), c, i, f, o), Gates(i, f, g, o)
 
 
 class CoupledCell(Cell):
@@ -183,15 +197,16 @@ class CoupledCell(Cell):
     blocks = 3
 
     def advance(
-        self, projected: Tensor, state: LayerState, weights: Weights
+        self, projected: Tensor, state: LayerState, weights: Weights, alter: Alter = unaltered
     ) -> tuple[LayerState, Gates]:
         """Take one step; see `Cell.advance`."""
         h, c = state
         f, g, o = torch.addmm(projected, h, weights["weight_hh"].t()).chunk(3, -1)
-        f, g, o = f.sigmoid(), g.tanh(), o.sigmoid()
-        i = 1 - f
-        c = torch.addcmul(f * c, i, g)
-        return (o * c.tanh(), c), Gates(i, f, g, o)
+        f = alter("forget_gate", f.sigmoid())
+        i, g = alter("input_gate", 1 - f), alter("candidate", g.tanh())
+        c = alter("cell", torch.addcmul(f * c, i, g))
+        o = alter("output_gate", o.sigmoid())
+        return (alter("hidden", o * c.tanh()), c), Gates(i, f, g, o)
 
 
 class LayerNormCell(Cell):
@@ -225,7 +240,7 @@ class LayerNormCell(Cell):
         )
 
     def advance(
-        self, projected: Tensor, state: LayerState, weights: Weights
+        self, projected: Tensor, state: LayerState, weights: Weights, alter: Alter = unaltered
     ) -> tuple[LayerState, Gates]:
         """Take one step; see `Cell.advance`."""
         h, c = state
@@ -233,22 +248,25 @@ class LayerNormCell(Cell):
             linear(h, weights["weight_hh"]), weights["weight_norm_hh"], weights["bias_hh"]
         )
         i, f, g, o = (projected + recurrent).chunk(4, -1)
-        i, f, g, o = i.sigmoid(), f.sigmoid(), g.tanh(), o.sigmoid()
-        c = torch.addcmul(f * c, i, g)
+        i, f = alter("input_gate", i.sigmoid()), alter("forget_gate", f.sigmoid())
+        g = alter("candidate", g.tanh())
+        c = alter("cell", torch.addcmul(f * c, i, g))
+        o = alter("output_gate", o.sigmoid())
         shown = _normalise(c, weights["weight_norm_c"], weights["bias_norm_c"])
-        return (o * shown.tanh(), c), Gates(i, f, g, o)
+        return (alter("hidden", o * shown.tanh()), c), Gates(i, f, g, o)
 
 
 def _through_peepholes(
-    i: Tensor, f: Tensor, g: Tensor, o: Tensor, c: Tensor, weight: Tensor
+    i: Tensor, f: Tensor, g: Tensor, o: Tensor, c: Tensor, weight: Tensor, alter: Alter
 ) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
     """Turn pre-activations (B, H) into i, f, g, o and the new c, gates looking at the cell."""
     p_i, p_f, p_o = weight.chunk(3)
-    i = torch.addcmul(i, p_i, c).sigmoid()
-    f = torch.addcmul(f, p_f, c).sigmoid()
-    g = g.tanh()
-    c = torch.addcmul(f * c, i, g)
-    return i, f, g, torch.addcmul(o, p_o, c).sigmoid(), c
+    i = alter("input_gate", torch.addcmul(i, p_i, c).sigmoid())
+    f = alter("forget_gate", torch.addcmul(f, p_f, c).sigmoid())
+    g = alter("candidate", g.tanh())
+    c = alter("cell", torch.addcmul(f * c, i, g))
+    o = alter("output_gate", torch.addcmul(o, p_o, c).sigmoid())
+    return i, f, g, o, c
 
 
 def _normalise(values: Tensor, weight: Tensor, bias: Tensor) -> Tensor:

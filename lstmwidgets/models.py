@@ -287,6 +287,13 @@ class SequenceModel(nn.Module):
         hidden, after = self.lstm(self.inputs(x), state)
         return self.outputs(hidden, lengths), after
 
+    def set_dropout(self, dropout: float) -> None:
+        """Drop with this probability from now on, as a model does that was made with it."""
+        check_probability("dropout", dropout)
+        self.dropout = self._config["dropout"] = dropout
+        if self.lstm.num_layers > 1:
+            self.lstm.dropout = dropout
+
     def grow_outputs(self, biases: Sequence[float]) -> None:
         """Give the head further outputs, of zero weights and these biases; the others stay."""
         more = len(biases)

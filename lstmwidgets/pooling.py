@@ -39,6 +39,34 @@ def pool(
     return _attended(hidden, attention(hidden).where(inside, -torch.inf))
 
 
+def pool_prefixes(pooling: str | None, hidden: Tensor, attention: nn.Linear | None) -> Tensor:
+    """Return for each step what `pool` returns of a sequence that ends there, (…, T, H).
+
+    Parameters
+    ----------
+    pooling : str or None
+    hidden : Tensor
+        Hidden outputs, (…, T, H).
+    attention : torch.nn.Linear or None
+        (H -> heads).
+    """
+    match pooling:
+        case None | "last":
+            return hidden
+        case "mean":
+            count = torch.arange(1, hidden.shape[-2] + 1, device=hidden.device)
+            return hidden.cumsum(-2) / count[:, None]
+        case "max":
+            return hidden.cummax(-2).values
+    assert attention is not None
+    scores = attention(hidden).double()  # (…, T, heads)
+    weight = (scores - scores.detach().amax(-2, keepdim=True)).exp()
+    parts = hidden.reshape(*weight.shape, -1)  # (…, T, heads, H / heads)
+    pooled = (weight[..., None] * parts).cumsum(-3) / weight.cumsum(-2)[..., None]
+    found: Tensor = pooled.flatten(-2).to(hidden.dtype)
+    return found
+
+
 def _pool_all(pooling: str | None, hidden: Tensor, attention: nn.Linear | None) -> Tensor:
     match pooling:
         case None:

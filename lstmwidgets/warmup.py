@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import torch
 
+from .analysis import QUANTITIES, Pattern, PatternSearch, Recording
 from .cells import CELLS
 from .kernels import quantiles
 from .lstm import LSTM
@@ -87,6 +88,7 @@ def _parts() -> dict[str, Callable[[], None]]:
     for cell, gradient in defined:
         parts[f"{cell} estimators, {gradient}"] = partial(use_estimators, cell, gradient)
     parts["forecasts ahead"] = partial(use_forecasts_ahead)
+    parts["patterns of units"] = partial(use_patterns)
     return parts | {f"{cell} stepper": partial(use_steppers, cell) for cell in CELLS}
 
 
@@ -128,6 +130,13 @@ def use_forecasts_ahead() -> None:
     horizons.learn(0.0, np.zeros(0), experts, np.zeros((AHEAD, quantiles.WIDTH)))
     horizons.forecast(np.zeros((1, 0)), OnlineScaler(), np.zeros(1), experts, np.zeros(2))
     quantiles.learn(0.0, np.zeros(quantiles.WIDTH))
+
+
+def use_patterns() -> None:
+    """Look for a pattern in a recording of three steps."""
+    values = np.ones((3, 1, 2), np.float32)
+    recording = Recording(dict.fromkeys(QUANTITIES, values), ("",) * 3, np.arange(3))
+    PatternSearch([recording]).find(Pattern(0, 0))
 
 
 def use_steppers(cell: str) -> None:

@@ -153,20 +153,27 @@ def evaluate(
     from .job.results import shown_table
 
     parsed = get_command(app).commands["stream"]  # type: ignore[attr-defined]  # it is a group
-    jobs = {
-        name: StreamOptions(**parsed.make_context("stream", [source, *words]).params).job()
-        for name, words in models_in(models).items()
-    }
+    jobs = {}
+    for name, words in models_in(models).items():
+        try:
+            told = parsed.make_context("stream", [source, *words]).params
+        except TyperException as error:
+            raise StreamError(f"{name}: {error.format_message()}") from error
+        jobs[name] = StreamOptions(**told).job()
     torch.set_num_threads(1)
     try:
         with terminable():
-            results = evaluated(jobs, Console(stderr=True))
+            results, failed = evaluated(jobs, Console(stderr=True))
     except KeyboardInterrupt as error:
         status = 143 if isinstance(error, TerminatedError) else 130
         return _fail("interrupted; nothing was written", status)
     Console(highlight=False).print(shown_table(table_of(results)))
     if report is not None:
         write_report(results, report)
+    for name, problem in failed.items():
+        _fail(f"{name}: {problem}")
+    if failed:
+        return 2
     stopped = results[-1].result.stopped_by
     return 0 if stopped is None else 128 + stopped
 

@@ -70,6 +70,8 @@ def arguments_in(path: Path) -> Iterator[str]:
 def models_in(path: Path) -> dict[str, list[str]]:
     """Return the arguments of each model in a job file's ``[[model]]`` tables, without a source.
 
+    What stands above the tables is for all, what a new model is made with for the new ones.
+
     Raises
     ------
     StreamError
@@ -80,14 +82,18 @@ def models_in(path: Path) -> dict[str, list[str]]:
     tables = options.pop("model", None)
     if not isinstance(tables, list) or not all(isinstance(table, dict) for table in tables):
         raise StreamError(f"{path} has no [[model]] tables; write one for each model")
-    common = list(_arguments(path, options))
     models: dict[str, list[str]] = {}
     for number, table in enumerate(tables, 1):
         own = {name.replace("-", "_"): value for name, value in table.items()}
         name = str(own.pop("name", own.get("model", f"model {number}")))
         if name in models:
             raise StreamError(f"{path}: two models are called {name!r}; give each a name")
-        models[name] = [*common, *_arguments(path, own)]
+        given = {
+            option: value
+            for option, value in options.items()
+            if "model" not in own or option not in OF_NEW_MODELS
+        }
+        models[name] = [*_arguments(path, given), *_arguments(path, own)]
     return models
 
 

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from threading import Lock
+
 import numpy as np
+from numpy.typing import NDArray
 
 PER_DOUBLING = 64
 """Classes of durations from one to twice as long: they are known to half a percent."""
@@ -18,7 +22,7 @@ AT_ONCE = 1000
 
 
 class Latency:
-    """Counts durations in classes, in constant memory.
+    """Counts durations in classes, in constant memory; another thread may look on.
 
     Examples
     --------
@@ -32,6 +36,8 @@ class Latency:
     def __init__(self) -> None:
         self._counts = np.zeros(CLASSES, np.int64)
         self._new: list[float] = []
+        self._seconds = 0.0  # of those in classes
+        self._sorting = Lock()
 
     def add(self, seconds: float) -> None:
         """Count a duration."""
@@ -56,8 +62,27 @@ class Latency:
         place = int(np.searchsorted(self._counts.cumsum(), wanted))
         return float(SHORTEST * 2 ** ((place + 0.5) / PER_DOUBLING))
 
+    def histogram(self, bounds: Sequence[float]) -> tuple[list[int], float]:
+        """Return how many durations are no longer than each bound, then all, and their sum.
+
+        Bounds and sum are in seconds; a bound is kept to half a percent.
+        """
+        with self._sorting:
+            counts, new, seconds = self._counts.copy(), list(self._new), self._seconds
+        np.add.at(counts, _places(new), 1)
+        below = np.concatenate([[0], counts.cumsum()])
+        told: list[int] = below[[*_places(bounds), CLASSES]].tolist()
+        return told, seconds + sum(new)
+
     def _sort(self) -> None:
-        sizes = np.maximum(self._new, SHORTEST) / SHORTEST
-        places = (PER_DOUBLING * np.log2(sizes)).astype(np.int64)
-        np.add.at(self._counts, np.minimum(places, CLASSES - 1), 1)
-        self._new.clear()
+        with self._sorting:
+            np.add.at(self._counts, _places(self._new), 1)
+            self._seconds += sum(self._new)
+            self._new.clear()
+
+
+def _places(durations: Sequence[float]) -> NDArray[np.int64]:
+    """Return the classes of durations in seconds."""
+    sizes = np.maximum(durations, SHORTEST) / SHORTEST
+    places = (PER_DOUBLING * np.log2(sizes)).astype(np.int64)
+    return np.minimum(places, CLASSES - 1)

@@ -58,7 +58,8 @@ class StreamOptions:
             metavar="SOURCE",
             help="river:NAME for one of River's data sets; a CSV file with a header, "
             "a file of JSON Lines (.jsonl), either packed by gzip (.gz); a Parquet file or a "
-            "folder of them; redis://HOST:PORT/DB/STREAM; or - for standard input.",
+            "folder of them; redis://HOST:PORT/DB/STREAM; kafka://HOST:PORT/TOPIC; or - for "
+            "standard input.",
             show_default=False,
         ),
     ]
@@ -160,6 +161,29 @@ class StreamOptions:
             show_default=False,
         ),
     ] = ""
+    start: Annotated[
+        str | None,
+        option(
+            "Where a new job begins in a Kafka topic: earliest, the default, or latest.",
+            metavar="earliest|latest",
+            show_default=False,
+        ),
+    ] = None
+    kafka_properties: Annotated[
+        Path | None,
+        file(
+            "File with what Kafka's client needs besides, a line each, as sasl.password=…: TLS and "
+            "login, by librdkafka's names. No value of it is shown."
+        ),
+    ] = None
+    at_least_once: Annotated[
+        bool,
+        option(
+            "Write predictions to Kafka without transactions: at once, and after a crash some "
+            "come again.",
+            "--at-least-once",
+        ),
+    ] = False
     follow: Annotated[bool, option("Wait for more at the end, as tail -F does.", "--follow")] = (
         False
     )
@@ -193,7 +217,8 @@ class StreamOptions:
         str | None,
         option(
             "Write every prediction to this file, one JSON object a line; *.sqlite is a "
-            "database, *.parquet a folder of Parquet files, redis://HOST:PORT/DB/STREAM a stream.",
+            "database, *.parquet a folder of Parquet files, redis://HOST:PORT/DB/STREAM a "
+            "stream, kafka://HOST:PORT/TOPIC a topic.",
             metavar="FILE",
             show_default=False,
         ),
@@ -235,6 +260,17 @@ class StreamOptions:
         int | None,
         option(
             "The same at this port of 127.0.0.1; by default a free one.",
+            metavar="PORT",
+            min=0,
+            max=65535,
+            show_default=False,
+        ),
+    ] = None
+    metrics_port: Annotated[
+        int | None,
+        option(
+            "Serve metrics for Prometheus at this port of 127.0.0.1, 0 for a free one: events, "
+            "waits, keys, lag of the source, checkpoints.",
             metavar="PORT",
             min=0,
             max=65535,

@@ -11,20 +11,13 @@ from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import unquote, urlsplit
 
 from .errors import StreamError, without_login
+from .retry import ANSWER_SECONDS, PatientRetry
 
 if TYPE_CHECKING:
     from redis import Redis
 
-    from .retry import PatientRetry
-
 SCHEMES = ("redis://", "rediss://")
 """How the addresses of Redis streams begin."""
-
-ANSWER_SECONDS = 10.0
-"""How long to wait for an answer before it counts as a failure."""
-
-PATIENCE = 300.0
-"""Seconds after which a server that does not answer is given up."""
 
 PASSWORD, PASSWORD_FILE = "LSTMWIDGETS_REDIS_PASSWORD", "LSTMWIDGETS_REDIS_PASSWORD_FILE"
 """Environment variables: the password, or the file that holds it, of addresses without one."""
@@ -70,9 +63,10 @@ class RedisAddress(NamedTuple):
 
     def retry(self, patience: float, notes: Callable[[str], None] | None) -> PatientRetry:
         """Return what to wait with when the server does not answer."""
-        from .retry import PatientRetry  # which needs redis
+        from redis import exceptions
 
-        return PatientRetry(self.name, patience=patience, notes=notes)
+        failures = (exceptions.ConnectionError, exceptions.TimeoutError)
+        return PatientRetry(self.name, patience=patience, notes=notes, failures=failures)
 
     @contextmanager
     def refusals_told(self) -> Iterator[None]:

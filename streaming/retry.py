@@ -1,4 +1,4 @@
-"""Waiting for a Redis server that does not answer, with the retries of redis-py."""
+"""Waiting for a broker that does not answer."""
 
 from __future__ import annotations
 
@@ -7,27 +7,24 @@ from collections import Counter
 from collections.abc import Callable
 from typing import TypeVar
 
-from redis import exceptions
-from redis.backoff import ExponentialBackoff
-from redis.retry import Retry
-
 from .errors import StreamError
+
+PATIENCE = 300.0
+"""Seconds after which a broker that does not answer is given up."""
+
+ANSWER_SECONDS = 10.0
+"""How long to wait for an answer before it counts as a failure."""
 
 FIRST_PAUSE, LONGEST_PAUSE = 0.1, 5.0
 """Seconds between two tries: the first pause, which doubles up to the longest."""
 
 MOST_DOUBLINGS = 10
-"""More of them make no pause longer, and after a thousand redis-py could not compute the pause."""
+"""More of them make no pause longer."""
 
 Result = TypeVar("Result")
 
 
-class _Pauses(ExponentialBackoff):
-    def compute(self, failures: int) -> float:
-        return super().compute(min(failures, MOST_DOUBLINGS))
-
-
-class PatientRetry(Retry):
+class PatientRetry:
     """Tries again until a server answers or the patience is over, and tells people about it.
 
     Parameters
@@ -38,9 +35,6 @@ class PatientRetry(Retry):
         Seconds after which the next failure is the last one.
     notes : callable, optional
         Is told of each kind of failure once, and when the server answers again.
-
-    Attributes
-    ----------
     failures : tuple of exception types
         What another try may help against.
 
@@ -54,13 +48,15 @@ class PatientRetry(Retry):
     0.2
     """
 
-    failures = (exceptions.ConnectionError, exceptions.TimeoutError)
-
     def __init__(
-        self, server: str, *, patience: float, notes: Callable[[str], None] | None = None
+        self,
+        server: str,
+        *,
+        patience: float = PATIENCE,
+        notes: Callable[[str], None] | None = None,
+        failures: tuple[type[Exception], ...] = (ConnectionError, TimeoutError),
     ) -> None:
-        self._pauses = _Pauses(cap=LONGEST_PAUSE, base=FIRST_PAUSE / 2)
-        super().__init__(self._pauses, -1, self.failures)
+        self.failures = failures
         self._server = server
         self._patience = patience
         self._notes = notes or (lambda _: None)
@@ -75,9 +71,14 @@ class PatientRetry(Retry):
         StreamError
             If the patience is over.
         """
-        result = self.call_with_retry(attempt, self.failed)
-        self.succeeded()
-        return result
+        while True:
+            try:
+                result = attempt()
+            except self.failures as error:
+                time.sleep(self.failed(error))
+            else:
+                self.succeeded()
+                return result
 
     def failed(self, error: Exception) -> float:
         """Note a failure; return how many seconds to wait before the next try.
@@ -102,7 +103,8 @@ class PatientRetry(Retry):
                 f"{self._patience - waited:,.0f} seconds"
             )
         self._errors[str(error)] += 1
-        return self._pauses.compute(self._errors.total())
+        doublings = min(self._errors.total() - 1, MOST_DOUBLINGS)
+        return min(FIRST_PAUSE * float(2**doublings), LONGEST_PAUSE)
 
     def succeeded(self) -> None:
         """Note that the server has answered."""

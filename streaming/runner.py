@@ -2,25 +2,56 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import chain
 from time import perf_counter
 from typing import Any
 
 import msgspec
 from msgspec import UNSET
+from numpy.typing import NDArray
 
 from lstmwidgets.analysis.tasks import Task as Player
+from lstmwidgets.analysis.tasks import last_step
 from lstmwidgets.online import LSTMRegressor
-from lstmwidgets.online.stream_slots import StreamSlots
+from lstmwidgets.online.features import UnknownFeaturesError
+from lstmwidgets.online.stream_slots import NOWHERE, StreamSlots
 
+from .errors import ModelError, StreamError
 from .events import Event, LateTarget, Outcome
 from .latency import Latency
 from .sinks import Sink
 from .state.frozen import Serving, batches
 from .state.keyed import Hot, KeyedStreams, named
 from .state.turns import carries, is_a, learn_late, stream_of
-from .state.waiting import WaitingEvents
+from .state.waiting import Waiting, WaitingEvents
 from .tasks import Task, task_for, task_named
+
+
+@dataclass(slots=True)
+class Planned:
+    """An event of a batch.
+
+    Attributes
+    ----------
+    event : Event
+        With its target, if that has come.
+    came : float
+        When it came.
+    waiting : Waiting or None
+        What is remembered of it.
+    late : bool
+        Whether it was predicted before, and it is its target that has come.
+    place : int
+        Where a copy of its stream is kept.
+    """
+
+    event: Event
+    came: float
+    waiting: Waiting | None = None
+    late: bool = False
+    place: int = NOWHERE
 
 
 class StreamRunner:
@@ -52,9 +83,9 @@ class StreamRunner:
     learn : bool
         Whether the model learns. If not, its state goes on all the same where it has `step_one`.
     batch : int
-        How many events an `LSTMRegressor` learns in one call at most, as far as they are at hand
-        and no target is waited for. The numbers do not depend on it, but the model is ahead of the
-        outcomes that `run` yields.
+        How many events an `LSTMRegressor` learns in one call at most, as far as they are at hand.
+        The numbers do not depend on it, but the model is ahead of the outcomes that `run` yields;
+        what it did at each, `activations` and `shares` tell.
 
     Attributes
     ----------
@@ -112,6 +143,23 @@ class StreamRunner:
         self.scores = self.task.scores(keyed=keys is not None)
         self._knows = self.task.knows(model) or not learn
         self._players: dict[int, Player] = {}
+        self._result: NDArray[Any] | None = None  # of the last outcome, where many are learned
+
+    @property
+    def activations(self) -> NDArray[Any] | None:
+        """What the LSTM did at the last outcome; as `activations` of the estimators of ours."""
+        if self._result is not None:
+            activations: NDArray[Any] = self.model.activations_of(self._result)
+            return activations
+        return getattr(last_step(self.player.model), "activations", None)
+
+    @property
+    def shares(self) -> Mapping[str, float]:
+        """Weight of each expert after the last outcome; empty of a model without any."""
+        if self._result is not None:
+            shares: Mapping[str, float] = self.model.shares_of(self._result)
+            return shares
+        return getattr(last_step(self.player.model), "shares", {})
 
     @property
     def comparisons(self) -> list[Any]:
@@ -125,14 +173,10 @@ class StreamRunner:
         """
         if self.serving is not None:
             yield from self._serve(self.serving)
-        elif self._learns_many and is_a(self.model, LSTMRegressor):
+        elif self.batch > 1 and self.learning and is_a(self.model, LSTMRegressor):
             yield from self._learn_batches(self.model)
         else:
             yield from self._learn_each()
-
-    @property
-    def _learns_many(self) -> bool:
-        return self.batch > 1 and self.waiting is None and self.learning
 
     def _learn_each(self) -> Iterator[Outcome | None]:
         """Predict, emit and learn, one event after the other."""
@@ -147,13 +191,14 @@ class StreamRunner:
                 continue
             event = self._usable(event)
             entry = self._enter(event.key)
-            said = task.predict(self.player, event) if self._knows_stream(entry) else None
-            state = self._state_of(event)
-            if task.learns_first:
-                self._teach(event)
-            outcome = self._emit(event, said, came)
+            knows, waiting = self._knows_stream(entry), None
             if self.waiting is not None:
-                self.waiting.add(outcome, state)
+                waiting = self.waiting.add(self.events, event, self._state_of(event))
+            if task.learns_first:
+                said = self._predict_and_teach(event, knows=knows)
+            else:
+                said = self._ask(task.predict, event) if knows else None
+            outcome = self._emit(event, said, came, waiting)
             if not task.learns_first:
                 self._teach(event)
             self._show(outcome, entry)
@@ -161,37 +206,108 @@ class StreamRunner:
 
     def _learn_batches(self, model: LSTMRegressor) -> Iterator[Outcome | None]:
         """Do the same with many events in one call."""
-        learn_many = self._learner(model)
+        slots = self._slots(model)
         for batch in batches(self.source, self.batch):
             if not batch:
                 yield None
                 continue
             self.at_rest = False
-            events = [self._usable(event) for event, _ in batch]
-            left = len(batch)
-            for event, (_, came), prediction in zip(events, batch, learn_many(events), strict=True):
-                entry = None
-                if self.keys is not None:
-                    entry = self._note(self.keys.bring(named(event.key)))
-                outcome = self._emit(event, prediction if self._knows else None, came)
-                self._knows = self._knows or event.y is not None
-                self._show(outcome, entry)
+            planned, problem = self._plan(batch, slots)
+            left = len(planned)
+            results = self._learn_planned([each for each in planned if each is not None], slots)
+            for each in planned:
+                outcome = None if each is None else self._finish(each, next(results))
                 left -= 1
-                self.at_rest = not left
+                self.at_rest = not left and problem is None
                 yield outcome
+            if problem is not None:
+                raise problem
 
-    def _learner(self, model: LSTMRegressor) -> Callable[[Sequence[Event]], Iterator[float]]:
-        """Return what predicts and learns events: each on its key's stream, or all on one."""
+    def _slots(self, model: LSTMRegressor) -> StreamSlots:
+        """Return the slots of the keys' streams, or one where all is one stream."""
         if self.keys is not None:
-            return self.keys.iter_predict_learn_many
-        alone = StreamSlots(model, 1)
-        alone.adopt(0)
+            slots = self.keys.slots
+        else:
+            slots = StreamSlots(model, 1)
+            slots.adopt(0)
+        if self.waiting is not None:
+            self.waiting.copies = slots
+        return slots
 
-        def learn_many(events: Sequence[Event]) -> Iterator[float]:
-            xs, ys = [event.x for event in events], [event.y for event in events]
-            return alone.iter_predict_learn_many([0] * len(events), xs, ys)
+    def _plan(
+        self, batch: Sequence[tuple[Event, float]], slots: StreamSlots
+    ) -> tuple[list[Planned | None], Exception | None]:
+        """Return what there is to do with the events of a batch, nothing with some.
 
-        return learn_many
+        And what is wrong with the event behind them, if there is one that cannot be used.
+        """
+        waiting, number = self.waiting, self.events
+        slots.reclaim()
+        planned: list[Planned | None] = []
+        try:
+            for event, came in batch:
+                if waiting is not None and not waiting.is_new(event):
+                    planned.append(self._plan_late(waiting, event, came, slots))
+                    continue
+                each = Planned(self._usable(event), came)
+                if waiting is not None:
+                    each.place = slots.keep() if each.event.y is None else NOWHERE
+                    stream = b"" if each.place == NOWHERE else each.place
+                    each.waiting = waiting.add(number, each.event, stream)
+                number += 1
+                planned.append(each)
+        except StreamError as error:  # it comes after what was before it
+            return planned, error
+        return planned, None
+
+    def _plan_late(
+        self, waiting: WaitingEvents, event: Event, came: float, slots: StreamSlots
+    ) -> Planned | None:
+        """Return the event that a target belongs to; None if nobody waits for it."""
+        known = self._awaited(waiting, event)
+        if known is None:
+            return None
+        past, waited = known
+        place = waited.stream
+        if isinstance(place, bytes):  # it waited through a restart
+            state, place = place, slots.keep()
+            slots.copy_from_bytes(place, state)
+        slots.free(place)
+        return Planned(past, came, waited, late=True, place=place)
+
+    def _learn_planned(
+        self, planned: Sequence[Planned], slots: StreamSlots
+    ) -> Iterator[NDArray[Any]]:
+        """Predict and learn what is planned; yield what the model did at each event."""
+        events, at = [each.event for each in planned], 0
+        where = [[0] * len(events)] if self.keys is None else self.keys.iter_slots(events)
+        for part in where:
+            those = planned[at : at + len(part)]
+            at += len(part)
+            yield from slots.iter_results(
+                part,
+                [each.event.x for each in those],
+                [each.event.y for each in those],
+                kept=[each.place for each in those],
+                late=[each.late for each in those],
+                whole=True,
+            )
+
+    def _finish(self, planned: Planned, result: NDArray[Any]) -> Outcome:
+        """Emit the prediction of an event that has been learned, or its late target."""
+        event = planned.event
+        entry = None
+        if self.keys is not None:
+            entry = self._note(self.keys.bring(named(event.key)))
+        self._result = result
+        if planned.late:
+            assert planned.waiting is not None
+            return self._finish_late(event, planned.waiting, entry)
+        said = float(result[0]) if self._knows else None
+        outcome = self._emit(event, said, planned.came, planned.waiting)
+        self._knows = self._knows or event.y is not None
+        self._show(outcome, entry)
+        return outcome
 
     def _serve(self, serving: Serving) -> Iterator[Outcome | None]:
         """Predict in batches; what is predicted does not depend on where they are cut."""
@@ -221,10 +337,10 @@ class StreamRunner:
         outcomes = []
         predictions = serving.predict([event for event, _ in new])
         for (event, came), prediction in zip(new, predictions, strict=True):
-            entry = self._enter(event.key)
-            outcome = self._emit(event, prediction, came)
+            entry, waiting = self._enter(event.key), None
             if self.waiting is not None:
-                self.waiting.add(outcome, b"")
+                waiting = self.waiting.add(self.events, event, b"")
+            outcome = self._emit(event, prediction, came, waiting)
             self._show(outcome, entry)
             outcomes.append(outcome)
         return outcomes
@@ -240,7 +356,7 @@ class StreamRunner:
             return self._knows
         return entry.memory is not None or self.task.knows(self.player.model)
 
-    def _emit(self, event: Event, said: Any, came: float) -> Outcome:
+    def _emit(self, event: Event, said: Any, came: float, waiting: Waiting | None) -> Outcome:
         """Hand a prediction to the sink, and compare it with the rules'."""
         rules = self.scores.predict(event)
         record = self.task.record(event, said, self.player)
@@ -248,6 +364,8 @@ class StreamRunner:
             self.sink.write(record)
         self.latency.add(perf_counter() - came)
         outcome = Outcome(self.events, event, self.task.value(record), rules, record=record)
+        if waiting is not None:
+            waiting.prediction, waiting.baselines = outcome.prediction, rules
         self.scores.add(outcome)
         self.events += 1
         return outcome
@@ -279,10 +397,28 @@ class StreamRunner:
     def _teach(self, event: Event) -> None:
         """Let the model learn an event, or let it pass."""
         if self.learning:
-            self.task.learn(self.player, event)
+            self._ask(self.task.learn, event)
             self._knows = self._knows or event.y is not None
         else:
             self.player.skip(event.x, event.y)
+
+    def _predict_and_teach(self, event: Event, *, knows: bool) -> Any:
+        """Return what the model says, if it knows anything, and let it learn the event."""
+        if knows and self.learning:
+            self._knows = self._knows or event.y is not None
+            return self._ask(self.task.predict_and_learn, event)
+        said = self._ask(self.task.predict, event) if knows else None
+        self._teach(event)
+        return said
+
+    def _ask(self, what: Callable[[Player, Event], Any], event: Event) -> Any:
+        """Return what the model says of an event, or does with it."""
+        try:
+            return what(self.player, event)
+        except (StreamError, UnknownFeaturesError, MemoryError):
+            raise
+        except Exception as error:
+            raise ModelError(self.player.model, error, event.id, event.x, event.y) from error
 
     def _show(self, outcome: Outcome, entry: Hot | None) -> None:
         """Show an event's target to the rules."""
@@ -301,35 +437,55 @@ class StreamRunner:
 
     def _learn_late(self, waiting: WaitingEvents, event: Event) -> Outcome | None:
         """Learn a target that comes late; None if nobody waits for it."""
+        awaited = self._awaited(waiting, event)
+        if awaited is None:
+            return None
+        past, known = awaited
+        entry = self._enter(known.key)
+        if self.serving is not None:
+            self.serving.remember(known.key, past.y, known.prediction)
+        elif self.learning and self.task.needs_target:
+            if carries(self.player.model):
+                assert isinstance(known.stream, bytes)
+                learn_late(self.player.model, known.x, past.y, known.stream)
+            else:
+                self._ask(self.task.learn, past)
+        return self._finish_late(past, known, entry)
+
+    def _awaited(self, waiting: WaitingEvents, event: Event) -> tuple[Event, Waiting] | None:
+        """Return the event that a target belongs to, with it; None if nobody waits for it."""
         if event.y is None:
             return None
         target = self.task.target(event.y)
         known = waiting.take(event.id, target)
         if known is None:
             return None
-        x, entry = known.x, self._enter(known.key)
-        past = Event(known.id, x, target, known.time, known.key)
-        if self.serving is not None:
-            self.serving.remember(known.key, target, known.prediction)
-        elif self.learning and self.task.needs_target:
-            if carries(self.player.model):
-                learn_late(self.player.model, x, target, known.stream)
-            else:
-                self.player.learn(x, target)
+        return Event(known.id, known.x, target, known.time, known.key), known
+
+    def _finish_late(self, event: Event, known: Waiting, entry: Hot | None) -> Outcome:
+        """Hand a late target to its sink, and compare the prediction of its event with it."""
+        if self.learning and self.task.needs_target:
             self._knows = True
         if self.late_sink is not None:
             key = UNSET if known.key is None else known.key
-            self.late_sink.write(LateTarget(known.id, known.prediction, target, key))
-        outcome = Outcome(known.number, past, known.prediction, known.baselines, late=True)
+            self.late_sink.write(LateTarget(known.id, known.prediction, event.y, key))
+        outcome = Outcome(known.number, event, known.prediction, known.baselines, late=True)
         self.scores.add(outcome)
         self._show(outcome, entry)
         return outcome
 
+    def saving(self) -> Iterator[None]:
+        """Bring what keys and waiting events have now to their stores, for a checkpoint.
+
+        It is done in portions, one whenever the iterator is asked for. Events may go on meanwhile.
+        """
+        parts = (self.keys, self.waiting, self.serving)
+        return chain(*[part.saving() for part in parts if part is not None])
+
     def save(self) -> None:
-        """Bring what keys and waiting events have to their stores, for a checkpoint."""
-        for part in (self.keys, self.waiting, self.serving):
-            if part is not None:
-                part.save()
+        """Do the same at once."""
+        for _ in self.saving():
+            pass
 
     @property
     def progress(self) -> dict[str, Any]:

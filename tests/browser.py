@@ -13,7 +13,7 @@ from urllib.parse import quote
 from uuid import uuid4
 
 import pytest
-from playwright.sync_api import Browser, ConsoleMessage, Page, Route, sync_playwright
+from playwright.sync_api import Browser, ConsoleMessage, Page, Route, expect, sync_playwright
 
 from .front_end import Server, front_end, write_notebook
 
@@ -27,6 +27,8 @@ __all__ = [
     "need_chromium",
     "write_notebook",
 ]
+
+expect.set_options(timeout=60_000)  # of five seconds a busy machine may want more
 
 SCREENSHOTS = Path(__file__).resolve().parent.parent / "screenshots"
 CHROMIUM = shutil.which("chromium")

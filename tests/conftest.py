@@ -1,4 +1,4 @@
-"""Hypothesis draws the same in every run; all cells with weights; a browser; a Redis."""
+"""Hypothesis draws the same in every run; all cells with weights; a browser; brokers."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from hypothesis import settings
 from lstmwidgets import LSTM
 
 from .browser import Browser, Server, Tab, browser_tab, chromium, front_end, need_chromium
+from .kafka_broker import KafkaBroker, need_kafka
 from .redis_server import RedisServer, need_redis
 
 # On tensors this small, two threads only wait for each other; so they do in processes of tests.
@@ -90,3 +91,11 @@ def redis_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServ
     need_redis()
     with RedisServer(tmp_path_factory.mktemp("redis")) as server:
         yield server
+
+
+@pytest.fixture(scope="session")
+def kafka_broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[KafkaBroker]:
+    """Return a running Kafka broker; every test takes topics of its own."""
+    need_kafka()
+    with KafkaBroker(tmp_path_factory.mktemp("kafka")) as broker:
+        yield broker

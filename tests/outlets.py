@@ -18,12 +18,15 @@ from lstmwidgets.streaming import Prediction
 from lstmwidgets.streaming.sinks import (
     Callback,
     JsonLines,
+    KafkaSink,
     ParquetParts,
     RedisSink,
     Sink,
     SqliteTable,
 )
 from lstmwidgets.streaming.sinks.rows import row_of
+
+from .kafka_broker import consume
 
 Rows = list[list[Any]]
 
@@ -52,9 +55,9 @@ class Outlet:
     Attributes
     ----------
     kind : str
-        The sink's class.
+        The sink's class; KafkaTransactions is one that is exact.
     target : str
-        A path, or the URL of a Redis stream.
+        A path, or the URL of a Redis stream or a Kafka topic.
     text_ids, keys : bool
         Of the records.
     part : int
@@ -82,6 +85,10 @@ class Outlet:
             return ParquetParts(self.path, at, **given)
         if self.kind == "RedisSink":
             return RedisSink(self.target, patience=20)
+        if self.kind == "KafkaSink":
+            return KafkaSink(self.target, at, transactions=False, patience=20)
+        if self.kind == "KafkaTransactions":
+            return KafkaSink(self.target, {} if at is None else at, patience=20)
         return Callback(self._append)
 
     def write(self, sink: Sink, begin: int, end: int) -> None:
@@ -109,7 +116,7 @@ class Outlet:
 
     def _read_JsonLines(self) -> Rows:  # noqa: N802
         lines = map(json.loads, self.path.read_text().splitlines())
-        return [[line["id"], line.get("key"), line["prediction"], line["target"]] for line in lines]
+        return [_row(line) for line in lines]
 
     def _read_SqliteTable(self) -> Rows:  # noqa: N802
         with closing(sqlite3.connect(self.path)) as database:
@@ -142,6 +149,15 @@ class Outlet:
             ]
             for entry in entries
         ]
+
+    def _read_KafkaSink(self) -> Rows:  # noqa: N802
+        return [_row(json.loads(message.value())) for message in consume(self.target)]
+
+    _read_KafkaTransactions = _read_KafkaSink  # noqa: N815
+
+
+def _row(line: dict[str, Any]) -> list[Any]:
+    return [line["id"], line.get("key"), line["prediction"], line["target"]]
 
 
 @dataclass(frozen=True)
@@ -242,9 +258,11 @@ def _limit(size: int) -> None:
 
 
 if __name__ == "__main__":
+    import confluent_kafka
     import pyarrow.parquet
     import redis
 
+    assert confluent_kafka
     assert pyarrow.parquet
     assert redis
     _serve()

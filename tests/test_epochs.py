@@ -32,6 +32,11 @@ def curve(losses: list[tuple[float, float | None]]) -> Iterator[Epoch]:
     ("losses", "stopped", "said"),
     [
         ([(1, 1), (0.6, 0.7), (0.2, 0.9)], "epochs", "Overfitting: after epoch 2 .* 0.7 to 0.9"),
+        (  # dropout was added at the end
+            [(1, 1), (0.6, 0.7), (0.2, 0.9), (0.8, 0.8)],
+            "epochs",
+            "Overfitting: after epoch 2 .* 0.7 to 0.8 .* 0.6 to 0.2",
+        ),
         ([(1, 1), (0.99, 1.0), (0.98, 0.99)], "epochs", "Underfitting: .* higher lr"),
         ([(1, 1), (0.7, 0.8), (0.5, 0.6)], "epochs", "Not finished: .* more epochs"),
         ([(1, 1), (0.5, 0.6), (0.5, 0.61), (0.5, 0.6)], "early", "A good fit: at epoch 2"),

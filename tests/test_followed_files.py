@@ -48,7 +48,7 @@ class Following:
         return targets
 
     def _until(self, number: int) -> Iterator[Event]:
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + 60
         while number:
             item = next(self._items)
             assert time.monotonic() < deadline
@@ -347,7 +347,7 @@ def test_a_named_pipe_is_not_kept_waiting_for_more(tmp_path: Path) -> None:
     def write(goes_on: threading.Event) -> None:
         with path.open("w", buffering=1) as pipe:
             pipe.write("a,y\n1,1\n")
-            goes_on.wait(10)
+            goes_on.wait(60)
             pipe.write("2,2\n")
 
     writer = threading.Thread(target=write, args=[goes_on := threading.Event()])

@@ -246,3 +246,25 @@ def test_scale_means_nothing() -> None:
     for factor in (1024.0, 2.0**-40):
         scaled = np.array(taught(factor * WAVE[:300]).forecast(24))
         np.testing.assert_allclose(scaled[1:], factor * said[1:], rtol=1e-9)
+
+
+@given(
+    st.lists(
+        st.tuples(
+            st.sampled_from([1.0, 2.5, -3.0, 0.0, 40.0, None, math.nan]),
+            st.dictionaries(st.sampled_from(["a", "b", "c"]), st.sampled_from([0.5, "p", None])),
+        ),
+        max_size=25,
+    ),
+    st.booleans(),
+)
+def test_predicting_and_learning_in_one_is_one_after_the_other(
+    events: list[tuple[float | None, dict[str, Any]]], experts: bool
+) -> None:
+    both, apart = (LSTMForecaster(hidden_size=4, seed=1, experts=experts) for _ in range(2))
+    for y, x in events:
+        (expected,) = apart.forecast(1, [x])
+        apart.learn_one(y, x)
+        assert both.predict_and_learn_one(y, x) == expected
+    assert both.forecast(5) == apart.forecast(5)
+    assert pickle.dumps(both) == pickle.dumps(apart)

@@ -117,17 +117,33 @@ def test_several_models_have_the_numbers_of_single_jobs(tmp_path: Path) -> None:
         assert name in report.read_text()
 
 
+def test_a_model_that_fails_costs_the_others_nothing(tmp_path: Path) -> None:
+    source = tmp_path / "events.csv"
+    source.write_text("a,b,y\n" + "1,x,2\n" * 20)
+    (tmp_path / "models.py").write_text(MODELS)
+    tables = f'[[model]]\n[[model]]\nmodel = "{tmp_path}/models.py:linear"\n'
+    path, report = tmp_path / "job.toml", tmp_path / "report.html"
+    path.write_text(f'target = "y"\nseed = 1\nhidden-size = 4\n{tables}')
+    done = run([*COMMAND[:-1], "evaluate", str(source), str(path), "--report", str(report)])
+    assert done.returncode == 2
+    assert re.search(r"models.py:linear: event 0: \w+ raised .*'b': 'x'", done.stderr)
+    assert "model 1" in done.stdout
+    assert "model 1" in report.read_text()
+
+
 @pytest.mark.parametrize(
     ("source", "text", "message"),
     [
         ("a.csv", 'target = "y"', r"has no \[\[model\]\] tables"),
         ("-", "[[model]]\nseed = 1\n", "reads the source once for each model"),
         ("river:WaterFlow", '[[model]]\nname = "a"\n[[model]]\nname = "a"\n', "two models are"),
+        ("river:WaterFlow", "[[model]]\n[[model]]\nhorizon = 0\n", "model 2: .*--horizon"),
+        ("river:WaterFlow", "[[model]]\n[[model]]\nshared = true\n", "model 2: --shared is for"),
         ("river:WaterFlow", "[[model]]\nunits = 3\n", "there is no option units"),
         (
             "river:WaterFlow",
             "[[model]]\nseed = 1\n[[model]]\nhorizon = 2\nseed = 1\n",
-            "does regression and model model 2 forecast; name one --task",
+            "model 2: does forecast and model 1 does regression; name one --task",
         ),
     ],
 )

@@ -15,6 +15,7 @@ from zoneinfo import ZoneInfo
 import msgspec
 import numpy as np
 import pytest
+import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from river.linear_model import LinearRegression
@@ -116,6 +117,53 @@ def test_a_runner_goes_on_from_what_was_saved(cut: int, hot: int, late: bool, se
     assert told_one + told_two == told
     assert two.progress == runner.progress
     assert [*map(contents, broken)] == [*map(contents, whole)]
+
+
+@settings(max_examples=40, deadline=None)
+@given(data=st.data())
+def test_many_in_one_call_are_one_after_the_other(data: st.DataObject) -> None:
+    count, seed = data.draw(st.integers(1, 150)), data.draw(st.integers(0, 9))
+    keyed, hot = data.draw(st.booleans()), data.draw(st.integers(1, 9))
+    most = data.draw(st.sampled_from([2, 8, 10_000]))  # events that wait; many expire
+    cut, batch = data.draw(st.integers(0, count)), data.draw(st.sampled_from([2, 7, 64]))
+    optimizer = data.draw(st.sampled_from(["adam", torch.optim.Rprop]))
+    events = keyed_events(count, seed, late=data.draw(st.booleans()))
+    grows = data.draw(st.sets(st.integers(0, count - 1), max_size=3))
+    for n in grows:  # a feature that was not there before
+        if not events[n].x:
+            continue
+        events[n] = msgspec.structs.replace(events[n], x=dict(events[n].x) | {f"new {n}": 1.0})
+    for n in data.draw(st.sets(st.integers(0, count - 1), max_size=3)):
+        events[n] = msgspec.structs.replace(events[n], y=math.nan)
+
+    def play(batch: int) -> Any:
+        model = LSTMRegressor(5, window=3, optimizer=optimizer, seed=1)
+        streams, ids = ColdStore(table="streams"), ColdStore(table="waiting")
+        seen, told, progress = [], [], None
+        for part in (events[:cut], events[cut:]):
+            runner = StreamRunner(
+                model,
+                part,
+                keys=KeyedStreams(model, streams, hot) if keyed else None,
+                waiting=WaitingEvents(ids, most),
+                late_sink=Callback(told.append),
+                batch=batch,
+            )
+            if progress is not None:
+                runner.progress = progress
+            for outcome in runner.run():
+                if outcome is not None:
+                    shown = runner.activations
+                    assert shown is not None
+                    seen.append((repr(outcome), shown.tobytes(), repr(runner.shares)))
+            assert runner.at_rest
+            runner.save()
+            progress = msgspec.json.decode(msgspec.json.encode(runner.progress))
+        return seen, told, progress, model._learner.row(PARAMETERS).tobytes(), len(ids)
+
+    one, many = play(1), play(batch)
+    assert many[0] == one[0]
+    assert many == one
 
 
 def test_a_late_target_is_joined_compared_and_told() -> None:
@@ -272,7 +320,7 @@ def test_features_that_wait_come_back_from_the_store_as_they_were() -> None:
     waiting = WaitingEvents(cold)
     event = Event("a", x | {"count": np.int64(3)}, None, datetime(2024, 1, 2, tzinfo=berlin))
     waiting.is_new(event)
-    waiting.add(Outcome(0, event, 1.5, {"last value": None}), b"state")
+    waiting.add(0, event, b"state").prediction = 1.5
     waiting.save()
     again = WaitingEvents(cold)
     again.progress = json.loads(json.dumps(waiting.progress))
@@ -281,13 +329,13 @@ def test_features_that_wait_come_back_from_the_store_as_they_were() -> None:
         known = each.take("a", 2.0)
         assert known is not None
         assert repr(known.x) == repr(x | {"count": 3})
-        assert known.stream == b"state"
+        assert (known.stream, known.prediction) == (b"state", 1.5)
     assert again.progress == waiting.progress
 
 
 def test_features_that_no_store_can_hold_are_named() -> None:
     waiting = WaitingEvents(ColdStore())
-    waiting.add(Outcome(0, Event("a", {"odd": {1}}, None), None, {}), b"")
+    waiting.add(0, Event("a", {"odd": {1}}, None), b"")
     with pytest.raises(TypeError, match=r"the features of event 'a'\.odd cannot be kept: set"):
         waiting.save()
 

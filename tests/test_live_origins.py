@@ -10,6 +10,7 @@ import pytest
 from tornado.httpclient import HTTPClientError, HTTPRequest
 from tornado.websocket import websocket_connect
 
+from lstmwidgets.streaming.local_server import LocalServer
 from lstmwidgets.streaming.pictures.live_server import Live
 
 from .test_live_page import served
@@ -49,14 +50,14 @@ FOREIGN = [
 PATHS = ("/", "/frames", "/frames/", "/static/a.js", "/elsewhere", "/?a=b", "//frames")
 
 
-def headers(live: Live, host: str, origin: str | None) -> dict[str, str]:
+def headers(live: LocalServer, host: str, origin: str | None) -> dict[str, str]:
     port = re.findall(r":(\d+)/", live.address)[0]
     host = host.format(port=port)
     sent = {} if origin is None else {"Origin": origin.format(host=host, port=port)}
     return {"Host": host} | sent
 
 
-def answer(live: Live, method: str, path: str, sent: dict[str, str]) -> tuple[int, str]:
+def answer(live: LocalServer, method: str, path: str, sent: dict[str, str]) -> tuple[int, str]:
     """Return status, and headers with all that comes after them."""
     connection = HTTPConnection(live.address.split("/")[2])
     connection.request(method, path, headers=sent)

@@ -432,7 +432,9 @@ def test_the_command_names_the_page_once_and_ends(
     assert run(monkeypatch, "stream", readings, *options, "--live") == 0
     told = capsys.readouterr().err
     assert len(re.findall(r"live at http://127\.0\.0\.1:\d+/\n", told)) == 1
-    assert threading.active_count() == 1 or "live" not in {t.name for t in threading.enumerate()}
+    assert threading.active_count() == 1 or "live-port" not in {
+        t.name for t in threading.enumerate()
+    }
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = str(taken.getsockname()[1])
         assert run(monkeypatch, "stream", readings, *options, "--live-port", port) == 2

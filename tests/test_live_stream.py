@@ -212,6 +212,13 @@ def test_a_page_that_missed_something_gets_all_of_it(live: LiveStream) -> None:
     compare(late, live)
 
 
+def test_closing_begins_no_thread(live: LiveStream) -> None:
+    live.step(3)
+    before = set(threading.enumerate())
+    live.__del__()  # that of a widget which is still there when Python ends
+    assert set(threading.enumerate()) <= before
+
+
 def test_what_is_closed_begins_no_thread_when_it_is_closed_again(live: LiveStream) -> None:
     live.step(3)
     live.close()
@@ -298,16 +305,16 @@ def test_a_slow_page_gets_fewer_frames(live: LiveStream) -> None:
 
 def test_traits_and_messages_do_what_the_methods_do(live: LiveStream) -> None:
     live._receive(None, {"type": "step", "view": "x"}, [])
-    assert live.player.wait()
+    assert live.player.wait(60)
     assert (live.position, live.state) == (1, "paused")
     live.speed = 500
     live.playing = True
     assert live.state == "playing"
     live.playing = False
-    assert live.player.wait()
+    assert live.player.wait(60)
     assert live.state == "paused"
     live._receive(None, {"type": "stop", "view": "x"}, [])
-    assert live.player.wait()
+    assert live.player.wait(60)
     assert live.state == "stopped"
     assert live.player.speed == 500
 
@@ -330,7 +337,7 @@ def test_playing_again_starts_from_the_beginning() -> None:
     live = LiveStream(LSTMRegressor(4, seed=1), events, speed=math.inf)
     page = Received.of(live)
     live.play()
-    assert live.player.wait()
+    assert live.player.wait(60)
     assert (live.state, live.position, live.total, live.playing) == ("finished", 20, 20, False)
     live.step(3)
     assert (live.state, live.position) == ("paused", 3)
@@ -348,7 +355,7 @@ def test_it_begins_again_with_a_model_that_was_changed() -> None:
     live.step(10)
     old = live.model
     live.begin_again(hidden_size=6, cell="peephole", lr=0.01, seed=3)
-    assert live.player.wait()
+    assert live.player.wait(60)
     fresh = LSTMRegressor(6, cell="peephole", lr=0.01, seed=3)
     predictions = []
     for x, y in events:
@@ -368,7 +375,7 @@ def test_it_begins_again_with_a_model_that_was_changed() -> None:
     pipeline = preprocessing.StandardScaler() | LSTMRegressor(4, seed=1)
     live = LiveStream(pipeline, events, speed=math.inf)
     live.begin_again(hidden_size=5)
-    assert live.player.wait()
+    assert live.player.wait(60)
     assert live.recording().hidden_size == 5
     live.close()
 
@@ -376,7 +383,7 @@ def test_it_begins_again_with_a_model_that_was_changed() -> None:
 def test_a_source_that_can_be_read_once_says_so() -> None:
     live = LiveStream(LSTMRegressor(4, seed=1), iter([({}, 1.0)] * 3), speed=math.inf)
     live.play()
-    assert live.player.wait()
+    assert live.player.wait(60)
     live.play()
     assert "can be read only once" in live.error
     assert live.state == "finished"
@@ -401,7 +408,7 @@ def test_what_a_source_raised_stays_and_nothing_is_lost() -> None:
     live = LiveStream(LSTMRegressor(4, seed=1), source(), speed=math.inf)
     page = Received.of(live)
     live.play()
-    assert live.player.wait()
+    assert live.player.wait(60)
     assert (live.state, live.error) == ("failed", "OSError: the <b>cable</b> was pulled")
     assert "Traceback" in live._details
     assert len(page.columns["target"]) == live.position == 5
@@ -425,7 +432,7 @@ def test_nan_and_missing_values_run_through() -> None:
     live = LiveStream(LSTMRegressor(4, seed=1), events * 20, speed=math.inf)
     page = Received.of(live)
     live.play()
-    assert live.player.wait()
+    assert live.player.wait(60)
     assert live.state == "finished"
     assert np.isnan(list(page.columns["target"].values())).sum() == 60
     live.close()
@@ -495,7 +502,7 @@ def test_recordings_files_and_traces_are_played(live: LiveStream, tmp_path: Path
     for thing, total in ((tmp_path / "run.safetensors", 80), (live.recording(), 80), (trace, 7)):
         again = LiveStream(thing, speed=math.inf)
         again.play()
-        assert again.player.wait()
+        assert again.player.wait(60)
         assert (again.state, again.position, again.total) == ("finished", total, total)
         assert not again.learning
         again.close()

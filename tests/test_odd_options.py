@@ -28,7 +28,16 @@ PATHS = [
         ".",
         "folder",
     ),
-    *("\udcff", "a [b] é", "job/job.sqlite", "job/lock", "x.sqlite", "x.parquet", "redis://x"),
+    *(
+        "\udcff",
+        "a [b] é",
+        "job/job.sqlite",
+        "job/lock",
+        "x.sqlite",
+        "x.parquet",
+        "redis://x",
+        "kafka://x",
+    ),
     *("/dev/null", "/proc/x", "folder/link"),
 ]
 NUMBERS = [-1, 0, 1, 3, 100_000, 10**9, 2**31, 2**63, 2**64, 10**30]
@@ -125,6 +134,7 @@ def test_many_odd_options_are_told_or_do_no_harm(chosen: dict[str, Any]) -> None
         ({"hot_keys": 10**10, "columns": Columns("flow", key="key")}, "--hot-keys.*needs.*GiB"),
         ({"dead_letters": Path("x.sqlite")}, "--dead-letters are written as JSON Lines"),
         ({"dead_letters": Path("redis://h/0/s")}, "--dead-letters must be a file"),
+        ({"late_targets": Path("kafka://h:1/t")}, "--late-targets must be a file"),
         ({"report": Path("loop")}, "--report must be a path.*symbolic links"),
         ({"source": "a\0b"}, "the source must be a path.*NUL"),
         ({"checkpoint_seconds": float("nan")}, "--checkpoint-seconds must be a number"),

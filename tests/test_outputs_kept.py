@@ -299,10 +299,15 @@ def test_a_lost_row_is_told(tmp_path: Path) -> None:
 
 
 def test_a_row_that_is_damaged_later_is_told_when_it_is_read(tmp_path: Path) -> None:
+    saved = Saved(events=1, offset={}, outputs={}, progress={})
     with JobFolder(tmp_path, {}) as folder:
         cold = folder.cold("streams")
-        cold.put("a", b"1")
+        cold.put_many(["a"], [1], b"1")
+        folder.save(saved, b"model")
+        folder.settle()
         assert cold.get("a") == b"1"
         folder._database.execute("UPDATE streams SET value = x'32'")
+        folder._database.commit()
+        folder.settle()
         with pytest.raises(StreamError, match="'a' is not what was kept"):
             cold.get("a")

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import itertools
 import math
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable
@@ -45,11 +47,15 @@ class Counter:
         return Player(self.advance, self.show, **options)  # type: ignore[arg-type]
 
 
-def until(condition: Callable[[], bool], seconds: float = 10) -> None:
+def until(condition: Callable[[], bool], seconds: float = 60) -> None:
     end = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < end, "it did not happen"
         time.sleep(0.005)
+
+
+def players() -> set[threading.Thread]:
+    return {thread for thread in threading.enumerate() if thread.name == "player"}
 
 
 def test_steps_are_taken_and_drawn_and_then_it_rests() -> None:
@@ -57,7 +63,7 @@ def test_steps_are_taken_and_drawn_and_then_it_rests() -> None:
     player = counter.player()
     assert player.state == READY
     player.step(3)
-    assert player.wait()
+    assert player.wait(60)
     assert (counter.steps, counter.drawn[-1], player.state) == (3, 3, PAUSED)
     player.stop()
 
@@ -66,7 +72,7 @@ def test_it_plays_to_the_end_and_draws_the_last_step() -> None:
     counter = Counter(end=5_000)
     player = counter.player(speed=math.inf)
     player.play()
-    assert player.wait(30)
+    assert player.wait(60)
     assert (counter.steps, counter.drawn[-1], player.state) == (5_000, 5_000, FINISHED)
     assert len(counter.drawn) < 500  # not each step, but frames
 
@@ -79,7 +85,7 @@ def test_it_keeps_its_speed_and_takes_a_new_one_at_once() -> None:
     player.speed = 200.0
     until(lambda: counter.steps > 20)
     player.pause()
-    assert player.wait()
+    assert player.wait(60)
     steps = counter.steps
     time.sleep(0.05)
     assert counter.steps == steps
@@ -95,7 +101,7 @@ def test_a_slow_stretch_is_not_caught_up_in_a_rush() -> None:
     counter.pause, quick_from = 0, time.monotonic()
     time.sleep(0.2)
     player.pause()
-    assert player.wait()
+    assert player.wait(60)
     # What is due, what one second was late, and what was due while the second slow step went on.
     assert counter.steps <= 2 + 100 + 150 + 100 * (time.monotonic() - quick_from)
     player.stop()
@@ -104,17 +110,46 @@ def test_a_slow_stretch_is_not_caught_up_in_a_rush() -> None:
 def test_stopping_ends_the_thread_and_playing_begins_another() -> None:
     counter = Counter()
     player = counter.player(speed=math.inf)
-    before = threading.active_count()
+    before = players()
     player.play()
     until(lambda: counter.steps > 10)
     player.stop()
-    assert player.wait()
+    assert player.wait(60)
     assert player.state == STOPPED
-    until(lambda: threading.active_count() == before)
+    until(lambda: players() <= before)
     player.play()
     assert player.state == PLAYING
     player.stop()
-    assert player.wait()
+    assert player.wait(60)
+
+
+def test_playing_while_the_end_is_drawn_goes_on() -> None:
+    counter = Counter()
+    ending, drawing, go_on = (threading.Event() for _ in range(3))
+
+    def show() -> None:
+        counter.show()
+        if ending.is_set():
+            drawing.set()
+            assert go_on.wait(60)
+
+    player = Player(counter.advance, show, speed=math.inf)
+    player.play()
+    until(lambda: counter.steps > 10)
+    player.pause()
+    assert player.wait(60)
+    ending.set()
+    player.stop()
+    assert drawing.wait(60)
+    taken = counter.steps
+    player.play()
+    ending.clear()
+    go_on.set()
+    until(lambda: counter.steps > taken)
+    assert player.state == PLAYING
+    player.stop()
+    assert player.wait(60)
+    assert player.state == STOPPED
 
 
 def test_leaving_ends_the_thread_and_is_a_rest() -> None:
@@ -122,13 +157,13 @@ def test_leaving_ends_the_thread_and_is_a_rest() -> None:
     player = counter.player(speed=math.inf)
     player.leave()
     assert player.state == READY
-    before = threading.active_count()
+    before = players()
     player.play()
     until(lambda: counter.steps > 10)
     player.leave()
-    assert player.wait()
+    assert player.wait(60)
     assert player.state == PAUSED
-    until(lambda: threading.active_count() == before)
+    until(lambda: players() <= before)
     player.stop()
     assert player.state == STOPPED
 
@@ -139,7 +174,7 @@ def test_whatever_is_raised_is_shown_and_ends_it() -> None:
 
     player = Player(advance, lambda: None)
     player.play()
-    assert player.wait()
+    assert player.wait(60)
     assert player.state == FAILED
     assert player.error == "RuntimeError: the model broke"
     assert "advance" in player.details
@@ -169,12 +204,12 @@ def test_waiting_from_within_does_not_wait_for_itself() -> None:
     answers: list[bool] = []
 
     def advance(until: float) -> bool:
-        answers.append(player.wait(5))
+        answers.append(player.wait(60))
         return False
 
     player = Player(advance, lambda: None)
     player.play()
-    assert player.wait()
+    assert player.wait(60)
     assert answers == [False]
 
 
@@ -209,7 +244,37 @@ def test_many_commands_at_once_end_in_a_state_that_is_told(speed: float) -> None
     for thread in threads:
         thread.join()
     player.stop()
-    assert player.wait()
+    assert player.wait(60)
     until(lambda: player.state == STOPPED)
     assert states[-1] == STOPPED
     assert counter.drawn[-1:] in ([], [counter.steps])
+
+
+PLAYING_TORCH = """
+import itertools, math, time
+import torch
+from river import base
+from lstmwidgets.widgets import LiveStream
+
+class Model(base.Regressor):
+    lstm = torch.nn.LSTM(200, 256)
+
+    def predict_one(self, x):
+        with torch.no_grad():
+            return float(self.lstm(torch.randn(4, 50, 200))[0].sum())
+
+    def learn_one(self, x, y):
+        pass
+
+events = (({"a": 1.0}, 1.0) for _ in itertools.count())
+live = LiveStream(Model(), events, speed=math.inf)
+live.playing = True
+while not live.position:
+    time.sleep(0.01)
+"""
+
+
+def test_python_ends_while_a_model_plays() -> None:
+    play = [sys.executable, "-c", PLAYING_TORCH]
+    done = subprocess.run(play, capture_output=True, text=True, timeout=120)
+    assert (done.returncode, done.stderr) == (0, "")

@@ -7,6 +7,7 @@ from itertools import islice, pairwise
 
 import pytest
 
+from benchmarks.classical_tasks import reber_strings
 from benchmarks.reber import is_right, stream, strings
 
 INNER = r"B(?:(?:TS*X|PT*VP)(?:XT*VP)*(?:S|XT*VV)|PT*VV)E"
@@ -17,6 +18,14 @@ TEXTS = ["".join(event.symbol for event in string) for string in DRAWN]
 
 def test_every_string_is_in_the_language():
     assert all(EMBEDDED.fullmatch(text) for text in TEXTS)
+
+
+def test_long_strings_are_in_the_language_as_well():
+    long = [
+        "".join(event.symbol for event in one) for one in islice(reber_strings(0, least=60), 50)
+    ]
+    assert all(EMBEDDED.fullmatch(text) for text in long)
+    assert min(map(len, long)) >= 60
 
 
 @pytest.mark.parametrize("text", ["BTBTXSETE", "BPBPVVEPE", "BTBTSSXXTVPSETE", "BPBPTVPXVVEPE"])

@@ -12,6 +12,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -348,6 +349,15 @@ def test_an_async_iterable_waits_and_is_not_asked_too_far_ahead() -> None:
     assert ended == [True]
 
 
+def test_what_is_in_memory_is_never_waited_for_and_a_generator_may_be() -> None:
+    pairs = [({"a": n}, float(n)) for n in range(5)]
+    for there in (pairs, tuple(pairs), dict(enumerate(pairs)).values()):
+        assert IterableSource(there, Columns()).tells_waiting
+    frame = pd.DataFrame({"a": [1.0, 2.0], "y": [3.0, 4.0]})
+    assert IterableSource(frame, Columns("y")).tells_waiting
+    assert not IterableSource((pair for pair in pairs), Columns()).tells_waiting
+
+
 CELL = st.one_of(
     st.floats(allow_nan=False, allow_infinity=False).map(repr),
     st.integers(-(10**400), 10**400).map(str),
@@ -357,7 +367,15 @@ CELL = st.one_of(
 
 @given(
     row=st.lists(CELL, min_size=4, max_size=4),
-    columns=st.sampled_from([{}, {"key": "a"}, {"drop": ("b",)}, {"features": ("a", "c")}]),
+    columns=st.fixed_dictionaries(
+        {},
+        optional={
+            "key": st.just("a"),
+            "id": st.sampled_from("abc"),
+            "drop": st.just(("b",)),
+            "features": st.just(("a", "c")),
+        },
+    ),
 )
 def test_rows_of_numbers_are_read_as_others_are(row: list[str], columns: dict[str, Any]) -> None:
     header = ["a", "b", "y", "c"]
@@ -376,8 +394,12 @@ def test_usual_rows_are_read_in_one_go_and_others_are_not() -> None:
     read = number_rows(["a", "b", "y"], Columns("y"), kinds)
     assert read is not None
     assert read(3, ["1", "-2.5", "1e3"]) == Event(3, {"a": 1.0, "b": -2.5}, 1000.0)
-    for columns in (Columns("y", id="a"), Columns("y", time="a")):
-        assert number_rows(["a", "b", "y"], columns, kinds) is None
+    assert number_rows(["a", "b", "y"], Columns("y", time="a"), kinds) is None
+    late = number_rows(["a", "b", "y"], Columns("y", id="a"), kinds)
+    assert late is not None
+    assert late(3, ["7", "-2.5", ""]) == Event(7, {"b": -2.5}, None)
+    assert late(4, ["7.0", "", "1e3"]) == Event("7.0", {}, 1000.0)
+    assert late(5, ["", "-2.5", ""]) is None
     for kind in ("datetime", "text", ""):
         assert number_rows(["a", "b", "y"], Columns("y"), kinds | {"b": kind}) is None
 

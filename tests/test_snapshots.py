@@ -12,7 +12,7 @@ import pytest
 from lstmwidgets.analysis import QUANTITIES, Recording
 from lstmwidgets.live import still_page
 from lstmwidgets.online import LSTMRegressor
-from lstmwidgets.widgets import CellInspector, LiveStream, StateHeatmap
+from lstmwidgets.widgets import CellInspector, LiveStream, MemoryTimeline, StateHeatmap
 from lstmwidgets.widgets.snapshots import WithSnapshot
 
 NASTY = '</script><script>alert("x")</script><!--'
@@ -31,8 +31,13 @@ def live() -> LiveStream:
 
 @pytest.mark.parametrize(
     "make",
-    [live, lambda: CellInspector(recording()), lambda: StateHeatmap(recording())],
-    ids=["LiveStream", "CellInspector", "StateHeatmap"],
+    [
+        live,
+        lambda: CellInspector(recording()),
+        lambda: StateHeatmap(recording()),
+        lambda: MemoryTimeline(recording()),
+    ],
+    ids=["LiveStream", "CellInspector", "StateHeatmap", "MemoryTimeline"],
 )
 def test_a_snapshot_is_one_frame_that_asks_nobody(make: Callable[[], WithSnapshot]) -> None:
     widget = make()

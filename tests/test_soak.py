@@ -14,7 +14,10 @@ import pytest
 from lstmwidgets.streaming.state.checkpoint import inspect
 
 EVENTS = 5_000_000
-KEYS, HOT = 400, 300
+KEYS, HOT = 10_000, 7_500
+LATE = 3
+"""Of so many targets one comes a few events after its own."""
+
 ROOM = 24 * 1024 * 1024
 """Bytes that memory may move by, after the first fifth: caches of the database and of pages."""
 
@@ -28,10 +31,22 @@ def write_events(path: Path) -> None:
         for begin in range(0, EVENTS, 100_000):
             keys = draw.integers(KEYS, size=100_000).tolist()
             numbers = draw.standard_normal((100_000, 2)).round(3).tolist()
-            file.writelines(
-                f"{begin + n},s{key},{load},{flow}\n"
-                for n, (key, (load, flow)) in enumerate(zip(keys, numbers, strict=True))
-            )
+            waiting: list[list[str]] = [[] for _ in range(10)]
+            for n, (key, (load, flow)) in enumerate(zip(keys, numbers, strict=True), begin):
+                if n % LATE:
+                    file.write(f"{n},s{key},{load},{flow}\n")
+                else:
+                    file.write(f"{n},s{key},{load},\n")
+                    waiting[(n + 1 + draw_of(n)) % 10].append(f"{n},s{key},,{flow}\n")
+                file.writelines(waiting[n % 10])
+                waiting[n % 10].clear()
+            for lines in waiting:
+                file.writelines(lines)
+
+
+def draw_of(n: int) -> int:
+    """Return how many more events a target waits for, from 0 to 8."""
+    return n * 7 % 9
 
 
 def resident(process: subprocess.Popen[bytes]) -> int:
@@ -72,5 +87,8 @@ def test_five_million_events_leave_memory_flat(tmp_path: Path) -> None:
     third = len(late) // 3
     assert np.mean(late[-third:]) - np.mean(late[:third]) < ROOM / 3
     assert (tmp_path / "job" / "job.sqlite").stat().st_size < 20_000_000
-    with (tmp_path / "predictions.jsonl").open("rb") as file:
-        assert sum(chunk.count(b"\n") for chunk in iter(lambda: file.read(1 << 20), b"")) == EVENTS
+    late_targets = len(range(0, EVENTS, LATE))
+    for name, count in {"predictions": EVENTS, "predictions.labels": late_targets}.items():
+        with (tmp_path / f"{name}.jsonl").open("rb") as file:
+            chunks = iter(lambda file=file: file.read(1 << 20), b"")
+            assert sum(chunk.count(b"\n") for chunk in chunks) == count

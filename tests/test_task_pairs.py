@@ -17,15 +17,18 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from lstmwidgets.streaming.sinks.committed_messages import RECORD
+
+from .kafka_broker import KafkaBroker, consume, produce
 from .redis_server import RedisServer
 from .task_jobs import prepared
 from .test_checkpoint import options, send, wait_for_checkpoint
 
 TASKS = ("classification, keys, late", "forecast", "anomaly, keys, labels", "text", "river, keys")
-SOURCES = ("csv", "jsonl", "parquet", "redis", "standard input")
-SINKS = ("jsonl", "sqlite", "parquet", "redis")
+SOURCES = ("csv", "jsonl", "parquet", "redis", "kafka", "standard input")
+SINKS = ("jsonl", "sqlite", "parquet", "redis", "kafka")
 PAIRS = [
-    (task, source, SINKS[(n + k) % len(SINKS)])
+    (task, source, SINKS[(2 * n + k) % len(SINKS)])
     for n, task in enumerate(TASKS)
     for k, source in enumerate(SOURCES)
 ]
@@ -43,7 +46,7 @@ def typed(row: dict[str, str]) -> dict[str, Any]:
     return values
 
 
-def written_as(kind: str, path: Path, server: RedisServer) -> str:
+def written_as(kind: str, path: Path, server: RedisServer, broker: KafkaBroker) -> str:
     """Write the rows of a CSV file in another form; return the source's name."""
     with path.open(newline="") as file:
         rows = [typed(row) for row in csv.DictReader(file)]
@@ -52,6 +55,10 @@ def written_as(kind: str, path: Path, server: RedisServer) -> str:
         other.write_text("".join(json.dumps(row) + "\n" for row in rows))
     elif kind == "parquet":
         pq.write_table(pa.Table.from_pylist(rows), other)
+    elif kind == "kafka":
+        url = broker.topic(f"rows-{path.parent.name}")
+        produce(url, rows, timestamp=1)  # of one time: each partition after the other
+        return url
     elif kind == "redis":
         url = server.url(f"rows of {path.parent.name}".replace(" ", "-"))
         send(path.read_text().splitlines(), url)
@@ -71,6 +78,9 @@ def records_in(kind: str, target: str, server: RedisServer) -> list[Any]:
     if kind == "parquet":
         paths = sorted(Path(target).glob("part-*.parquet"))
         return [path.read_bytes() for path in paths]
+    if kind == "kafka":  # in the order of the records' numbers
+        messages = sorted(consume(target), key=lambda each: int(dict(each.headers())[RECORD]))
+        return [json.loads(message.value()) for message in messages]
     import redis
 
     address, _, stream = target.rpartition("/")
@@ -82,16 +92,23 @@ def records_in(kind: str, target: str, server: RedisServer) -> list[Any]:
 @pytest.mark.slow
 @pytest.mark.parametrize(("task", "source", "sink"), PAIRS)
 def test_each_task_goes_on_with_each_source_and_sink(
-    task: str, source: str, sink: str, tmp_path: Path, redis_server: RedisServer
+    task: str,
+    source: str,
+    sink: str,
+    tmp_path: Path,
+    redis_server: RedisServer,
+    kafka_broker: KafkaBroker,
 ) -> None:
     path, given = prepared(task, tmp_path, seconds=3)
-    name = written_as(source, path, redis_server)
+    name = written_as(source, path, redis_server, kafka_broker)
     targets = {}
     for run in ("whole", "broken"):
         target = tmp_path / f"{run}.{sink}"
         targets[run] = str(target)
         if sink == "redis":
             targets[run] = redis_server.url(f"{run}-{tmp_path.name}".replace(" ", "-"))
+        elif sink == "kafka":
+            targets[run] = kafka_broker.topic(f"{run}-{tmp_path.name}")
         folder = tmp_path / run
         command = options(name, folder, **given | {"predictions": targets[run]})
         if "id" in given:

@@ -18,6 +18,7 @@ EVERYTHING = """
 import numpy as np
 import torch
 from lstmwidgets import LSTM
+from lstmwidgets.analysis import Condition, Pattern, PatternSearch, Recording
 from lstmwidgets.kernels import COMPILING
 from lstmwidgets.online import (
     FrozenRegressor, LSTMAnomalyDetector, LSTMClassifier, LSTMForecaster, LSTMRegressor,
@@ -53,6 +54,10 @@ for cell in ("standard", "peephole", "full_gate_recurrence", "coupled", "layer_n
             stepper = LSTM(3, 4, layers, cell=cell, dtype=dtype).stepper(2)
             stepper.step_many([0, 1, 1], np.ones((3, 3), np.float32))
             LSTM(3, 4, layers, cell=cell, dtype=dtype).stepper().step([1, 2, 3])
+recording = Recording.from_trace(LSTM(3, 70, 2).trace(torch.randn(1, 9, 3)))
+search = PatternSearch([recording, recording.tail(4)])
+search.find(Pattern(2, 3, threshold=0.0, before=1), Condition("step"), order="length")
+search.find(condition=Condition("step"))
 print(COMPILING.kernels)
 """
 

@@ -12,6 +12,7 @@ import zipfile
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 
 pytestmark = pytest.mark.xdist_group("wheel")
 
@@ -24,7 +25,9 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Build the sdist, and the wheel out of the sdist, as a release does."""
     folder = tmp_path_factory.mktemp("dist")
     command = [sys.executable, "-m", "build", "--no-isolation", "--outdir", str(folder), str(ROOT)]
-    done = subprocess.run(command, capture_output=True, text=True)
+    # Another process of tests may build as well, and both would in the same folder of the checkout.
+    with FileLock(tmp_path_factory.getbasetemp().parent / "build.lock"):
+        done = subprocess.run(command, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout + done.stderr
     return folder
 

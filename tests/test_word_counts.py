@@ -7,6 +7,7 @@ import sys
 from collections import Counter
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -100,6 +101,44 @@ def test_without_scikit_learn_it_is_said_what_to_install() -> None:
     assert "needs scikit-learn: pip install 'lstmwidgets[text]'" in done.stderr.splitlines()[-1]
 
 
+# --- word by word --------------------------------------------------------------------------------
+
+SPOKEN = st.lists(
+    st.sampled_from(("not", "good", "bad", ",", "!", "so", "zebra", "it")), max_size=9
+)
+
+
+@given(st.lists(st.tuples(SPOKEN, st.integers(0, 2)), min_size=6, max_size=9), SPOKEN.filter(bool))
+def test_beginnings_and_parts_are_those_of_the_texts(drawn: Any, words: list[str]) -> None:
+    texts = [["good", *text] for text, _ in drawn]
+    places = [0, 1, *(place for _, place in drawn[2:])]
+    places = [place if max(places) == 2 else min(place, 1) for place in places]
+    counts = WordCounts.fit(texts, places, weight=0.7, class_weight=None)
+    for classes in (3, 4):
+        whole = [words[: t + 1] for t in range(len(words))]
+        assert counts.beginnings(words, classes) == pytest.approx(counts(whole, classes), abs=1e-9)
+        assert counts.offset(classes) == pytest.approx(counts([["?"]], classes)[0], abs=1e-9)
+        parts = counts.added(words, classes)
+        change = counts([words], classes)[0] - counts.offset(classes)
+        assert parts.sum(0) == pytest.approx(change, abs=1e-9)
+        wanted = np.zeros_like(parts)  # each word or pair: what it adds, over all of its places
+        names = words_and_pairs(words)
+        vectorizer, features = counts.vectorizer, counts.vectorizer.transform([words]).toarray()[0]
+        coef = counts.regression.coef_
+        coef = np.concatenate([-coef, coef]) / 2 if len(coef) == 1 else coef - coef.mean(0)
+        for name in set(names) & set(vectorizer.vocabulary_):
+            feature = vectorizer.vocabulary_[name]
+            where = [n for n, other in enumerate(names) if other == name]
+            where = [
+                (n,) if n < len(words) else (n - len(words), n - len(words) + 1) for n in where
+            ]
+            for place in where:
+                for t in place:
+                    share = 0.7 * coef[:, feature] * features[feature] / len(where) / len(place)
+                    wanted[t, : len(coef)] += share
+        assert parts == pytest.approx(wanted, abs=1e-9)
+
+
 # --- in a classifier ------------------------------------------------------------------------------
 
 SENTENCES = [" ".join(text) for text in TEXTS]
@@ -123,14 +162,11 @@ def test_the_classifier_adds_them_to_the_networks_logits(model: SentimentModel) 
         expected = counts(texts, 2)
         assert np.diff(added) == pytest.approx(np.diff(expected), abs=1e-9)
         assert np.abs(expected).max() > 0.01
-        # Of two classes their contributions to the log-odds add up.
-        for sentence in sentences:
-            whole, alone = model.explain(sentence), network.explain(sentence)
-            words = sentence.split()
-            without = [words[:t] + words[t + 1 :] or ["<unk>"] for t in range(len(words))]
-            difference = np.diff(counts([words], 2) - counts(without, 2))[:, 0]
-            contributed = (whole.contributions - alone.contributions)[:, 1]
-            assert contributed == pytest.approx(difference, abs=1e-9)
+        for sentence, expected in zip(sentences, model.predict_proba(sentences), strict=True):
+            explanation = model.explain(sentence)
+            assert explanation.probabilities[-1] == pytest.approx(expected, abs=1e-6)
+            change = expected - explanation.baseline
+            assert explanation.contributions.sum(0) == pytest.approx(change, abs=5e-4)
 
 
 def test_class_weights_by_label_reach_them() -> None:

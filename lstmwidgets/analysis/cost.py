@@ -111,7 +111,7 @@ def cost(model: LSTM | SequenceModel, batch_size: int = 64, steps: int = 100) ->
     kept = [*model.parameters(), *model.buffers()]
     return Cost(
         parameters=sum(weight.numel() for weight in model.parameters()),
-        flops_per_step=_flops(model),
+        flops_per_step=flops_of(model),
         bytes=sum(each.numel() * each.element_size() for each in kept),
         step_seconds=_step_seconds(model if isinstance(model, LSTM) else model.lstm),
         batch_seconds=_batch_seconds(model, batch_size, steps),
@@ -120,7 +120,14 @@ def cost(model: LSTM | SequenceModel, batch_size: int = 64, steps: int = 100) ->
     )
 
 
-def _flops(model: LSTM | SequenceModel) -> int:
+def flops_of(model: LSTM | SequenceModel) -> int:
+    """Return the operations of one step of one sequence, forward, as `Cost` counts them.
+
+    Parameters
+    ----------
+    model : LSTM or SequenceModel
+        Only shapes are looked at: it may be on the device ``"meta"``.
+    """
     lstm = model if isinstance(model, LSTM) else model.lstm
     hidden = lstm.hidden_size
     total = ELEMENTWISE[lstm.cell] * hidden * lstm.num_layers

@@ -125,17 +125,12 @@ class Excerpt:
 
         Where the recorded ones are not, they are counted from 0 instead.
         """
-        steps = self.recording.steps if self._regular else np.arange(len(self.recording))
-        return steps[:: self.every]
+        return self.recording.numbers[:: self.every]
 
     @property
     def stride(self) -> int:
         """How far apart the steps are that are drawn."""
-        return (self.recording.stride if self._regular else 1) * self.every
-
-    @property
-    def _regular(self) -> bool:
-        return bool((np.diff(self.recording.steps) == self.recording.stride).all())
+        return (self.recording.stride if self.recording.is_regular else 1) * self.every
 
     def values(self, quantity: str) -> NDArray[np.float32]:
         """Return a quantity, (T, U)."""

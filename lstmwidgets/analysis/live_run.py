@@ -5,6 +5,7 @@ from __future__ import annotations
 import bisect
 import math
 from collections import deque
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -13,8 +14,9 @@ from river import drift
 from river.metrics.base import Metric
 
 from ..conformal import conformal_rank
+from ..shown import named
 from .look_ahead import LookAhead
-from .recording import QUANTITIES, Recording
+from .recording import ORDER, QUANTITIES, Recording
 from .rows import Numbering, Row, as_floats
 from .tasks import finite
 from .thinning import Thinned
@@ -30,9 +32,6 @@ CURVE = 2_000
 
 DRIFTS = 100
 """Most drift marks kept."""
-
-ORDER = ("hidden", "cell", "input_gate", "forget_gate", "candidate", "output_gate")
-"""As in an estimator's `activations`."""
 
 NUMBERS, CLASSES, SCORES = "numbers", "classes", "scores"
 
@@ -181,8 +180,14 @@ class Run:
         if not self.kept:
             raise ValueError("there are no gates to show: no event yet, or a model of another kind")
         rows = list(self.rows)[-self.kept :]
-        columns = {}
-        if self.kind != CLASSES:
+        columns: dict[str, NDArray[np.float64]] = {}
+        categories: dict[str, tuple[str, ...]] = {}
+        if self.kind == CLASSES:
+            categories = {
+                "target": tuple(_class_name(row.target) for row in rows),
+                "prediction": tuple(_class_name(likeliest(row.prediction)) for row in rows),
+            }
+        else:
             columns = {
                 "target": as_floats(row.target for row in rows),
                 "prediction": as_floats(row.prediction for row in rows),
@@ -193,6 +198,7 @@ class Run:
             np.array([row.step for row in rows]),
             columns,
             self.cell,
+            categories=categories,
         )
 
     def _margin(self) -> float | None:
@@ -282,10 +288,10 @@ class Run:
 
     def _score_class(self, step: int, target: Any, prediction: Any) -> None:
         if prediction:
-            likeliest = max(prediction, key=prediction.__getitem__)
-            self.metric.update(target, likeliest if self._labels_only else prediction)
+            best = likeliest(prediction)
+            self.metric.update(target, best if self._labels_only else prediction)
             self._has_scores[0] = True
-            self._watch(step, float(likeliest != target))
+            self._watch(step, float(best != target))
         if self._last is not None:
             last = self._last if self._labels_only else {self._last: 1.0}
             self.naive_metric.update(target, last)
@@ -307,6 +313,15 @@ class Run:
             bisect.insort(self._sorted, error)
             if oldest is not None:
                 del self._sorted[bisect.bisect_left(self._sorted, oldest)]
+
+
+def likeliest(probabilities: Mapping[Any, float] | None) -> Any:
+    """Return the class of the largest probability, the first of equals; None if there are none."""
+    return max(probabilities, key=probabilities.__getitem__) if probabilities else None
+
+
+def _class_name(name: Any) -> str:
+    return "" if name is None else named(name)
 
 
 def _values(metric: Metric) -> list[float]:

@@ -19,6 +19,9 @@ from ..trace import Trace
 QUANTITIES = ("input_gate", "forget_gate", "candidate", "output_gate", "cell", "hidden")
 """What is recorded of every unit at every step."""
 
+ORDER = ("hidden", "cell", "input_gate", "forget_gate", "candidate", "output_gate")
+"""The same as they stand beside each other in an estimator's `activations`."""
+
 
 @runtime_checkable
 class Inspectable(Protocol):
@@ -55,6 +58,9 @@ class Recording:
         Cell kind.
     stride : int
         How many steps lie between recorded ones.
+    categories : mapping of str to tuple of str
+        Words that go with the steps, each as many as steps: true class, predicted class, part of
+        speech, …; empty where there is none.
 
     Examples
     --------
@@ -73,6 +79,7 @@ class Recording:
     columns: Mapping[str, NDArray[np.float64]] = field(default_factory=dict)
     cell: str = "standard"
     stride: int = 1
+    categories: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         missing = [name for name in QUANTITIES if name not in self.layers]
@@ -83,7 +90,8 @@ class Recording:
         if len(shapes) > 1 or len(shape) != 3:
             raise ValueError(f"all quantities must be of one shape (T, L, H), got {sorted(shapes)}")
         sizes = {"labels": len(self.labels), "steps": len(self.steps)}
-        sizes |= {name: len(column) for name, column in self.columns.items()}
+        for named in (self.columns, self.categories):
+            sizes |= {name: len(column) for name, column in named.items()}
         for name, size in sizes.items():
             if size != shape[0]:
                 raise ValueError(f"expected {name} for each of {shape[0]} steps, got {size}")
@@ -107,6 +115,16 @@ class Recording:
     def hidden_size(self) -> int:
         """H: units of a layer."""
         return int(self.layers["cell"].shape[2])
+
+    @property
+    def is_regular(self) -> bool:
+        """Whether all steps are `stride` apart."""
+        return bool((np.diff(self.steps) == self.stride).all())
+
+    @property
+    def numbers(self) -> NDArray[np.int64]:
+        """What pictures call the steps, ascending, (T,): `steps`, or from 0 on if irregular."""
+        return self.steps if self.is_regular else np.arange(len(self))
 
     @classmethod
     def from_trace(
@@ -158,12 +176,17 @@ class Recording:
 
     def tail(self, steps: int) -> Self:
         """Return the last so many steps."""
+        return self.part(slice(-steps, None))
+
+    def part(self, which: slice) -> Self:
+        """Return some of the steps, as views."""
         return replace(
             self,
-            layers={name: values[-steps:] for name, values in self.layers.items()},
-            labels=self.labels[-steps:],
-            steps=self.steps[-steps:],
-            columns={name: values[-steps:] for name, values in self.columns.items()},
+            layers={name: values[which] for name, values in self.layers.items()},
+            labels=self.labels[which],
+            steps=self.steps[which],
+            columns={name: values[which] for name, values in self.columns.items()},
+            categories={name: words[which] for name, words in self.categories.items()},
         )
 
     def to_parts(self) -> dict[str, Any]:

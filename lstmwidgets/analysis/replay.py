@@ -7,9 +7,9 @@ from typing import final
 import numpy as np
 from river import metrics
 
-from .live_run import NUMBERS, ORDER
+from .live_run import NUMBERS
 from .played_run import PlayedRun
-from .recording import Recording, noun_of
+from .recording import ORDER, Recording, noun_of
 from .rows import Numbering
 from .tasks import finite
 

@@ -46,6 +46,12 @@ class Task(ABC):
     def learn(self, x: Any, y: Any) -> None:
         """Learn an event."""
 
+    def predict_and_learn(self, x: Any, y: Any) -> Any:
+        """Return the prediction for an event, and learn it."""
+        said = self.predict(x)
+        self.learn(x, y)
+        return said
+
     def target(self, y: Any) -> Any:
         """Return what comes true as predictions are compared with it; None if it is missing."""
         return finite(y)
@@ -120,6 +126,11 @@ class Forecasting(Task):
     def learn(self, x: Any, y: Any) -> None:
         """Learn the value."""
         self.model.learn_one(y, None if _is_empty(x) else x)
+
+    def predict_and_learn(self, x: Any, y: Any) -> Any:
+        """Return the next value and learn it: by one of our models in one call."""
+        both = getattr(self.model, "predict_and_learn_one", None)
+        return super().predict_and_learn(x, y) if both is None else both(y, x)
 
 
 class Classification(Task):

@@ -21,6 +21,9 @@ TITLES: Mapping[str, str] = {
 MAPS = {name: TITLES[name] for name in ("cell", "forget_gate", "input_gate", "output_gate")}
 """Quantities drawn below what is predicted, from above, and their titles."""
 
+LOOKED_AT = ("target", "prediction")
+"""Numbers and categories of a recording that come first."""
+
 METRICS = {"MAE": "Mean absolute error", "RMSE": "Root mean squared error"}
 
 

@@ -47,15 +47,20 @@ def regress(
         Scratch, (D,).
     """
     size = z.shape[0]
+    gain[:] = 0.0
+    for j in range(size):
+        if z[j] != 0.0:  # most are, where there is no season
+            for k in range(size):
+                gain[k] += covariance[j, k] * z[j]
     spread = 1.0
     for k in range(size):
-        total = 0.0
-        for j in range(size):
-            total += covariance[k, j] * z[j]
-        gain[k] = total
-        spread += total * z[k]
-    healthy = spread >= 1.0  # rounding may cost a covariance its definiteness: it starts afresh
-    for m in range(targets.shape[0] if healthy else 0):
+        spread += gain[k] * z[k]
+    if spread < 1.0:  # rounding may cost a covariance its definiteness: it starts afresh
+        for k in range(size):
+            covariance[k] = 0.0
+            covariance[k, k] = variance
+        return
+    for m in range(targets.shape[0]):
         error = targets[m]
         for k in range(size):
             error -= coefficients[m, k] * z[k]
@@ -64,11 +69,9 @@ def regress(
     trace = 0.0
     for k in range(size):
         factor = gain[k] / spread
-        for j in range(size):
-            if healthy:
+        if factor != 0.0:
+            for j in range(size):
                 covariance[k, j] -= factor * gain[j]
-            else:
-                covariance[k, j] = variance if j == k else 0.0
         trace += covariance[k, k]
     if forgetting < 1.0 and trace <= forgetting * size * variance:
         for k in range(size):

@@ -92,17 +92,18 @@ def length(columns: int) -> int:
 
 
 def grown(flat: Array, columns: int, more: int) -> Array:
-    """Return a history of more columns, in which the new ones are missing."""
+    """Return a history of more columns, in which the new ones are missing; a copy in any case."""
+    if more == columns:
+        return flat.copy()
     events, before, made = reach(more), reach(columns), np.zeros(length(more))
     old, new = history(columns, flat, np.zeros(before)), history(more, made, np.zeros(events))
     new.counts[:], new.typical[:, :columns] = old.counts, old.typical
     new.distances[:] = old.distances[:, :events]
     new.past[:] = np.nan
     seen = int(old.counts[SEEN])
-    for event in range(max(seen - events, 0), seen):
-        new.past[:columns, [event % events, event % events + events]] = old.past[
-            :, event % before, None
-        ]
+    known = np.arange(max(seen - events, 0), seen)
+    for half in (0, events):
+        new.past[:columns, half + known % events] = old.past[:, known % before]
     return made
 
 

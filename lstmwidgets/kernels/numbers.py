@@ -18,10 +18,11 @@ from numpy.typing import NDArray
 
 from . import LARGEST, scaling
 from .compiled import compiled, compiled_strictly, inlined, kernel
-from .experts import CHEAP, expect, mix
+from .experts import CHEAP, expect, experts, mix
 from .experts import learn as learn_experts
 from .learner import copy, differentiate, let_pass, predict
 from .losses import NUMBERS
+from .mixture import WEIGHT
 from .optimizers import optimize
 from .parameters import FILLED, TRACES, Learner, Window, learner
 from .recent import CHANGE, LAST, SEEN, SURPRISE, remember
@@ -30,17 +31,23 @@ from .step import FULL_GATE_RECURRENCE
 
 Array = NDArray[Any]
 
-PREDICT, UPDATE, LEARN, OPTIMIZE, REWARD, PASS, SUPPOSE, REMEMBER, LEAVE = (
-    1 << n for n in range(9)
+KEEP, PREDICT, UPDATE, LEARN, OPTIMIZE, REWARD, PASS, SUPPOSE, REMEMBER, LATE, LEAVE = (
+    1 << n for n in range(11)
 )
 LOOKING, LEARNING = PREDICT, UPDATE | LEARN | PASS
 """Parts of what `events` does with an event, in this order:
 
-predict it; learn its features' scale; compute the gradient, or let it pass where there is no target
-or no scale of targets yet; take the optimizer's step; let experts and the target's scale learn; or
-just let it pass; take the prediction and ``targets[n]`` typical differences for its target;
-remember the target. In the end, the stream in the learner is copied into its slot.
+keep a copy of its stream; predict it; learn its features' scale; compute the gradient, or let it
+pass where there is no target or no scale of targets yet; take the optimizer's step; let experts and
+the target's scale learn; or just let it pass; take the prediction and ``targets[n]`` typical
+differences for its target; remember the target. An event whose target comes late goes on from the
+copy that was kept of its stream; the stream itself is left as it is, but for the target, which is
+its last one from now on. At last, copy the stream in the learner into its slot.
 """
+
+WHAT, STREAM, COPY = range(3)
+"""Columns of `turns`: what is done with an event, a sum of the above; the slot of its stream; the
+slot where a copy of that is kept."""
 
 BASE, FEATURES = range(2)
 """Places in `event`: what is to be expected of the event, and the first of its features."""
@@ -83,8 +90,7 @@ def events(kind: int, rule: int) -> Callable[..., float]:
 
     @kernel(f"{kind}-{rule}")
     def events(
-        parts: int,
-        slots: Array,
+        turns: Array,
         values: Array,
         targets: Array,
         results: Array,
@@ -107,17 +113,16 @@ def events(kind: int, rule: int) -> Callable[..., float]:
 
         Parameters
         ----------
-        parts : int
-            What is done with each, a sum of `PREDICT` and so on.
-        slots : ndarray
-            Which stream each event belongs to, (N,), from 0 to S - 1.
+        turns : ndarray
+            What is done with each event, and where its stream is; see `WHAT`. (N, 3)
         values : ndarray
             Numbers of the events, one event after the other, (N * columns,), NaN where missing.
         targets : ndarray
             (N,), NaN where unknown; with `SUPPOSE` they are written.
         results : ndarray
             (N, 1), the predictions, written by `PREDICT`; or (N, 1 + L * 6H), and beside them what
-            the network then did: h, c, i, f, g, o of each layer after the event.
+            the network then did: h, c, i, f, g, o of each layer after the event; or
+            (N, 1 + L * 6H + K + 2), and then the weights of the experts.
         numbers : ndarray
             What streams have left behind that are not in the learner; see `exchange`. (S, numbers)
         filled : ndarray
@@ -133,13 +138,18 @@ def events(kind: int, rule: int) -> Callable[..., float]:
         own = learner(sizes, counters, settings, store, window, work)
         model = Model(statistics, event, target, shape, flat)
         columns, last = statistics.shape[1], filled.shape[0] - 1
-        prediction, out = 0.0, parts >= 0
-        for n, slot in enumerate(slots):
-            if slot != filled[last]:
+        prediction, out = 0.0, columns >= 0
+        for n in range(turns.shape[0]):
+            parts, slot, kept = turns[n, WHAT], turns[n, STREAM], turns[n, COPY]
+            place = kept if parts & LATE else slot
+            if place != filled[last]:
                 _leave(out, whole, numbers, filled, own)
-                exchange(not out, whole, numbers[slot], filled[slot], own.window, store)
-                counters[FILLED], filled[last] = filled[slot], slot
-            row, recent, y = values[n * columns : (n + 1) * columns], past[slot], targets[n]
+                _enter(not out, place, whole, numbers, filled, own)
+            if parts & KEEP:
+                filled[kept] = counters[FILLED]
+                exchange(out, whole, numbers[kept], filled[kept], own.window, store)
+                _copy(out, past[kept], past[slot])
+            row, recent, y = values[n * columns : (n + 1) * columns], past[place], targets[n]
             has_target = not np.isnan(y)
             for turn in (LOOKING, LEARNING):
                 if not parts & turn:
@@ -165,9 +175,12 @@ def events(kind: int, rule: int) -> Callable[..., float]:
                 targets[n] = y
             if parts & REMEMBER and abs(y) <= LARGEST:
                 remember(recent, y, event[BASE])
-            _show(own.window.tape[counters[FILLED]], results[n])
-        if parts & LEAVE:
-            _leave(out, whole, numbers, filled, own)
+            if parts & LATE:
+                _enter(not out, slot, whole, numbers, filled, own)
+                remember(past[slot], y, event[BASE])
+            _show(own.window.tape[counters[FILLED]], model, results[n])
+            if parts & LEAVE:
+                _leave(out, whole, numbers, filled, own)
         return prediction
 
     return events
@@ -252,6 +265,13 @@ def _leave(out: bool, whole: int, numbers: Array, filled: Array, own: Learner) -
     exchange(out, whole, numbers[slot], filled[slot], own.window, own.store)
 
 
+@compiled
+def _enter(out: bool, slot: int, whole: int, numbers: Array, filled: Array, own: Learner) -> None:
+    """Copy the stream in a slot into the learner, whatever is there."""
+    exchange(out, whole, numbers[slot], filled[slot], own.window, own.store)
+    own.counters[FILLED], filled[filled.shape[0] - 1] = filled[slot], slot
+
+
 @inlined
 def _mixed(output: Any, model: Model, base: float, past: Array) -> float:
     """Return the prediction for an event that the network has looked at."""
@@ -278,12 +298,20 @@ def _read(model: Model, values: Array, past: Array, inputs: Array) -> float:
 
 
 @compiled
-def _show(memory: Array, result: Array) -> None:
-    """Write the numbers of a matrix behind the first number of a row, if it has more."""
-    width = memory.shape[1]
+def _show(memory: Array, model: Model, result: Array) -> None:
+    """Write what a network did, and how experts are weighted, behind a row's first number.
+
+    Both only where the row has room for it.
+    """
+    width, at = memory.shape[1], 1
     for layer in range(memory.shape[0] if result.shape[0] > 1 else 0):
         for k in range(width):
-            result[1 + layer * width + k] = memory[layer, k]
+            result[at + k] = memory[layer, k]
+        at += width
+    if result.shape[0] > at > 1:
+        weights = experts(model.shape, model.flat).mixture[WEIGHT]
+        for k in range(weights.shape[0]):
+            result[at + k] = weights[k]
 
 
 @inlined

@@ -15,13 +15,14 @@ const TELLING = 250; // ms between two updates of what is written around the pic
 const CALM = 1000; // ms between two drawings where somebody prefers less motion
 
 export class Chart {
-  // options: {store, panels, run, total, theme: () => "auto", folded: [], onFold(folded), resting}
-  // resting: there is nothing to follow, and all of it is in view
+  // options: {store, panels, run, total, theme: () => "auto", folded: [], onFold(folded), resting,
+  //           margin(narrow), onDraw(scene)}
+  // resting: there is nothing to follow, and all of it is in view; margin: pixels on the right
   constructor(parent, options) {
     Object.assign(this, options);
     this.view = null; // {start, end} where somebody has moved it; null: the last events
     this.span = null; // events in view, where somebody has zoomed
-    this.step = null; // under the pointer
+    this.step = this.panel = null; // under the pointer
     this.told = -Infinity;
     this.painted = 0;
     this.visible = true;
@@ -29,6 +30,7 @@ export class Chart {
       class: "lw-chart", tabindex: "0", role: "group", "aria-roledescription": "chart",
       "aria-label": "Events over time. Arrow keys go through events, plus and minus zoom.",
     });
+    this.root.chart = this; // whoever shows several charts together finds them
     this.panels = this.specs.map((spec) => new PANELS[spec.kind](spec, this.root, this));
     this.makeAxis();
     this.makeOverlay();
@@ -88,6 +90,11 @@ export class Chart {
     this.recolour();
   }
 
+  // The chart of another run that is compared with this one.
+  get beside() {
+    return this.root.closest("[data-compared]")?.beside?.() ?? null;
+  }
+
   recolour() {
     const theme = this.theme();
     this.dark = theme === "auto" ? isDark() : theme === "dark";
@@ -105,6 +112,7 @@ export class Chart {
     const narrow = width < 640;
     this.root.parentElement.dataset.size = narrow ? "narrow" : "wide";
     this.left = narrow ? 52 : 66;
+    this.right = this.margin?.(narrow) ?? RIGHT;
     this.width = width;
     this.ratio = ratio;
     this.font = `12px ${getComputedStyle(this.root).fontFamily}`;
@@ -151,7 +159,7 @@ export class Chart {
     }
     this.clampView();
     const { start, end } = this.range;
-    const room = this.width - this.left - RIGHT;
+    const room = this.width - this.left - this.right;
     const scene = {
       store, start, end, room, left: this.left, palette: this.palette, font: this.font,
       first: Math.max(store.first, Math.ceil(start)),
@@ -162,6 +170,7 @@ export class Chart {
     for (const panel of this.panels) if (!panel.folded) panel.draw(scene);
     if (this.timed.length) this.axis.draw(scene);
     this.placeCross();
+    this.onDraw?.(scene);
     this.painted++;
     if (now - this.told > TELLING || !this.moving) {
       this.told = now;
@@ -216,6 +225,7 @@ export class Chart {
 
   point(step, panel = null, event = null) {
     this.step = step;
+    this.panel = panel;
     this.placeCross();
     tellPointer(this.run, step, this);
     if (step === null) {
@@ -247,7 +257,8 @@ export class Chart {
       const row = panel.rowAt(store, event.offsetY);
       if (row >= 0 && row < store.shown.length) {
         const units = panel.unitValues(store, step, row);
-        told = [...units.map(([name, value]) => [`${panel.spec.short}, ${name}`, value]), ...told];
+        const { short } = panel.spec;
+        told = [...units.map(([name, value]) => [short ? `${short}, ${name}` : name, value]), ...told];
       }
     }
     tip.replaceChildren();

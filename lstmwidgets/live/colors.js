@@ -31,7 +31,7 @@ export const gradient = (colour, from) =>
   ).join(", ")})`;
 
 // The same colours as numbers that a pixel takes, 256 of a scale: [diverging, sequential].
-const pixel = (css) => {
+export const pixel = (css) => {
   const [red, green, blue] = css.match(/\d+/g).map(Number);
   return (255 << 24) | (blue << 16) | (green << 8) | red; // little-endian, as all browsers' machines
 };

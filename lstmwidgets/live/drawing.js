@@ -18,6 +18,7 @@ export function path(pen, points, x, y, room) {
   pen.beginPath();
   const { from, to, at } = points;
   const dense = to - from > 2 * room;
+  const alone = []; // steps without neighbours
   let open = false;
   if (!dense) {
     for (let n = from; n <= to; n++) {
@@ -26,11 +27,12 @@ export function path(pen, points, x, y, room) {
         open = false;
         continue;
       }
-      const alone = !open && (n === to || Number.isNaN(at(n + 1)));
-      if (alone) pen.moveTo(x(n) - 0.6, y(value)); // a point without neighbours is a dot
-      if (open || alone) pen.lineTo(x(n) + (alone ? 0.6 : 0), y(value));
-      else pen.moveTo(x(n), y(value));
-      open = !alone;
+      if (open) pen.lineTo(x(n), y(value));
+      else if (n === to || Number.isNaN(at(n + 1))) {
+        alone.push(n);
+        continue;
+      } else pen.moveTo(x(n), y(value));
+      open = true;
     }
   } else {
     const apart = (to - from + 1) / room;
@@ -54,6 +56,18 @@ export function path(pen, points, x, y, room) {
     }
   }
   pen.stroke();
+  dots(pen, alone.map((n) => [x(n), y(at(n))]));
+}
+
+function dots(pen, points) {
+  const radius = pen.lineWidth + 1.2;
+  pen.fillStyle = pen.strokeStyle;
+  pen.beginPath();
+  for (const [across, up] of points) {
+    pen.moveTo(across + radius, up);
+    pen.arc(across, up, radius, 0, 7);
+  }
+  pen.fill();
 }
 
 export function area(pen, from, to, low, high, x, y) {

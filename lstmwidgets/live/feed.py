@@ -11,9 +11,10 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from ..analysis.live_run import CLASSES, ORDER, Run
+from ..analysis.live_run import CLASSES, Run
 from ..analysis.look_ahead import LookAhead
 from ..analysis.ordering import MOST_UNITS, drawn_units
+from ..analysis.recording import ORDER
 from ..analysis.rows import Row, as_floats
 from ..analysis.titles import MAPS
 from ..shown import named

@@ -39,7 +39,7 @@ export class HeatmapPanel extends Panel {
     if (last >= first && store.units) {
       const columns = thinned(first, last, scene.room * this.ratio);
       if (this.spec.signed && !this.reach) this.findReach(store);
-      const reach = this.spec.signed ? this.reach : 1;
+      const reach = this.spec.signed ? this.scaleTo : 1;
       const [data, show] = pixels(this.image, columns.count, to - from);
       this.fill(data, store, columns, from, to, reach);
       show();
@@ -104,7 +104,15 @@ export class HeatmapPanel extends Panel {
     const known = Float32Array.from(sizes.filter((size) => size === size)).sort();
     const most = known[Math.floor(0.99 * (known.length - 1))] || 1;
     const old = this.reach ?? 0;
-    if (most > old || most < 0.7 * old) this.reach = 1.1 * most; // it wavers little
+    if (most <= old && most >= 0.7 * old) return; // it wavers little
+    this.reach = 1.1 * most;
+    this.chart.beside?.refresh();
+  }
+
+  // Where colours end: those of a run that is compared with this one end there, too.
+  get scaleTo() {
+    const other = this.chart.beside?.panels.find(({ spec }) => spec.id === this.spec.id);
+    return Math.max(this.reach, other?.reach ?? 0);
   }
 
   rowAt(store, offset) {
@@ -124,8 +132,8 @@ export class HeatmapPanel extends Panel {
   tell(store, step) {
     if (this.spec.signed && store.units) {
       this.findReach(store);
-      say(this.low, `−${written(this.reach)}`);
-      say(this.high, `+${written(this.reach)}`);
+      say(this.low, `−${written(this.scaleTo)}`);
+      say(this.high, `+${written(this.scaleTo)}`);
     }
     const rows = store.shown.map((_, row) => store.unit(this.spec.id, step, row));
     const known = rows.filter((value) => !Number.isNaN(value));

@@ -7,11 +7,29 @@ import json
 import re
 from collections.abc import Mapping
 from html import escape
-from typing import Any
+from typing import Any, NamedTuple
 
 from .bundle import joined_modules
 
+PLAYED = ("live/ticks.js", "live/store.js", "live/played_page.js")
+HIDDEN = ".lw-controls > :not(.lw-reading) { display: none !important; }"
 DEFAULT = re.compile(r"^export default (\w+);$", re.MULTILINE)
+
+
+class StillPart(NamedTuple):
+    """A widget within another one.
+
+    Attributes
+    ----------
+    module : str
+        Its `_esm`.
+    state, given : mapping
+        As of `still_page`.
+    """
+
+    module: str
+    state: Mapping[str, Any]
+    given: Mapping[str, Mapping[str, Any]]
 
 
 def still_page(
@@ -21,8 +39,10 @@ def still_page(
     *,
     given: Mapping[str, Mapping[str, Any]] | None = None,
     title: str = "lstmwidgets",
+    parts: Mapping[str, StillPart] | None = None,
+    plays: bool = False,
 ) -> str:
-    """Return a page that shows a widget as it is.
+    """Return a page that shows a widget as it is, or plays it again.
 
     Parameters
     ----------
@@ -34,19 +54,42 @@ def still_page(
         By trait, which other traits change along with it: for each of its values, one of theirs.
     title : str
         Of the page.
+    parts : mapping of str to StillPart, optional
+        The widgets that stand within it, by the references to them that are in its state.
+    plays : bool
+        Whether the run in its state, the bytes `_whole`, plays in the page, and controls are shown.
     """
-    data = {"state": {**state, "layout": {"comm_live": False}}, "given": given or {}}
-    shown = DEFAULT.search(module)
-    if shown is None:
-        raise ValueError("module must have a default export, as `export default name;`")
+    parts = parts or {}
+    data = {
+        **_data(state, given or {}, answers=plays),
+        "parts": {name: _data(part.state, part.given) for name, part in parts.items()},
+    }
+    modules = {name: _as_call(part.module) for name, part in parts.items()}
     return PAGE.format(
         title=escape(title),
         style=style,
         # Within a script element only "</script" and "<!--" would be read as anything else.
         data=json.dumps(data, ensure_ascii=False, default=_as_text).replace("<", "\\u003c"),
-        module=DEFAULT.sub("", module) + joined_modules("live/still_page.js"),
-        widget=shown[1],
+        hidden="" if plays else HIDDEN,
+        module=joined_modules(*(PLAYED if plays else ()), "live/still_page.js"),
+        played="PlayedRun" if plays else "null",
+        widget=_as_call(module),
+        parts=", ".join(f"{json.dumps(name)}: {call}" for name, call in modules.items()),
     )
+
+
+def _data(
+    state: Mapping[str, Any], given: Mapping[str, Any], *, answers: bool = False
+) -> dict[str, Any]:
+    return {"state": {**state, "layout": {"comm_live": answers}}, "given": given}
+
+
+def _as_call(module: str) -> str:
+    """Return what a module exports, as an expression: its names stay its own."""
+    shown = DEFAULT.search(module)
+    if shown is None:
+        raise ValueError("module must have a default export, as `export default name;`")
+    return f"(() => {{\n{DEFAULT.sub('', module)}\nreturn {shown[1]};\n}})()"
 
 
 def _as_text(value: Any) -> dict[str, str]:
@@ -64,7 +107,7 @@ PAGE = """<!doctype html>
 <style>
 {style}
 body {{ margin: 0 auto; max-width: 1300px; padding: 16px; background: #ffffff; }}
-.lw-controls > :not(.lw-reading) {{ display: none !important; }}
+{hidden}
 body:has([data-theme="dark"]) {{ background: #0d0f12; }}
 </style>
 </head>
@@ -73,7 +116,7 @@ body:has([data-theme="dark"]) {{ background: #0d0f12; }}
 <script type="application/json" id="data">{data}</script>
 <script type="module">
 {module}
-stillPage({widget});
+stillPage({widget}, {{ {parts} }}, {played});
 </script>
 </body>
 </html>

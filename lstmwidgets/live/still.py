@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -36,15 +36,44 @@ def still_frame(excerpt: Excerpt, seq: int, choice: Choice, maps: Sequence[str])
     maps : sequence of str
         Quantities that are sent.
     """
-    steps, stride = excerpt.steps, excerpt.stride
-    count = len(steps)
-    origin = int(steps[0]) % stride
     units = with_extra(excerpt.units, choice.extra)
     borders = []
     if choice.order == "cluster":
         cells = excerpt.recording.layers["cell"][:: excerpt.every, excerpt.layer]
         borders = cluster_borders(cells, excerpt.units)
-    columns = list(excerpt.columns.values())
+    columns = {f"n{n}": column for n, column in enumerate(excerpt.columns.values())}
+    shown = {"shown": units.tolist(), "rows": len(excerpt.units), "borders": borders}
+    values = {name: excerpt.of_units(name, units) for name in maps}
+    return step_frame(excerpt, seq, columns, shown, values)
+
+
+def step_frame(
+    excerpt: Excerpt,
+    seq: int,
+    columns: Mapping[str, NDArray[np.float64]],
+    shown: Mapping[str, Any],
+    values: Mapping[str, NDArray[np.float32]],
+) -> Frame:
+    """Return a frame of the steps of a part of a recording, and of any numbers.
+
+    Parameters
+    ----------
+    excerpt : Excerpt
+        Whose T steps are drawn.
+    seq : int
+        Number of the frame, above that of the last one.
+    columns : mapping of str to ndarray
+        Numbers that go with the steps, by the name that a page knows them by, each (T,).
+    shown : mapping
+        Which U units are sent (``shown``), how many of them have a row (``rows``), and before which
+        rows another cluster begins (``borders``).
+    values : mapping of str to ndarray
+        Of these units, by the name of the map, each (T, U).
+    """
+    steps, stride = excerpt.steps, excerpt.stride
+    count = len(steps)
+    origin = int(steps[0]) % stride
+    columns = dict(columns)
     header: dict[str, Any] = {
         "seq": seq,
         "whole": True,
@@ -55,30 +84,29 @@ def still_frame(excerpt: Excerpt, seq: int, choice: Choice, maps: Sequence[str])
         "stride": stride,
         "origin": origin,
         "curve": {"from": 0, "count": 0},
-        "columns": [f"n{n}" for n in range(len(columns))],
-        "units": {
-            "count": count,
-            "maps": list(maps),
-            "shown": units.tolist(),
-            "rows": len(excerpt.units),
-            "borders": borders,
-        },
+        "units": {"count": count, "maps": list(values), **shown},
     }
     noun, times = noun_of(excerpt.labels, steps), times_of(excerpt.labels)
     if times is not None:
-        header["columns"].append("time")
-        columns.append(times)
+        columns["time"] = times
     elif noun:
         header["noun"] = noun
     else:
         header["labels"] = list(excerpt.labels)
-    events = np.array(columns, "<f8").tobytes()
-    values = np.stack([excerpt.of_units(name, units) for name in maps], axis=1)  # (T, maps, U)
-    return Frame(header, [events, b"", values.astype("<f4", copy=False).tobytes()])
+    header["columns"] = list(columns)
+    events = np.array(list(columns.values()), "<f8").tobytes()
+    maps = np.stack(list(values.values()), axis=1)  # (T, maps, U)
+    return Frame(header, [events, b"", maps.astype("<f4", copy=False).tobytes()])
 
 
 def times_of(labels: Sequence[str]) -> NDArray[np.float64] | None:
-    """Return the times that labels say, as `wall_clock` does; None if one of them says none."""
+    """Return the times that labels say, (T,), as `wall_clock` does; None if one of them says none.
+
+    Parameters
+    ----------
+    labels : sequence of str
+        Of T steps.
+    """
     times = np.empty(len(labels))
     for n, label in enumerate(labels):
         time = _time_of(label)

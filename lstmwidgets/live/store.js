@@ -122,6 +122,19 @@ export class RunStore {
     this.unitsFrom = Math.max(this.unitsFrom, this.next - this.columnsKept);
   }
 
+  // Let the units that are drawn stand in other rows.
+  arrange(shown) {
+    const places = shown.map((unit) => this.sent.indexOf(unit));
+    const rows = this.sent.length;
+    const moved = new Float32Array(shown.length);
+    for (let at = 0; at < this.units.length; at += rows) {
+      for (let row = 0; row < places.length; row++) moved[row] = this.units[at + places[row]];
+      this.units.set(moved, at);
+    }
+    this.shown = shown;
+    this.sent = [...shown, ...this.sent.slice(shown.length)];
+  }
+
   value(column, step) {
     return this.columns.get(column)?.[step % this.capacity] ?? NaN;
   }
@@ -160,6 +173,14 @@ export class RunStore {
 
   get timed() {
     return this.size > 0 && !Number.isNaN(this.value("time", this.next - 1));
+  }
+}
+
+// The steps of what is sent whole each time: as many as it has.
+export class WholeStore extends RunStore {
+  take(header, buffers) {
+    if (header.whole && header.window) this.window = this.capacity = header.window;
+    return super.take(header, buffers);
   }
 }
 

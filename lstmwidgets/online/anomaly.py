@@ -186,6 +186,9 @@ class LSTMAnomalyDetector(LSTMEstimator, base.AnomalyDetector):
     def _implicit_inputs(self) -> Sequence[str]:
         return ("nothing",)  # one that is always there, for events without any feature
 
+    def _outputs_of_lstm(self) -> dict[str, Any]:
+        return {"outputs": [f"next {column}" for column in self._encoder.columns]}
+
     def _features_grew(self) -> None:
         columns, known = len(self._encoder.columns), self._watched
         self._errors = np.pad(self._errors, ((0, 0), (0, columns - self._errors.shape[1])))

@@ -186,6 +186,31 @@ class LSTMClassifier(LSTMEstimator, base.MiniBatchClassifier):
         self._run(kernels.UPDATE | kernels.PASS, self._take_in(x))
         return prediction
 
+    def observe_one(self, x: Features, y: Any = None) -> dict[Any, float]:
+        """Predict an event and let it pass without learning: a frozen model that goes on following.
+
+        The state advances by the event, and a label is remembered as the stream's last one. What
+        was learned stays as it is.
+
+        Parameters
+        ----------
+        x : dict
+            As of `learn_one`; features and strings that were never learned count as missing.
+        y : hashable, optional
+            The label, if it is known; one that was never learned counts as unknown.
+
+        Returns
+        -------
+        dict
+            What `predict_proba_one` returns for x; {} before anything was learned.
+        """
+        label = label_in(y)
+        prediction = self.predict_proba_one(x)
+        if prediction:
+            self._run(kernels.PASS, self._encoder.encode(x))
+            self._last = self._labels.places.get(label, self._last)
+        return prediction
+
     def learn_many(self, X: Any, y: Any) -> None:
         """Learn the rows of a dataframe (pandas, polars, …) as consecutive events."""
         for x, label in labelled_rows(X, y):
@@ -250,6 +275,15 @@ class LSTMClassifier(LSTMEstimator, base.MiniBatchClassifier):
 
     def _implicit_inputs(self) -> Sequence[str]:
         return ("nothing",)  # one that is always there, for events without any feature
+
+    def _outputs_of_lstm(self) -> dict[str, Any]:
+        return {"outputs": self.classes, "is_classes": True}
+
+    def _input_names(self) -> list[str]:
+        names = super()._input_names()
+        for place, label in zip(self._inputs_of_last, self.classes, strict=False):
+            names[place] = f"last is {label}"
+        return names
 
     def _make_learner(self, input_names: Iterable[str]) -> OnlineLearner:
         return OnlineLearner(input_names, loss="cross_entropy", **self._learner_options())

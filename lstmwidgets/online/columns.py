@@ -17,6 +17,9 @@ TURNS = {MOMENT: ("hour", "month", "weekday"), DAY: ("month", "weekday"), CLOCK:
 
 WAVES = ("sin", "cos")
 
+IS = "is "
+"""Stands before the text in the name of a text's column."""
+
 TURN = 2 * math.pi
 
 
@@ -31,7 +34,7 @@ def columns_of(name: Hashable, kind: str, value: Any) -> list[str]:
     if kind == NUMBER:
         return [named]
     if kind == TEXT:
-        return [f"{named} is {value!r}"]
+        return [f"{named} {IS}{value!r}"]
     return [f"{named} {turn} ({wave})" for turn in TURNS.get(kind, ()) for wave in WAVES]
 
 

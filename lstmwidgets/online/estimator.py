@@ -22,6 +22,7 @@ from .arrays import check_memory, need
 from .features import FeatureEncoder
 from .learner import OnlineLearner
 from .learner_arrays import GRADIENTS, TRACED_CELLS, Carry
+from .lstm_part import LSTMPart, window_part
 from .optimizers import OptimizerFactory, check_optimizer
 from .scaling import OnlineScaler
 
@@ -217,6 +218,32 @@ class LSTMEstimator(base.Estimator):
         before the first.
         """
         return None if self._learner is None else self._learner.activations
+
+    def lstm_part(self, x: Any = None) -> LSTMPart:
+        """Return what the LSTM reads and puts out by itself, over the inputs in its window.
+
+        Learning runs these again with the current weights; experts are left out. A classifier of
+        texts takes the text x instead.
+        """
+        if x is not None:
+            raise TypeError(f"{type(self).__name__} is looked at over its last events: leave x out")
+        if self._learner is None:
+            raise ValueError(f"this {type(self).__name__} has not seen an event yet")
+        return window_part(self._learner, self._input_names(), **self._outputs_of_lstm())
+
+    def _outputs_of_lstm(self) -> dict[str, Any]:
+        """Return what the head's outputs are; see `window_part`."""
+        raise NotImplementedError
+
+    def _input_names(self) -> list[str]:
+        """Return the names of the LSTM's inputs."""
+        assert self._learner is not None
+        names = [*self._implicit_inputs(), *[""] * self._learner.input_size]
+        for column, place in zip(
+            self._encoder.columns, self._scaler.statistics[INDEX], strict=True
+        ):
+            names[int(place)] = str(column)
+        return names[: self._learner.input_size]
 
     def reset_stream(self) -> None:
         """Forget the stream so far, as between two sequences; keep what was learned."""

@@ -77,6 +77,8 @@ class Experts(Arrays):
 
     Attributes
     ----------
+    names : tuple of str
+        The experts; the last one is ``"lstm"``.
     past : ndarray
         What is remembered of the stream's targets, (1, 4 + n); see `lstmwidgets.kernels.recent`.
     arrays : tuple of ndarray
@@ -117,11 +119,6 @@ class Experts(Arrays):
         self.grow(features)
 
     @property
-    def names(self) -> tuple[str, ...]:
-        """The experts; the last one is ``"lstm"``."""
-        return SEASONAL_NAMES if self.is_seasonal else NAMES
-
-    @property
     def is_seasonal(self) -> bool:
         """Whether there can be a season."""
         return bool(self._views.shape[kernels.LONGEST])
@@ -145,10 +142,21 @@ class Experts(Arrays):
         return int(self._views.scalars[kernels.SEASON]) or None
 
     @property
+    def weights(self) -> Array:
+        """Those of both stages, as they are now, (K + 2,)."""
+        weights: Array = self._views.mixture[WEIGHT]
+        return weights
+
+    @property
     def shares(self) -> dict[str, float]:
         """Weight of each expert in the forecast; they add up to 1."""
-        *cheap, together, lstm = self._views.mixture[WEIGHT].tolist()
-        shares = [together * weight for weight in cheap] + [lstm]
+        return self.shares_of(self.weights)
+
+    def shares_of(self, weights: Array) -> dict[str, float]:
+        """Return what `shares` was when the weights were these, (K + 2,)."""
+        *cheap, together, lstm = weights.tolist()
+        shares = [together * weight for weight in cheap]
+        shares.append(lstm)
         return dict(zip(self.names, shares, strict=True))
 
     def _lay_out(self, shape: Any) -> None:
@@ -156,6 +164,7 @@ class Experts(Arrays):
         made = shape[kernels.CHEAP] + 2 + 2 * shape[kernels.REGRESSORS]
         self.arrays: Advice = (shape, np.zeros(kernels.kept(shape) + made))
         self._views = kernels.experts(*self.arrays)
+        self.names = SEASONAL_NAMES if self.is_seasonal else NAMES
 
     def _kept(self) -> dict[str, Any]:
         shape, flat = self.arrays

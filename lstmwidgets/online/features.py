@@ -89,6 +89,14 @@ class FeatureEncoder:
         self._keys: list[Hashable] = []
         self._make_caches()
 
+    @property
+    def meanings(self) -> list[tuple[Hashable, str]]:
+        """Of each column the feature's name, and what its own name says beside: "" of a number."""
+        return [
+            (key, column.removeprefix(written(key)).lstrip())
+            for key, column in zip(self._keys, self.columns, strict=True)
+        ]
+
     def learn(self, x: Mapping[Hashable, Any]) -> NDArray[np.float64]:
         """Give new features their columns, count unusable values, and return what `encode` does."""
         plain = self._encode_plain(x)

@@ -13,13 +13,14 @@ from river.time_series.base import Forecaster
 from ..checks import check_probability, check_size
 from ..kernels import numbers as kernels
 from ..kernels import quantiles
+from ..kernels.recent import SEEN
 from ..shown import typed
 from ..values import target_in
 from .arrays import need, need_array
 from .dataframes import is_dataframe, rows
 from .estimator import Features, shared
 from .horizons import AHEAD, Horizons
-from .numeric import NumericEstimator
+from .numeric import NumericEstimator, turns_of
 from .optimizers import OptimizerFactory
 
 FORECAST = kernels.PREDICT | kernels.PASS | kernels.SUPPOSE
@@ -162,21 +163,44 @@ class LSTMForecaster(NumericEstimator, Forecaster):
             Features known at the time: numbers, texts, times; `lstmwidgets.values` has what else
             counts.
         """
+        self.predict_and_learn_one(y, x)
+
+    def predict_and_learn_one(self, y: float | None, x: Features | None = None) -> float:
+        """Return the forecast of the next value, and learn it.
+
+        Bit for bit what `forecast` of one step with its features returns, and what `learn_one`
+        then learns, in one call.
+
+        Parameters
+        ----------
+        y, x
+            As of `learn_one`.
+
+        Returns
+        -------
+        float
+            What was forecast before the value was learned; 0.0 before anything was.
+
+        Examples
+        --------
+        >>> forecaster = LSTMForecaster(seed=1)
+        >>> [round(forecaster.predict_and_learn_one(2.0), 3) for _ in range(3)]
+        [0.0, 2.0, 2.0]
+        """
         target = target_in(y)
         if target is None:
             self.unlearned += 1
-            self.step_one(x)
-            return
+            return self.step_one(x)
         known, is_first = self._target.is_known, not self.has_learned
-        error = target - self._predict_and_learn({} if x is None else x, target)
+        prediction = self._predict_and_learn({} if x is None else x, target)
         is_constant = not (is_first or self._target.is_known)
-        if not (known or is_constant):
-            error = math.nan
+        error = target - prediction if known or is_constant else math.nan
         if self._horizons is not None:
             assert self._experts is not None
             self._horizons.learn(error, self._event[1:], self._experts, self._errors)
         elif not math.isnan(error):
             quantiles.learn(error, self._errors[0])
+        return prediction
 
     def forecast(self, horizon: int, xs: Sequence[Features | None] | None = None) -> list[float]:
         """Forecast the next values; changes nothing.
@@ -247,6 +271,30 @@ class LSTMForecaster(NumericEstimator, Forecaster):
         what = kernels.UPDATE | kernels.PASS
         return self._step({} if x is None else x, what | self._remembering)
 
+    def observe_one(self, y: float | None, x: Features | None = None) -> float:
+        """Forecast the next value and let it pass without learning.
+
+        The state advances and the value is remembered: later forecasts go on from there. What was
+        learned, the experts' shares and past errors included, stays as it is.
+
+        Parameters
+        ----------
+        y : float
+            The value; the forecast stands for what `learn_one` calls unusable.
+        x : dict, optional
+            As of `learn_one`; features and strings that were never learned count as missing.
+
+        Returns
+        -------
+        float
+            What `forecast` of one step returns. 0.0 before anything was learned.
+        """
+        event = {} if x is None else x
+        target = target_in(y)
+        if target is None and self.has_learned:
+            target = self._peek(event)
+        return self._observe(event, target)
+
     @property
     def _remembering(self) -> int:
         """Whether forecasts are remembered: what stands for one before any value is no value."""
@@ -297,8 +345,12 @@ class LSTMForecaster(NumericEstimator, Forecaster):
             return alone
         values, later = np.zeros(len(events)), events[1:]
         values[0] = self._peek(events[0])
+        if not later:
+            return values
         assert self._learner is not None
         assert self._experts is not None
+        if not self.parts.past[0, SEEN]:  # a stream's beginning: there is nothing to move on from
+            return np.full(len(events), values[0])
         if any(later):
             numbers = self._encoder.encode_many(later)
         elif self._horizons.has_made(self._experts, values):
@@ -336,14 +388,14 @@ class LSTMForecaster(NumericEstimator, Forecaster):
         learner, rows = self._learner, self._rows(1)
         assert learner is not None
         carry, recent = learner.get_carry(), self.parts.past.copy()
-        inputs, slots = self._encoder.encode_many(events), np.zeros(len(events), np.int64)
+        inputs = self._encoder.encode_many(events)
         values, results = errors.copy(), np.zeros((len(events), 1))
-        what = FORECAST | self._remembering
+        turns = turns_of(FORECAST | self._remembering, np.zeros(len(events)))
         try:
             for path in values:
                 learner.put_back(carry)
                 rows.past[:] = recent
-                self.run_events(what, slots, inputs, path, results, rows)
+                self.run_events(turns, inputs, path, results, rows)
         finally:
             learner.put_back(carry)
         return values

@@ -7,11 +7,14 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+import torch
 from numpy.typing import ArrayLike, NDArray
 
+from ..cells import CELLS
 from ..checks import check_size, check_slots
 from ..kernels import numbers as kernels
 from ..kernels.recent import remember
+from ..state import State
 from ..values import target_in
 from .estimator import Features
 from .experts import NO_EXPERTS
@@ -36,6 +39,11 @@ class FrozenRegressor:
 
     Attributes
     ----------
+    parts : RegressorParts
+        What it consists of, by reference: what was learned, and what is remembered of each stream's
+        targets, (S, numbers).
+    state : LSTMState or FullGateState
+        State of all streams, each field (L, S, H).
     bytes_per_stream : int
         Bytes of a stream's state; there are S times as many in memory.
 
@@ -87,6 +95,17 @@ class FrozenRegressor:
         read = width // 6 * kernels.blocks(learner.rules[0])
         self._memory = np.zeros((self.streams, layers, read), np.float32)
         self._past = np.zeros((self.streams, parts.past.shape[1]))
+        self._learner = learner
+        self.parts = parts._replace(learner=learner, past=self._past)
+
+    @property
+    def state(self) -> State:
+        """State of all streams, each field (L, S, H)."""
+        blocks = np.split(self._memory, kernels.blocks(self._learner.rules[0]), axis=-1)
+        named = dict(zip("hcifgo", blocks, strict=False))
+        kind = CELLS[self._learner.cell].state_type
+        fields = (named[name].swapaxes(0, 1).copy() for name in kind._fields)
+        return kind(*map(torch.from_numpy, fields))
 
     @property
     def bytes_per_stream(self) -> int:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Sequence
+from functools import cache
 from itertools import takewhile
 from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from ..checks import check_choice, check_probability
 from ..kernels import LARGEST
@@ -31,10 +32,8 @@ LAG_INPUTS = ("last target", "last change", "expected change", "last surprise")
 
 PEEK = kernels.PREDICT
 LEARN = kernels.UPDATE | kernels.LEARN | kernels.OPTIMIZE | kernels.REWARD
+LEARN_LATE = LEARN & ~kernels.UPDATE | kernels.LATE
 OBSERVE = kernels.PREDICT | kernels.PASS | kernels.REMEMBER
-
-ONE = np.zeros(1, np.int64)
-"""The slot of an estimator's own stream, for a single event."""
 
 
 class RegressorParts(NamedTuple):
@@ -104,14 +103,44 @@ class NumericEstimator(LSTMEstimator):
         return {"lstm": 1.0} if self._experts is None else self._experts.shares
 
     @property
+    def result_width(self) -> int:
+        """How many numbers a row of results has that says all; see `run_events`."""
+        return self._weights_begin + (0 if self._experts is None else len(self._experts.weights))
+
+    @property
+    def result(self) -> NDArray[np.float64]:
+        """Such a row of the last event, its prediction left out."""
+        result = np.zeros(self.result_width)
+        if self._learner is not None:
+            result[1 : self._weights_begin] = self._learner.activations.ravel()
+        if self._experts is not None:
+            result[self._weights_begin :] = self._experts.weights
+        return result
+
+    def activations_of(self, result: NDArray[np.float64]) -> NDArray[np.float32]:
+        """Return what `activations` was at the event of such a row, (L, 6 * H)."""
+        activations = result[1 : self._weights_begin]
+        return activations.reshape(self.num_layers, -1).astype(np.float32)
+
+    def shares_of(self, result: NDArray[np.float64]) -> dict[str, float]:
+        """Return what `shares` was at the event of such a row."""
+        if self._experts is None:
+            return self.shares
+        return self._experts.shares_of(result[self._weights_begin :])
+
+    @property
+    def _weights_begin(self) -> int:
+        """Where in such a row the weights of experts begin: behind prediction and activations."""
+        return 1 + self.num_layers * 6 * self.hidden_size
+
+    @property
     def has_learned(self) -> bool:
         """Whether a target has been learned: before, a prediction stands for nothing."""
         return self._target.has_learned
 
     def run_events(
         self,
-        what: int,
-        slots: NDArray[np.int64],
+        turns: NDArray[np.int64],
         values: NDArray[np.float64],
         targets: NDArray[np.float64],
         results: NDArray[np.float64],
@@ -121,16 +150,19 @@ class NumericEstimator(LSTMEstimator):
 
         Parameters
         ----------
-        what, slots, values, targets, results
+        turns, values, targets, results
             See `lstmwidgets.kernels.numbers.events`. The optimizer must be a compiled one to learn.
         rows : StreamRows
             The streams that are not in the estimator.
         """
         streams = (rows.numbers, rows.filled, rows.past)
-        self._kernel(what, slots, values.ravel(), targets, results, *streams, *self._arrays)
+        self._kernel(turns, values.ravel(), targets, results, *streams, *self._arrays)
 
     def take_in_known(
-        self, xs: Sequence[Features], ys: Sequence[float | None]
+        self,
+        xs: Sequence[Features],
+        ys: Sequence[float | None],
+        late: NDArray[np.bool_] | None = None,
     ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Take in the events before the first that is not to be learned in a call for many.
 
@@ -143,6 +175,8 @@ class NumericEstimator(LSTMEstimator):
             Features of each event.
         ys : sequence of float
             Targets, None where there is none.
+        late : ndarray of bool, optional
+            Which events were taken in before and have now got their targets, (N,).
 
         Returns
         -------
@@ -152,10 +186,24 @@ class NumericEstimator(LSTMEstimator):
         if self._learner is None or not (self._learner.is_compiled and self.is_ready):
             return np.zeros((0, 0)), np.zeros(0)
         usual = sum(1 for _ in takewhile(_is_usual, ys))
-        values = self._encoder.learn_known(xs[:usual])
+        if late is None or not late[:usual].any():
+            values = self._encoder.learn_known(xs[:usual])
+        else:
+            values = self._learn_known_among(xs[:usual], late[:usual])
         if values.shape[1] != self._scaler.columns:
             values = values[:0]
         return values, np.array(ys[: len(values)], np.float64)
+
+    def _learn_known_among(
+        self, xs: Sequence[Features], late: NDArray[np.bool_]
+    ) -> NDArray[np.float64]:
+        """Do what the encoder's `learn_known` does, where late events are not to be learned."""
+        new, old = np.flatnonzero(~late).tolist(), np.flatnonzero(late).tolist()
+        learned = self._encoder.learn_known([xs[n] for n in new])
+        values = np.empty((len(xs), learned.shape[1]))
+        values[new[: len(learned)]] = learned
+        values[old] = self._encoder.encode_many([xs[n] for n in old])
+        return values if len(learned) == len(new) else values[: new[len(learned)]]
 
     def stream_to_bytes(self) -> bytes:
         """Return what the stream has left behind; empty before the first event.
@@ -185,15 +233,19 @@ class NumericEstimator(LSTMEstimator):
 
     def leave(self, rows: StreamRows) -> None:
         """Copy the stream in the estimator into its slot."""
-        nothing = np.zeros(0)
-        self.run_events(kernels.LEAVE, ONE[:0], nothing, nothing, nothing[:, None], rows)
-        rows.past[rows.filled[-1]] = self.parts.past[0]
+        inside = int(rows.filled[-1])
+        self._run_one(kernels.LEAVE, inside, rows)
+        rows.past[inside] = self.parts.past[0]
 
     def enter(self, slot: int, rows: StreamRows) -> None:
         """Exchange the stream in the estimator for that in a slot; the slot inside differs."""
-        values, none = np.full(self._scaler.columns, np.nan), np.full(1, np.nan)
-        self.run_events(0, np.array([slot]), values, none, none[:, None], rows)
+        self._run_one(0, slot, rows)
         self.parts.past[0] = rows.past[slot]
+
+    def _run_one(self, what: int, slot: int, rows: StreamRows) -> None:
+        """Do something with a stream that needs no event."""
+        none = np.zeros(1)
+        self.run_events(turns_of(what, [slot]), none[:0], none, none[:, None], rows)
 
     def learn_late(self, x: Features, y: float, stream: bytes) -> None:
         """Learn a late target, one that comes after later events, from its own event's state.
@@ -226,7 +278,7 @@ class NumericEstimator(LSTMEstimator):
         if self._learner is None:
             raise ValueError("the model has not seen an event yet; it has no room for a stream")
         rows = StreamRows(slots, self.parts.past.shape[1])
-        rows.fit(self._learner, 0)
+        rows.fit(self._learner, np.arange(0))
         rows.filled[-1] = slots - 1
         return rows
 
@@ -253,6 +305,9 @@ class NumericEstimator(LSTMEstimator):
 
     def _implicit_inputs(self) -> Sequence[str]:
         return LAG_INPUTS if self.target_lag else ("nothing",)  # one input at least
+
+    def _outputs_of_lstm(self) -> dict[str, Any]:
+        return {"outputs": ["beyond what was expected"], "unit": self._target.unit}
 
     def _features_grew(self) -> None:
         if self._experts is not None:
@@ -284,7 +339,7 @@ class NumericEstimator(LSTMEstimator):
         """Return the prediction for an event; change nothing."""
         if not hasattr(self, "_one"):  # no event has come, or none to its end
             return 0.0
-        return self._kernel(PEEK, ONE, self._encoder.encode(x), *self._one)
+        return self._kernel(_alone(PEEK), self._encoder.encode(x), *self._one)
 
     def _learn(self, x: Features, target: float | None) -> None:
         """Learn an event, or let it pass if there is no target."""
@@ -306,13 +361,13 @@ class NumericEstimator(LSTMEstimator):
         assert self._learner is not None
         self._targets[0] = math.nan if target is None else target
         if self._learner.is_compiled:
-            return self._kernel(what, ONE, values, *self._one)
+            return self._kernel(_alone(what), values, *self._one)
         learnable = target is not None and self._target.is_known
         first = what & ~(kernels.OPTIMIZE | kernels.REWARD)
-        prediction = self._kernel(first, ONE, values, *self._one)
+        prediction = self._kernel(_alone(first), values, *self._one)
         if learnable:
             self._learner.step_optimizer()
-        self._kernel(kernels.REWARD, ONE, values, *self._one)
+        self._kernel(_alone(kernels.REWARD), values, *self._one)
         return prediction
 
     def _observe(self, x: Features, y: float | None) -> float:
@@ -321,7 +376,7 @@ class NumericEstimator(LSTMEstimator):
         if not hasattr(self, "_one"):
             return 0.0
         self._targets[0] = math.nan if target is None else target
-        return self._kernel(OBSERVE, ONE, self._encoder.encode(x), *self._one)
+        return self._kernel(_alone(OBSERVE), self._encoder.encode(x), *self._one)
 
     def _step(self, x: Features, what: int = kernels.UPDATE | kernels.PASS) -> float:
         """Predict an event and let it pass, learning its features' scale only.
@@ -331,8 +386,31 @@ class NumericEstimator(LSTMEstimator):
         prediction = self._peek(x)
         values = self._take_in(x)
         self._targets[0] = prediction
-        self._kernel(what, ONE, values, *self._one)
+        self._kernel(_alone(what), values, *self._one)
         return prediction
+
+
+def turns_of(what: int, slots: ArrayLike, copies: ArrayLike = 0) -> NDArray[np.int64]:
+    """Return turns for `run_events`, all of one kind: (N, 3), for N slots.
+
+    Parameters
+    ----------
+    what : int
+        What is done with each; see `lstmwidgets.kernels.numbers`.
+    slots : array_like of int
+        Where the stream of each is, (N,).
+    copies : array_like of int
+        Where a copy of it is kept, (N,), if that is part of it.
+    """
+    turns = np.empty((np.size(slots), 3), np.int64)
+    turns[:, kernels.WHAT], turns[:, kernels.STREAM], turns[:, kernels.COPY] = what, slots, copies
+    return turns
+
+
+@cache
+def _alone(what: int) -> NDArray[np.int64]:
+    """Return the turn of a single event on an estimator's own stream."""
+    return turns_of(what, [0])
 
 
 def _is_usual(y: Any) -> bool:

@@ -12,7 +12,7 @@ from river import base
 from ..values import target_in
 from .dataframes import labelled_rows, rows, series_like
 from .estimator import Features, shared
-from .numeric import LEARN, PEEK, NumericEstimator
+from .numeric import LEARN, PEEK, NumericEstimator, turns_of
 from .optimizers import OptimizerFactory
 
 
@@ -193,10 +193,10 @@ class LSTMRegressor(NumericEstimator, base.MiniBatchRegressor):
             `activations` shows after it.
         """
         values, targets = self.take_in_known(xs, ys)
-        results = np.empty((len(values), 1 + self.num_layers * 6 * self.hidden_size))
+        results = np.empty((len(values), self._weights_begin))
         if len(values):
-            slots = np.zeros(len(values), np.int64)
-            self._kernel(PEEK | LEARN, slots, values.ravel(), targets, results, *self._one[2:])
+            turns = turns_of(PEEK | LEARN, np.zeros(len(values)))
+            self._kernel(turns, values.ravel(), targets, results, *self._one[2:])
         return results
 
     def learn_many(self, X: Any, y: Any) -> None:

@@ -45,14 +45,35 @@ class StreamRows:
         self.numbers: Array = np.zeros((slots, 0), np.float32)
         self._sizes: Array | None = None
 
-    def fit(self, learner: OnlineLearner, used: int) -> None:
-        """Take on the sizes of a learner, which may have grown; the first rows are in use."""
-        if self._sizes is not learner.sizes:
-            before, self._sizes = self._sizes, learner.sizes
-            rows = np.zeros((len(self.numbers), self._widths(learner.sizes)[2]), np.float32)
-            if before is not None:
-                rows[:used] = self._fitted(self.numbers[:used], before)
-            self.numbers = rows
+    def fits(self, learner: OnlineLearner) -> bool:
+        """Say whether these are a learner's sizes."""
+        return self._sizes is learner.sizes
+
+    def fit(self, learner: OnlineLearner, used: Array) -> None:
+        """Take on the sizes of a learner, which may have grown; some rows are in use."""
+        before, self._sizes = self._sizes, learner.sizes
+        rows = np.zeros((len(self.numbers), self._widths(learner.sizes)[2]), np.float32)
+        if before is not None:
+            rows[used] = self._fitted(self.numbers[used], before)
+        self.numbers = rows
+
+    def extend(self, more: int, used: Array) -> None:
+        """Have room for more streams, in slots behind those that there are; some are in use."""
+        count = len(self.past) + more
+        filled = np.zeros(count + 1, np.int64)
+        past, numbers = (
+            np.zeros((count, old.shape[1]), old.dtype) for old in (self.past, self.numbers)
+        )
+        filled[used], past[used], numbers[used] = (
+            old[used] for old in (self.filled, self.past, self.numbers)
+        )
+        filled[-1] = self.filled[-1]
+        self.filled, self.past, self.numbers = filled, past, numbers
+
+    def copy(self, slot: int, to: int) -> None:
+        """Copy a stream into another slot."""
+        for part in (self.filled, self.past, self.numbers):
+            part[to] = part[slot]
 
     def clear(self, slot: int) -> None:
         """Let a stream begin anew."""
@@ -61,9 +82,11 @@ class StreamRows:
     def to_bytes(self, slots: Sequence[int]) -> NDArray[np.uint8]:
         """Return what N streams have left behind, (N, bytes), in the machine's order.
 
-        The learner's first sizes and the events in the window, then `past` and `numbers`.
+        The learner's first sizes and the events in the window, then `past` and `numbers`. Nothing
+        before there was a learner.
         """
-        assert self._sizes is not None
+        if self._sizes is None:
+            return np.zeros((len(slots), 0), np.uint8)
         heads = np.empty((len(slots), SIZES + 1), np.int64)
         heads[:, :SIZES] = self._sizes[:SIZES]
         heads[:, SIZES] = self.filled[slots]

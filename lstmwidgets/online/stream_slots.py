@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..checks import check_size, check_slots
+from ..kernels import numbers as kernels
 from .estimator import Features
-from .numeric import LEARN, PEEK, NumericEstimator
+from .numeric import LEARN, LEARN_LATE, PEEK, NumericEstimator, turns_of
 from .stream_rows import StreamRows
 
 Array = NDArray[Any]
@@ -20,6 +21,9 @@ NOWHERE = -1
 
 AT_ONCE = 1000
 """Events that one compiled call learns at most."""
+
+FEWEST_COPIES = 64
+"""For so many copies of streams there is room as soon as there is one."""
 
 
 class StreamSlots:
@@ -35,6 +39,13 @@ class StreamSlots:
     slots : int
         How many there are, S. Each is a stream at its beginning, as after `reset_stream`. Memory is
         taken as slots are used.
+
+    Attributes
+    ----------
+    before_growth : callable, optional
+        Is called when the model has taken on features that it did not know, and the streams have
+        not yet: `streams_to_bytes` then still returns what fits the model of before, but for the
+        stream that is in it.
 
     Raises
     ------
@@ -63,6 +74,11 @@ class StreamSlots:
         self._rows.filled[-1] = NOWHERE
         self._slots = int(slots)
         self._used = 0
+        self._outgrown = False
+        self.before_growth: Callable[[], None] | None = None
+        self._free: list[int] = []  # places of copies, which are behind the slots
+        self._freed: list[int] = []
+        self._copies = 0
 
     def enter(self, slot: int) -> None:
         """Let the model go on with the stream in a slot."""
@@ -96,6 +112,19 @@ class StreamSlots:
     def iter_predict_learn_many(
         self, slots: Sequence[int], xs: Sequence[Features], ys: Sequence[float | None]
     ) -> Iterator[float]:
+        """Predict events and learn them; yield the prediction of each, as `iter_results`."""
+        return (float(result[0]) for result in self.iter_results(slots, xs, ys))
+
+    def iter_results(
+        self,
+        slots: Sequence[int],
+        xs: Sequence[Features],
+        ys: Sequence[float | None],
+        *,
+        kept: Sequence[int] | None = None,
+        late: Sequence[bool] | None = None,
+        whole: bool = False,
+    ) -> Iterator[Array]:
         """Predict events and learn them, one after the other, each on the stream of its slot.
 
         Every event goes through the model's `predict_one` and then through its `learn_one` or,
@@ -110,11 +139,21 @@ class StreamSlots:
             Features of each event.
         ys : sequence of float
             Targets, None where there is none.
+        kept : sequence of int, optional
+            Where a copy is kept of each event's stream before it: places that `keep` returned, or
+            `NOWHERE`.
+        late : sequence of bool, optional
+            Which events went through before, and have now got their targets. They are learned from
+            the copies that were kept; their streams are told the targets only. See
+            `LSTMRegressor.learn_late`.
+        whole : bool
+            Whether what the LSTM and its experts did is yielded as well.
 
         Yields
         ------
-        float
-            The prediction of each event. What comes before an event that cannot be learned, such
+        ndarray
+            A row for each event: the prediction, unless it is late; with `whole` all of what
+            `NumericEstimator.result` has. What comes before an event that cannot be learned, such
             as one with a text as target, is yielded before the error is raised.
         """
         which = check_slots(slots, self._slots)
@@ -123,17 +162,54 @@ class StreamSlots:
                 f"expected a slot and a target for each of {len(xs)} events, got {len(which)} and "
                 f"{len(ys)}"
             )
+        turns = turns_of(PEEK | LEARN, which, NOWHERE if kept is None else kept)
+        if late is not None:
+            turns[np.array(late, bool), kernels.WHAT] = LEARN_LATE
+        is_late = turns[:, kernels.WHAT] == LEARN_LATE
+        turns[(turns[:, kernels.COPY] != NOWHERE) & ~is_late, kernels.WHAT] |= kernels.KEEP
         at = 0
         while at < len(xs):
             end = at + AT_ONCE
-            values, targets = self._model.take_in_known(xs[at:end], ys[at:end])
+            values, targets = self._model.take_in_known(xs[at:end], ys[at:end], is_late[at:end])
             end = at + len(values)
             if end == at:
-                yield self._learn_one(int(which[at]), xs[at], ys[at])
+                result = self._learn_one(turns[at], xs[at], ys[at])
+                yield result if whole else result[:1]
                 at += 1
             else:
-                yield from self._learn_known(which[at:end], values, targets)
+                yield from self._learn_known(turns[at:end], values, targets, whole=whole)
                 at = end
+
+    def keep(self) -> int:
+        """Return a free place for a copy of a stream."""
+        if not self._free:
+            more = max(FEWEST_COPIES, self._copies)
+            self._rows.extend(more, self._in_use)
+            first = self._slots + self._copies
+            self._free = list(range(first + more - 1, first - 1, -1))
+            self._copies += more
+        return self._free.pop()
+
+    def free(self, place: int) -> None:
+        """Give a place back: nobody needs its copy any more once `reclaim` is called."""
+        self._freed.append(place)
+
+    def reclaim(self) -> None:
+        """Let places that were given back be used again: what was planned with them is done."""
+        self._free += self._freed
+        self._freed.clear()
+
+    def copies_to_bytes(self, places: Sequence[int]) -> NDArray[np.uint8]:
+        """Return copies of streams in the form of `stream_to_bytes`, (N, bytes)."""
+        if not self._is_ready():
+            return np.zeros((len(places), 0), np.uint8)
+        return self._rows.to_bytes(places)
+
+    def copy_from_bytes(self, place: int, stream: bytes) -> None:
+        """Put a copy of a stream back into a place; ValueError if it is none of such a model."""
+        self._rows.clear(place)
+        if stream:
+            self._fill(place, stream)
 
     def stream_to_bytes(self, slot: int) -> bytes:
         """Return what a stream has left behind; empty before the first event."""
@@ -141,6 +217,8 @@ class StreamSlots:
 
     def streams_to_bytes(self, slots: Sequence[int]) -> NDArray[np.uint8]:
         """Return the bytes of `stream_to_bytes` for N slots, (N, bytes)."""
+        if self._outgrown:
+            return self._rows.to_bytes(slots)
         if not self._is_ready():
             return np.zeros((len(slots), 0), np.uint8)
         self._take_out()
@@ -156,9 +234,7 @@ class StreamSlots:
         """
         self.reset(slot)
         if state:
-            if not self._is_ready():
-                raise ValueError("the model has not seen an event yet; it has no room for a stream")
-            self._rows.from_bytes(slot, state)
+            self._fill(slot, state)
 
     def reset(self, slot: int) -> None:
         """Let the stream in a slot begin anew."""
@@ -168,29 +244,41 @@ class StreamSlots:
         self._rows.clear(slot)
         self._used = max(self._used, slot + 1)
 
-    def _learn_one(self, slot: int, x: Features, y: float | None) -> float:
-        """Do with one event what `iter_predict_learn_many` does, in the model's own methods."""
+    def _learn_one(self, turn: Array, x: Features, y: float | None) -> Array:
+        """Do with one event what `iter_results` does, in the model's own methods."""
+        what, slot, place = turn.tolist()
         self.enter(slot)
-        prediction: float = self._model.predict_one(x)
-        if y is None:
-            self._model.step_one(x)
+        prediction = 0.0
+        if what & kernels.LATE:
+            assert y is not None
+            (stream,) = self.copies_to_bytes([place])
+            self._model.learn_late(x, y, stream.tobytes())
         else:
-            self._model.learn_one(x, y)
-        return prediction
+            if what & kernels.KEEP:
+                self._take_out()
+                self._rows.copy(slot, place)
+            prediction = self._model.predict_one(x)
+            if y is None:
+                self._model.step_one(x)
+            else:
+                self._model.learn_one(x, y)
+        result = self._model.result
+        result[0] = prediction
+        return result
 
-    def _learn_known(self, slots: Array, values: Array, targets: Array) -> list[float]:
+    def _learn_known(self, turns: Array, values: Array, targets: Array, *, whole: bool) -> Array:
+        slots = turns[:, kernels.STREAM]
         if not self._is_ready() or self._rows.filled[-1] == NOWHERE:
             self.enter(int(slots[0]))
         rows, past = self._rows, self._model.parts.past
         rows.past[rows.filled[-1]] = past[0]
         self._used = max(self._used, int(slots.max()) + 1)
-        results = np.empty((len(values), 1))
+        results = np.zeros((len(values), self._model.result_width if whole else 1))
         try:
-            self._model.run_events(PEEK | LEARN, slots, values, targets, results, rows)
+            self._model.run_events(turns, values, targets, results, rows)
         finally:  # Ctrl-C comes before the kernel or behind it, and finds nothing half done
             past[0] = rows.past[rows.filled[-1]]
-        predictions: list[float] = results[:, 0].tolist()
-        return predictions
+        return results
 
     def _note(self, slot: int) -> None:
         self._rows.filled[-1] = slot
@@ -211,5 +299,23 @@ class StreamSlots:
         learner = self._model.parts.learner
         if learner is None:
             return False
-        self._rows.fit(learner, self._used)
+        if not self._rows.fits(learner):
+            if self.before_growth is not None:
+                self._outgrown = True
+                try:
+                    self.before_growth()
+                finally:
+                    self._outgrown = False
+            self._rows.fit(learner, self._in_use)
         return True
+
+    def _fill(self, place: int, stream: bytes) -> None:
+        if not self._is_ready():
+            raise ValueError("the model has not seen an event yet; it has no room for a stream")
+        self._rows.from_bytes(place, stream)
+
+    @property
+    def _in_use(self) -> Array:
+        """The rows that have been used: slots, and copies."""
+        copies = np.arange(self._slots, self._slots + self._copies)
+        return np.concatenate([np.arange(self._used), copies])

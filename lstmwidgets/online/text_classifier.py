@@ -19,6 +19,7 @@ from .arrays import need
 from .class_outputs import Labels
 from .estimator import LSTMEstimator, shared
 from .learner import OnlineLearner
+from .lstm_part import LSTMPart
 from .naive_bayes import NaiveBayes
 from .optimizers import OptimizerFactory
 from .words import LearnedWords, words_of
@@ -206,6 +207,44 @@ class LSTMTextClassifier(LSTMEstimator, base.Classifier):
     def step_one(self, x: Text) -> dict[Any, float]:
         """Return the same as `predict_proba_one`: no text leaves anything behind for the next."""
         return self.predict_proba_one(x)
+
+    def lstm_part(self, x: Any = None) -> LSTMPart:
+        """Return what the LSTM reads and puts out of a text; naive Bayes counts as the offset.
+
+        At its last step, the end mark, the outputs are the logits of `predict_proba_one`; before,
+        what the head makes of the state there.
+
+        Parameters
+        ----------
+        x : str
+            The text.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If there is no text, or the model has learned none yet.
+        """
+        if x is None:
+            raise TypeError("a classifier of texts is looked at while it reads one: give the text")
+        if self._learner is None or self._words is None:
+            raise ValueError(f"this {type(self).__name__} has not learned a text yet")
+        words = words_of(_text(x), self.longest)
+        rows = self._words.rows(words)
+        learner = self._learner
+        state = learner.lstm.initial_state(1)
+        names = [f"vector {k}" for k in range(self.embedding_size)]
+        offset = self._counts.log_odds(rows, learner.outputs)
+        return LSTMPart(
+            learner.lstm,
+            learner.head,
+            state,
+            _with_mean(self._words.vectors(rows)),
+            names,
+            words,
+            self.classes,
+            is_classes=True,
+            offset=np.asarray(offset, np.float32),
+        )
 
     @property
     def classes(self) -> list[Any]:

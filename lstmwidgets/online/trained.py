@@ -168,6 +168,11 @@ class TrainedEstimator(base.Estimator):
         parts = [part[:, 0].float().numpy() for part in (state[0], state[1], i, f, g, o)]
         return np.concatenate(parts, axis=-1)
 
+    @property
+    def past(self) -> tuple[Past, ...]:
+        """The last steps of the stream, which gradients still reach, the oldest first."""
+        return tuple(self._past)
+
     def reset_stream(self) -> None:
         """Forget the stream so far; keep what was learned."""
         self._stepper.reset()

@@ -127,6 +127,12 @@ class TrainedClassifier(TrainedEstimator, base.Classifier):
                 output = self.model.outputs(read).reshape(-1, self.model.output_size)[-1].cpu()
                 yield word, self._distribution(self._voted(output, words[: t + 1]))
 
+    def read(self, x: str) -> tuple[list[str], list[int], NDArray[Any]]:
+        """Return a text's words, their tokens, and the logits (K,) that are voted on the words."""
+        words = self._words(x)
+        logits = self._voted(torch.zeros(self.model.output_size), words)
+        return words, self._tokens(words), logits.numpy()
+
     @property
     def _multiclass(self) -> bool:
         return True

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from html import escape
 from pathlib import Path
 
 from bokeh.document import Document
 from bokeh.embed import file_html
+from bokeh.layouts import column
 from bokeh.models import LayoutDOM
+from bokeh.models.widgets import Div
 from bokeh.resources import INLINE
 
+from ..analysis.course import Course
 from ..files import atomic_write
+from .course import course_figure
 from .style import THEMES
 
 PAGE = """
@@ -40,6 +45,23 @@ def save_page(layout: LayoutDOM, path: str | Path, title: str, *, dark: bool = F
     document = Document(theme=THEMES[dark])
     document.add_root(layout)
     save_document(document, path, title, dark=dark)
+
+
+def save_report(course: Course, verdict: str, path: str | Path) -> None:
+    """Write a training's curves, and what they say, as one page.
+
+    Parameters
+    ----------
+    course : Course
+        As `lstmwidgets.analysis.course.epoch_course` makes it.
+    verdict : str
+        In plain words.
+    path : path
+        Of the page.
+    """
+    words = Div(text=escape(verdict), sizing_mode="stretch_width")
+    layout = column(words, course_figure(course), sizing_mode="stretch_width")
+    save_page(layout, path, "Training")
 
 
 def save_document(document: Document, path: str | Path, title: str, *, dark: bool) -> None:

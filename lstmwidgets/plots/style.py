@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
+from bokeh.models import CustomJS
 from bokeh.palettes import RdBu, Viridis256, interp_palette
 from bokeh.plotting import figure
 from bokeh.themes import Theme
@@ -98,6 +100,55 @@ def place_legend(plot: figure) -> None:
     """Put a figure's legend above its frame, where it covers nothing."""
     plot.add_layout(plot.legend[0], "above")
     plot.legend.orientation = "horizontal"
+    plot.legend.location = "top_left"
     plot.legend.margin = 2
-    plot.legend.spacing = 14
+    plot.legend.spacing = SPACING
     plot.legend.click_policy = "hide"
+
+
+def fit_width(plot: Any) -> None:
+    """Let a figure suit whatever width it gets in a page, that of a phone too.
+
+    Where there is little room, the legend stands in several rows and the figure is as much taller,
+    the title is shorter or smaller, and the ticks are fewer.
+    """
+    legend: Any = plot.legend[0] if plot.legend else None
+    ticker = plot.xaxis.ticker
+    entries = [] if legend is None else [SYMBOL + LETTER * len(i.label.value) for i in legend.items]
+    arguments: dict[str, Any] = {
+        "plot": plot,
+        "legend": legend,
+        "columns": [(n, _width(entries, n)) for n in range(len(entries), 1, -1)],
+        "entries": len(entries),
+        "row": ROW,
+        "height": plot.height,
+        "title": plot.title.text,
+        "ticker": ticker,
+        "ticks": getattr(ticker, "desired_num_ticks", None),
+    }
+    plot.js_on_change("inner_width", CustomJS(args=arguments, code=FIT))
+
+
+def _width(entries: Sequence[float], columns: int) -> float:
+    """Return how wide a legend is, in pixels, whose entries stand in so many columns."""
+    return sum(max(entries[n::columns]) + SPACING for n in range(columns))
+
+
+LETTER, SYMBOL, SPACING, ROW = 6.5, 28, 10, 28
+"""Of a legend in pixels: a letter on average, what is before a name, between entries, a row."""
+
+FIT = """
+setTimeout(() => { // the layout that gave the width ends first
+  const width = plot.inner_width, room = width + 60; // a title may go on above the margin
+  if (legend) {
+    const [fitting] = columns.find(([, needed]) => needed <= room) ?? [1];
+    if (legend.ncols !== fitting) legend.ncols = fitting;
+    plot.height = height + row * (Math.ceil(entries / fitting) - 1);
+  }
+  if (ticks) ticker.desired_num_ticks = Math.max(2, Math.min(ticks, Math.floor(width / 60)));
+  const fits = (text) => 8.5 * text.length <= room;
+  const text = fits(title) ? title : title.split(":")[0];
+  const size = Math.max(11, Math.min(15, (15 * room) / (8.5 * text.length)));
+  plot.title.setv({ text, text_font_size: `${size}px` });
+});
+"""

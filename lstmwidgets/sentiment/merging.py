@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from ..cells import CELLS
+from ..lstm import LSTM
 from ..models import SequenceModel
 
 
@@ -64,6 +65,47 @@ def merged(models: Sequence[SequenceModel]) -> SequenceModel:
     return one.train(first.training)
 
 
+def separated(model: SequenceModel) -> list[LSTM]:
+    """Return the LSTMs that were merged in a model, in eval mode: run apart they cost less.
+
+    Each reads its part of the embedding's numbers, one after the other, and writes its part of the
+    hidden output. Where units of one have learned to hear of another's, as online, it is one LSTM.
+
+    Parameters
+    ----------
+    model : SequenceModel
+        Merged or not; the weights are copied.
+
+    Examples
+    --------
+    >>> import torch
+    >>> options = dict(vocabulary_size=9, task="classification", pooling="max", hidden_size=4)
+    >>> one = merged([SequenceModel(None, 2, **options) for _ in range(3)])
+    >>> x = one.embedding(torch.tensor([[3, 4, 5]]))
+    >>> parts = [lstm(each)[0] for lstm, each in zip(separated(one), x.chunk(3, -1))]
+    >>> torch.allclose(torch.cat(parts, -1), one.lstm(x)[0], atol=1e-6)
+    True
+    """
+    lstm, config = model.lstm, model.config
+    count = config["attention_heads"]
+    (hidden, more), (below, rest) = (divmod(n, count) for n in (lstm.hidden_size, lstm.input_size))
+    if count == 1 or more or rest or lstm.cell == "layer_norm":
+        return [lstm]
+    states: list[dict[str, Tensor]] = [{} for _ in range(count)]
+    for name, weight in lstm.state_dict().items():
+        first = name.startswith("weight_ih") and name.endswith("_l0")
+        parts = _apart(weight, count, hidden, below if first else hidden)
+        if weight.count_nonzero() != sum(part.count_nonzero() for part in parts):
+            return [lstm]
+        for state, part in zip(states, parts, strict=True):
+            state[name] = part
+    with torch.random.fork_rng([]):  # what it draws is overwritten
+        found = [LSTM(below, hidden, lstm.num_layers, cell=lstm.cell) for _ in range(count)]
+    for one, state in zip(found, states, strict=True):
+        one.to(model.head.weight).load_state_dict(state)
+    return [one.requires_grad_(requires_grad=False).eval() for one in found]
+
+
 def _merged_weights(models: Sequence[SequenceModel]) -> dict[str, Tensor]:
     first = models[0]
     states = [model.state_dict() for model in models]
@@ -105,3 +147,15 @@ def _side_by_side(parts: Sequence[Tensor], hidden: int, inputs: int) -> Tensor:
     for place, part in enumerate(parts):
         whole[:, place, :, :, place, :] = part.view(rows, hidden, columns, inputs)
     return whole.view(rows * count * hidden, columns * count * inputs)
+
+
+def _apart(weight: Tensor, count: int, hidden: int, inputs: int) -> list[Tensor]:
+    """Return the weights that `_side_by_side` has merged, whatever lies beside them."""
+    rows = len(weight) // (count * hidden)
+    if weight.ndim == 1:
+        whole = weight.view(rows, count, hidden)
+        return [whole[:, place].flatten() for place in range(count)]
+    columns = weight.shape[1] // (count * inputs)
+    blocks = weight.view(rows, count, hidden, columns, count, inputs)
+    shape = (rows * hidden, columns * inputs)
+    return [blocks[:, place, :, :, place, :].reshape(shape) for place in range(count)]

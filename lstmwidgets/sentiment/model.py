@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Generator, Mapping
+from collections.abc import Generator, Iterable, Mapping
 from typing import Any, Self
 
 import numpy as np
@@ -25,9 +25,11 @@ from ..text import WordVectors
 from ..training import predict_proba
 from ..training.epochs import Epoch
 from .corpus import Corpus, Texts, tokenized
-from .explanation import Explanation, explained
+from .edits import Flips, iter_flips
+from .explanation import Explanation
 from .merging import merged
 from .pretrained import with_more_words
+from .reading import TextReader, drained, explained
 from .result import SentimentResult, long_enough
 from .saving import made_of, parts_of
 from .training import Training
@@ -297,6 +299,43 @@ class SentimentModel(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # s
             raise TypeError(f"explain takes one text, got {type(text).__name__}")
         (words,) = tokenized([text], "the text")
         return explained(self.model_, self.vocabulary_, self.counts_, words)
+
+    def flips(
+        self,
+        text: str,
+        *,
+        to: Any = None,
+        most_edits: int = 2,
+        replacing: bool = True,
+        candidates: Iterable[str] | None = None,
+    ) -> Flips:
+        """Return the fewest words to leave out or to replace for a text to get another class.
+
+        Parameters
+        ----------
+        text : str
+            One text.
+        to : object, optional
+            The class that is wanted; by default any other one.
+        most_edits : int
+            Edits of the text at most.
+        replacing : bool
+            Whether words may be replaced, or only left out.
+        candidates : iterable of str, optional
+            Words that may stand in for others; by default the most frequent ones of the training
+            texts.
+
+        Returns
+        -------
+        Flips
+            Each has gone through the whole model. No single deletion is missed; of replacements
+            and of several edits there may be others (`lstmwidgets.sentiment.edits`).
+        """
+        check_is_fitted(self)
+        (words,) = tokenized([text], "the text")
+        options: dict[str, Any] = {"to": to, "most_edits": most_edits, "replacing": replacing}
+        reader = TextReader(self.model_.eval(), self.vocabulary_, self.counts_)
+        return drained(iter_flips(reader, words, candidates=candidates, **options))
 
     def to_parts(self) -> dict[str, Any]:
         """Return what `lstmwidgets.save` keeps."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import pairwise
 from typing import Any, Self
 
@@ -102,6 +102,105 @@ class WordCounts:
         found -= found.mean(1, keepdims=True)
         return np.pad(self.weight * found, ((0, 0), (0, classes - found.shape[1])))
 
+    def beginnings(self, words: Sequence[str], classes: int) -> Array:
+        """Return the logits of a text's first word, of the first two, and so on, (T, classes).
+
+        Parameters
+        ----------
+        words : sequence of str
+            The text, T words.
+        classes : int
+            As of a call.
+        """
+        logits, lengths = np.zeros(classes), 0.0
+        offset, found = self.offset(classes), []
+        seen: set[str] = set()
+        for names in _with_each_word(words):
+            for name in set(names) - seen:
+                seen.add(name)
+                value, idf = self._value(name, classes)
+                logits = logits + value
+                lengths += idf**2
+            found.append(offset + logits / (np.sqrt(lengths) or 1))
+        return np.array(found).reshape(len(words), classes)
+
+    def added(self, words: Sequence[str], classes: int) -> Array:
+        """Return what each word of a text adds to the logits, (T, classes).
+
+        Together that is the difference between the text's logits and `offset`. A pair's part is
+        that of its two words alike; what comes several times is shared by all of its places.
+
+        Parameters
+        ----------
+        words : sequence of str
+            The text, T words.
+        classes : int
+            As of a call.
+        """
+        places: dict[str, list[int]] = {}
+        for t, (name, *pair) in enumerate(_with_each_word(words)):
+            places.setdefault(name, []).append(t)
+            for other in pair:
+                places.setdefault(other, []).extend((t - 1, t))
+        found, lengths = np.zeros((len(words), classes)), 0.0
+        for name, where in places.items():
+            value, idf = self._value(name, classes)
+            np.add.at(found, where, value / len(where))
+            lengths += idf**2
+        return found / (np.sqrt(lengths) or 1)
+
+    def worth(self, words: Sequence[str], classes: int) -> Array:
+        """Return what words are worth alone, (T, classes): logits before `length` divides them.
+
+        Parameters
+        ----------
+        words : sequence of str
+            T words, in any order; as no negation stands before them.
+        classes : int
+            As of a call.
+        """
+        found = np.zeros((len(words), classes))
+        known = self.vectorizer.vocabulary_
+        there = [n for n, word in enumerate(words) if word in known]
+        places = [known[words[n]] for n in there]
+        coef = self.regression.coef_[:, places].T * self.vectorizer.idf_[places, None]
+        both = np.concatenate([-coef, coef], 1) / 2 if coef.shape[1] == 1 else coef
+        found[there, : both.shape[1]] = self.weight * (both - both.mean(1, keepdims=True))
+        return found
+
+    def length(self, words: Sequence[str]) -> float:
+        """Return the length of a text's vector of words and pairs, which its logits are divided by.
+
+        Parameters
+        ----------
+        words : sequence of str
+            The text.
+        """
+        known = self.vectorizer.vocabulary_
+        places = [known[name] for name in set(words_and_pairs(words)) if name in known]
+        return float(np.sqrt((self.vectorizer.idf_[places] ** 2).sum()))
+
+    def offset(self, classes: int) -> Array:
+        """Return the logits of a text of which no word is known, (classes,)."""
+        return self._centred(self.regression.intercept_, classes)
+
+    def _value(self, name: str, classes: int) -> tuple[Array, float]:
+        """Return a feature's logits before vectors get a length of 1, and its idf.
+
+        Both are 0 if no training text has it.
+        """
+        place = self.vectorizer.vocabulary_.get(name)
+        if place is None:
+            return np.zeros(classes), 0.0
+        idf = float(self.vectorizer.idf_[place])
+        return idf * self._centred(self.regression.coef_[:, place], classes), idf
+
+    def _centred(self, logits: Array, classes: int) -> Array:
+        """Return weighted logits with a mean of 0; of two classes the regression has one number."""
+        both = np.array([-logits[0], logits[0]]) / 2 if len(logits) == 1 else logits
+        known: Array = self.weight * (both - both.mean())
+        return np.pad(known, (0, classes - len(known)))
+
     def to_parts(self) -> dict[str, Any]:
         """Return what a file keeps: the F words and pairs, the weight, and what was fitted.
 
@@ -135,9 +234,22 @@ def words_and_pairs(words: Sequence[str]) -> list[str]:
     >>> words_and_pairs(["not", "good", ",", "bad"])
     ['not', 'NOT_good', ',', 'bad', 'not NOT_good', 'NOT_good ,', ', bad']
     """
+    marked = _marked(words)
+    return [*marked, *map(" ".join, pairwise(marked))]
+
+
+def _marked(words: Sequence[str]) -> list[str]:
     marked, left = [], 0
     for word in words:
         left = 0 if word in ENDS else left
         marked.append(f"NOT_{word}" if left else word)
         left = REACH if word in NEGATIONS else max(left - 1, 0)
-    return [*marked, *map(" ".join, pairwise(marked))]
+    return marked
+
+
+def _with_each_word(words: Sequence[str]) -> Iterator[tuple[str, ...]]:
+    """Yield what each word brings: itself and, but for the first one, a pair."""
+    before = ""
+    for word in _marked(words):
+        yield (word, f"{before} {word}") if before else (word,)
+        before = word

@@ -4,5 +4,15 @@ from .epochs import Epoch, FitResult
 from .fitting import fit, iter_fit
 from .loop import DivergedError
 from .prediction import predict, predict_proba
+from .steering import TrainingRun
 
-__all__ = ["DivergedError", "Epoch", "FitResult", "fit", "iter_fit", "predict", "predict_proba"]
+__all__ = [
+    "DivergedError",
+    "Epoch",
+    "FitResult",
+    "TrainingRun",
+    "fit",
+    "iter_fit",
+    "predict",
+    "predict_proba",
+]

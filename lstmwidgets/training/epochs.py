@@ -38,11 +38,16 @@ class Epoch:
     score_name : str
         ``"accuracy"`` or ``"mean absolute error"``.
     lr : float
-        Learning rate of this epoch.
+        Learning rate of this epoch's last batch.
     seconds : float
         Training and validation together.
     best : bool
         Whether the loss (of validation, where there is one) is the lowest so far.
+    gradient_norm : float or None
+        Mean over the batches of the norm of the gradient of all weights, before clipping; NaN where
+        it is not known.
+    dropout : float
+        Of the model, at this epoch's last batch.
     """
 
     epoch: int
@@ -54,6 +59,8 @@ class Epoch:
     lr: float
     seconds: float
     best: bool
+    gradient_norm: float | None = None
+    dropout: float = 0.0
 
     @property
     def loss(self) -> float:
@@ -80,7 +87,8 @@ class FitResult:
     epochs : list of Epoch
         All of them, also those before a resume.
     stopped : str
-        ``"epochs"``, all were run; ``"early"``, the loss no longer fell; ``"interrupted"``.
+        ``"epochs"``, all were run; ``"early"``, the loss no longer fell; ``"interrupted"``, it was
+        told to stop.
     trivial_loss : float or None
         Loss of always saying the mean of the training targets, or that all classes are equally
         likely; None for a DataLoader's numbers, which nobody has looked at.
@@ -105,6 +113,41 @@ class FitResult:
     def verdict(self) -> str:
         """What the curves say, in plain words."""
         return verdict(self.epochs, self.stopped, self.trivial_loss)
+
+
+def overfitting_from(epochs: Sequence[Epoch]) -> int | None:
+    """Return the epoch from which on a training overfits; None if it does not.
+
+    It overfits where the validation loss has risen by 5 % or more since its lowest, and the
+    training loss has been lower since: from the epoch after that lowest one on.
+
+    Parameters
+    ----------
+    epochs : sequence of Epoch
+        As they came.
+
+    Examples
+    --------
+    >>> losses = [(1.0, 1.0), (0.6, 0.8), (0.3, 0.9), (0.1, 1.2)]
+    >>> epochs = [
+    ...     Epoch(n + 1, train, held, 0.5, 0.5, "accuracy", 0.01, 1.0, best=n < 2)
+    ...     for n, (train, held) in enumerate(losses)
+    ... ]
+    >>> overfitting_from(epochs)
+    3
+    """
+    best = max((one for one in epochs if one.best), key=lambda one: one.epoch, default=None)
+    if best is None or best.validation_loss is None:
+        return None
+    last = epochs[-1]
+    rose = last.loss > best.loss * (1 + RISE)
+    return best.epoch + 1 if rose and lowest_since(epochs, best) < best.train_loss else None
+
+
+def lowest_since(epochs: Sequence[Epoch], best: Epoch) -> float:
+    """Return the lowest training loss after an epoch; infinite if there is none."""
+    later = (one.train_loss for one in epochs if one.epoch > best.epoch)
+    return min(later, default=math.inf)
 
 
 def verdict(
@@ -140,12 +183,12 @@ def verdict(
         return f"Diverged: {diverged}. Try a much smaller lr, a smaller clip, or other units."
     if last.validation_loss is None:
         return f"{_without_validation(epochs, best, stopped)}"
-    if last.loss > best.loss * (1 + RISE) and last.train_loss < best.train_loss:
+    if overfitting_from(epochs) is not None:
         return (
             f"Overfitting: after epoch {best.epoch} the validation loss rose from {best.loss:.3g} "
             f"to {last.loss:.3g} while the training loss fell from {best.train_loss:.3g} to "
-            f"{last.train_loss:.3g}. The model has the weights of epoch {best.epoch}. To go "
-            "further try more data, more dropout, weight_decay, or a smaller hidden_size."
+            f"{lowest_since(epochs, best):.3g}. The model has the weights of epoch {best.epoch}. "
+            "To go further try more data, more dropout, weight_decay, or a smaller hidden_size."
         )
     if _learned_little(epochs):
         return _underfitting(epochs)

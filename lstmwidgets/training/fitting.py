@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections import deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import closing
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, ExitStack, closing
 from functools import wraps
 from inspect import signature
 from typing import Any, ParamSpec, TypeVar
@@ -16,9 +15,16 @@ from ..models import SequenceModel
 from .epochs import Epoch, FitResult
 from .loop import Loop
 from .options import OptimizerFactory, ScheduleFactory
+from .steering import TrainingRun
 
 Given = ParamSpec("Given")
 Result = TypeVar("Result")
+
+Onlooker = Callable[[TrainingRun], AbstractContextManager[Callable[[Epoch], None]]]
+
+ONLOOKERS: list[Onlooker] = []
+"""Are called when a `fit` begins, are told each epoch at its end, and leave when the model has its
+weights: `lstmwidgets.mlflow.autolog` adds one."""
 
 
 def iter_fit(
@@ -48,11 +54,13 @@ def iter_fit(
     checkpoint: str | os.PathLike[str] | None = None,
     resume: bool = True,
     progress: bool = False,
-) -> Iterator[Epoch]:
+) -> TrainingRun:
     """Train a model, and yield a record at the end of each epoch.
 
     Between two records the model has its current weights, in eval mode, to be looked at. At the end
-    it has the best ones: also when the generator is closed or interrupted (after the first epoch).
+    it has the best ones: also when the iterator is closed or interrupted (after the first epoch).
+    What is returned can be steered on the way: ``training.lr /= 2``, ``training.dropout = 0.3``,
+    ``training.stop()``.
 
     Parameters
     ----------
@@ -123,10 +131,10 @@ def iter_fit(
     progress : bool
         Whether to show a bar, in a terminal or a notebook.
 
-    Yields
-    ------
-    Epoch
-        Losses, scores and what else there is to know.
+    Returns
+    -------
+    TrainingRun
+        An iterator of `Epoch`: losses, scores and what else there is to know.
 
     Raises
     ------
@@ -148,7 +156,7 @@ def iter_fit(
     >>> losses[-1] < losses[0]
     True
     """
-    return Loop(**locals()).run()
+    return TrainingRun(Loop(**locals()))
 
 
 def _with_parameters_of(
@@ -215,9 +223,13 @@ def fit(**options: Any) -> FitResult:
     ['good', 'bad']
     """
     loop = Loop(**options)
-    with closing(loop.run()) as epochs:
+    with closing(TrainingRun(loop)) as training, ExitStack() as stack:
+        tell = [stack.enter_context(onlooker(training)) for onlooker in ONLOOKERS]
         try:
-            deque(epochs, maxlen=0)
+            for epoch in training:
+                for each in tell:
+                    each(epoch)
         except KeyboardInterrupt:
+            training.close()
             loop.stopped = "interrupted"
-    return FitResult(loop.model, loop.epochs, loop.stopped, loop.trivial_loss)
+    return training.result

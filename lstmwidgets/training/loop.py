@@ -5,13 +5,11 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Generator, Iterator
-from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from time import perf_counter
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor
 from torch.optim.lr_scheduler import ReduceLROnPlateau
@@ -19,22 +17,27 @@ from torch.optim.lr_scheduler import ReduceLROnPlateau
 from ..models import SequenceModel
 from ..state import State
 from . import checkpoints
+from .batch_log import BatchLog
 from .batches import Batch, Sequences, batches
 from .epochs import Epoch
 from .fabric import make_fabric
 from .loaders import loaded
 from .memory import check_memory
-from .objective import Objective
+from .objective import Objective, compiled
 from .options import Options
 from .progress import shown
+from .random_numbers import RandomNumbers
 from .sources import Source, prepare
 
 EVALUATION = 4
 """How many times as many sequences are side by side in validation, which keeps no gates."""
 
-
 LEARNED = ("classes", "features", "targets")
 """What a model knows of its data besides weights."""
+
+
+class _ToldToStop(Exception):  # noqa: N818  # nothing is wrong
+    """Ends an epoch in its midst."""
 
 
 class DivergedError(ValueError, FloatingPointError):
@@ -57,6 +60,16 @@ class Loop:
         Those that were run, before a resume too.
     stopped, trivial_loss
         As of `lstmwidgets.training.epochs.FitResult`.
+    seed : int
+        What was given, or drawn.
+    optimizer, schedule
+        Those of PyTorch; the schedule may be None.
+    log : BatchLog
+        Of the epoch in progress, or the last one.
+    rest_every : float or None
+        Least seconds from one rest of `steps` after a batch to the next; None for no rests.
+    is_told_to_stop : bool
+        Whether it ends after the batch in progress.
     """
 
     def __init__(
@@ -80,9 +93,14 @@ class Loop:
         self._progress = progress
         self.epochs: list[Epoch] = []
         self.stopped = "epochs"
+        self.log = BatchLog()
+        self.rest_every: float | None = None
+        self.is_told_to_stop = self._in_epoch = False
+        self._away = self._went_on = 0.0  # seconds that others had in an epoch, and the last time
         self._checkpoint = checkpoint
         found = self._read_checkpoint(resume)
-        self._seed = _seed(seed, found)
+        self._config = model.config if found is None else found["config"]
+        self.seed = _seed(seed, found)
         self._fabric = make_fabric(options.device, options.precision, model)
         sources = prepare(
             model,
@@ -91,7 +109,7 @@ class Loop:
             validation=validation,
             target=target,
             scale=options.scale,
-            seed=self._seed,
+            seed=self.seed,
         )
         if options.window is not None and not isinstance(sources.training, Sequences):
             raise ValueError("window= needs the series themselves, not a DataLoader's batches")
@@ -99,7 +117,7 @@ class Loop:
             place = self._fabric.device
             check_memory(model, sources.training, options.batch_size, options.window, place)
         self.trivial_loss = _trivial_loss(model, sources.training)
-        self._identity = {"seed": self._seed, **options.plain(), **sources.describe()}
+        self._identity = {"seed": self.seed, **options.plain(), **sources.describe()}
         self._training = self._placed(sources.training)
         held = sources.validation
         self._validation = None if held is None else self._placed(held)
@@ -111,14 +129,16 @@ class Loop:
         elif checkpoint is not None:
             checkpoints.check(self._content())
 
-    def run(self) -> Generator[Epoch]:
-        """Yield each epoch at its end; leave the best weights in the model, whatever happens."""
+    def steps(self) -> Generator[Epoch | None]:
+        """Yield epochs, and None at rests; leave the best weights in the model in any case."""
         try:
             with shown(self.options.epochs, len(self.epochs), visible=self._progress) as show:
                 while not self._finished():
-                    epoch = self._epoch(len(self.epochs) + 1)
+                    epoch = yield from self._epoch(len(self.epochs) + 1)
                     show(epoch)
                     yield epoch
+        except _ToldToStop:
+            self.stopped = "interrupted"
         except (KeyboardInterrupt, GeneratorExit):
             self.stopped = self.stopped if self._finished() else "interrupted"
             raise
@@ -126,9 +146,10 @@ class Loop:
             self._best = self._start if self._best is None else self._best
             raise
         finally:
+            self._in_epoch = False
             if self._best is not None:
                 self.model.load_state_dict(self._best)
-            vars(self.model.lstm).pop("forward", None)  # of `_compiled`
+            vars(self.model.lstm).pop("forward", None)  # of `compiled`
             self.model.eval()
 
     # --- before the first epoch -------------------------------------------------------------------
@@ -137,7 +158,10 @@ class Loop:
         if self._checkpoint is None or not resume or not Path(self._checkpoint).exists():
             return None
         found = checkpoints.read(self._checkpoint)
-        checkpoints.check_same(self._checkpoint, "model", found["config"], self.model.config)
+        config = self.model.config
+        if self.model.dropout == found.get("dropout"):  # which may have been changed on the way
+            config["dropout"] = found["config"]["dropout"]
+        checkpoints.check_same(self._checkpoint, "model", found["config"], config)
         for name in LEARNED:
             if found[name] is not None and getattr(self.model, name) is None:
                 setattr(self.model, name, found[name])
@@ -158,19 +182,20 @@ class Loop:
         objective = Objective(
             model, label_smoothing=options.label_smoothing, class_weight=weight
         ).to(fabric.device)
-        self._optimizer = options.make_optimizer(objective)
-        self._schedule = options.make_schedule(self._optimizer)
+        self.optimizer = options.make_optimizer(objective)
+        self.schedule = options.make_schedule(self.optimizer)
         self._module, self._stepping = fabric.setup(
-            _compiled(objective) if options.compile else objective, self._optimizer
+            compiled(objective) if options.compile else objective, self.optimizer
         )
 
     def _continue(self, found: dict[str, Any]) -> None:
         assert self._checkpoint is not None
         checkpoints.check_same(self._checkpoint, "options", found["identity"], self._identity)
         self.model.load_state_dict(found["model"])
-        self._optimizer.load_state_dict(found["optimizer"])
-        if self._schedule is not None:
-            self._schedule.load_state_dict(found["schedule"])
+        self.optimizer.load_state_dict(found["optimizer"])
+        if self.schedule is not None:
+            self.schedule.load_state_dict(found["schedule"])
+        self.model.set_dropout(found.get("dropout", self.model.dropout))
         self._fabric.strategy.precision.load_state_dict(found["precision"])
         self._best = {name: each.to(self._fabric.device) for name, each in found["best"].items()}
         self.epochs = [Epoch(**one) for one in found["epochs"]]
@@ -186,22 +211,27 @@ class Loop:
         if patience is not None and len(self.epochs) - best >= patience:
             self.stopped = "early"
             return True
-        return len(self.epochs) >= self.options.epochs
+        if len(self.epochs) >= self.options.epochs:
+            return True
+        if self.is_told_to_stop:
+            self.stopped = "interrupted"
+        return self.is_told_to_stop
 
-    def _epoch(self, number: int) -> Epoch:
-        begin = perf_counter()
-        lr = float(self._optimizer.param_groups[0]["lr"])
-        with _random_numbers(self._seed, number, self._fabric.device) as generator:
-            trained = self._train(generator)
+    def _epoch(self, number: int) -> Generator[None, None, Epoch]:
+        begin, self._away, self._in_epoch = perf_counter(), 0.0, True
+        with RandomNumbers(self.seed, number, self._fabric.device) as numbers:
+            trained = yield from self._train(numbers)
+            lr, dropout = self.lr, float(self.model.dropout)
             _check_finite("training", trained[0], number)
             held = None if self._validation is None else self._evaluate(self._validation)
+        self._module.eval()
         loss = trained[0] if held is None else held[0]
         _check_finite("validation", loss, number)
         lowest = min((one.loss for one in self.epochs), default=math.inf)
-        if isinstance(self._schedule, ReduceLROnPlateau):
-            self._schedule.step(loss)
-        elif self._schedule is not None:
-            self._schedule.step()
+        if isinstance(self.schedule, ReduceLROnPlateau):
+            self.schedule.step(loss)
+        elif self.schedule is not None:
+            self.schedule.step()
         epoch = Epoch(
             epoch=number,
             train_loss=trained[0],
@@ -210,31 +240,57 @@ class Loop:
             validation_score=None if held is None else held[1],
             score_name="mean absolute error" if self.model.scales_targets else "accuracy",
             lr=lr,
-            seconds=perf_counter() - begin,
+            seconds=perf_counter() - begin - self._away,
             best=loss < lowest,
+            gradient_norm=float(self.log.read()[:, 1].mean()),
+            dropout=dropout,
         )
         if epoch.best:
             self._best = _copy(self.model)
         self.epochs.append(epoch)
-        if self._checkpoint is not None:
-            checkpoints.write(self._checkpoint, self._content())
+        self._in_epoch = False
+        self.keep()
         return epoch
 
-    def _train(self, generator: torch.Generator) -> tuple[float, float]:
+    def _train(self, numbers: RandomNumbers) -> Generator[None, None, tuple[float, float]]:
         fabric, module, optimizer = self._fabric, self._module, self._stepping
-        clip = self.options.clip
         totals = self._zeros()
         state: State | None = None
+        self.log = BatchLog()
         module.train()
-        for batch in self._batches(self._training, generator):
+        for batch in self._batches(self._training, numbers.generator):
             loss, part, state = module(batch.x, batch.y, batch.lengths, _carried(state, batch))
             fabric.backward(loss)
-            if clip is not None:  # a look for what is not finite would wait for the device
-                fabric.clip_gradients(module, optimizer, max_norm=clip, error_if_nonfinite=False)
+            self.log.append(loss, self._clipped())
             optimizer.step()
             optimizer.zero_grad()
             totals += part
+            yield from self._rest(numbers)
         return _means(totals)
+
+    def _clipped(self) -> Tensor:
+        """Clip the gradients; return their norm before, without waiting for the device."""
+        fabric, clip = self._fabric, self.options.clip
+        if clip is not None:  # a look for what is not finite would wait for it
+            norm: Tensor = fabric.clip_gradients(
+                self._module, self._stepping, max_norm=clip, error_if_nonfinite=False
+            )
+            return norm
+        gradients = [each.grad for each in self.model.parameters() if each.grad is not None]
+        if self.options.precision == "16-mixed":  # they are scaled, and nobody knows by how much
+            return torch.full((), math.nan, device=fabric.device)
+        return torch.nn.utils.get_total_norm(gradients)
+
+    def _rest(self, numbers: RandomNumbers) -> Generator[None]:
+        """Yield after a batch if it is time for it; end here if one is told to."""
+        left = perf_counter()
+        if self.rest_every is not None and left - self._went_on >= self.rest_every:
+            with numbers.lent():
+                yield None
+            self._went_on = perf_counter()
+            self._away += self._went_on - left
+        if self.is_told_to_stop:
+            raise _ToldToStop
 
     @torch.no_grad()
     def _evaluate(self, source: Source) -> tuple[float, float]:
@@ -263,51 +319,42 @@ class Loop:
         precise = torch.float32 if device.type == "mps" else torch.float64
         return torch.zeros(4, dtype=precise, device=device)
 
+    @property
+    def lr(self) -> float:
+        """Learning rate of the optimizer's first group."""
+        return float(self.optimizer.param_groups[0]["lr"])
+
+    def keep(self) -> None:
+        """Write the checkpoint, if there is one and no epoch is in progress."""
+        if self._checkpoint is not None and self.epochs and not self._in_epoch:
+            checkpoints.write(self._checkpoint, self._content())
+
+    def sample(self, most: int) -> Batch | None:
+        """Return some sequences from the shortest to the longest; see `TrainingRun`."""
+        source = self._training if self._validation is None else self._validation
+        if not isinstance(source, Sequences):
+            return None
+        places = torch.linspace(0, len(source) - 1, min(most, len(source))).round().long()
+        chosen = source.lengths.argsort(stable=True)[places]
+        return source.batch(chosen).to(self._fabric.device)
+
     def _content(self) -> dict[str, Any]:
         """Return all that a training is after an epoch."""
         generator = getattr(self._training, "generator", None)  # of a DataLoader
         return {
-            "config": self.model.config,
+            "config": self._config,
+            "dropout": float(self.model.dropout),
             **{name: getattr(self.model, name) for name in LEARNED},
             "identity": self._identity,
-            "seed": self._seed,
+            "seed": self.seed,
             "epochs": [asdict(one) for one in self.epochs],
             "model": self.model.state_dict(),
             "best": self._best,
-            "optimizer": self._optimizer.state_dict(),
-            "schedule": None if self._schedule is None else self._schedule.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+            "schedule": None if self.schedule is None else self.schedule.state_dict(),
             "precision": self._fabric.strategy.precision.state_dict(),
             "loader": None if generator is None else generator.get_state(),
         }
-
-
-def _compiled(objective: Objective) -> Any:
-    """Return a compiled objective, around the standard cell's operator if that is in it.
-
-    TorchInductor fails on PyTorch's own recurrent operators; Dynamo leaves `torch.nn.LSTM` out, but
-    does not know that this is one.
-    """
-    lstm = objective.model.lstm
-    if lstm.cell == "standard":
-        apart: Any = torch.compiler.disable
-        lstm.forward = apart(lstm.forward)  # type: ignore[method-assign]
-    return torch.compile(objective)
-
-
-@contextmanager
-def _random_numbers(seed: int, epoch: int, device: torch.device) -> Iterator[torch.Generator]:
-    """Give an epoch random numbers that depend on the seed and its number alone.
-
-    Dropout has no generator of its own in PyTorch, so the global ones are seeded; they are put back
-    afterwards, as if nobody had drawn from them.
-    """
-    words = np.random.SeedSequence([seed, epoch]).generate_state(2, np.uint64)
-    with torch.random.fork_rng([device] if device.type == "cuda" else []):
-        torch.default_generator.manual_seed(int(words[0]) >> 1)
-        if device.type == "cuda":
-            with torch.cuda.device(device):
-                torch.cuda.manual_seed(int(words[0]) >> 1)
-        yield torch.Generator().manual_seed(int(words[1]) >> 1)
 
 
 def _carried(state: State | None, batch: Batch) -> State | None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
@@ -91,3 +93,16 @@ class Objective(nn.Module):
             count = torch.full((), error[..., 0].numel(), device=error.device)
         score = (error.abs() * self.model.target_scale).mean(-1).sum()
         return loss, count, score, count
+
+
+def compiled(objective: Objective) -> Any:
+    """Return a compiled objective, around the standard cell's operator if that is in it.
+
+    TorchInductor fails on PyTorch's own recurrent operators; Dynamo leaves `torch.nn.LSTM` out, but
+    does not know that this is one.
+    """
+    lstm = objective.model.lstm
+    if lstm.cell == "standard":
+        apart: Any = torch.compiler.disable
+        lstm.forward = apart(lstm.forward)  # type: ignore[method-assign]
+    return torch.compile(objective)

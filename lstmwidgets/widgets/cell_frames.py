@@ -9,7 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..analysis import QUANTITIES, Recording
-from ..analysis.live_run import ORDER, Run
+from ..analysis.live_run import Run
+from ..analysis.recording import ORDER
+from .recordings import nothing
 
 PLACES = [ORDER.index(name) for name in QUANTITIES]
 
@@ -116,7 +118,7 @@ class Growing:
         run = self._run
         self._beginnings, self._seen, self.length = run.beginnings, run.steps, run.kept
         self.first = run.steps - run.kept
-        self.recording = run.recording() if run.kept else _nothing(run)
+        self.recording = run.recording() if run.kept else nothing(run)
 
     @property
     def outdated(self) -> bool:
@@ -157,13 +159,6 @@ class Growing:
         }
         block = run.block(new, frames.layer)[:, PLACES][:, :, frames.units]
         return message, block.astype("<f4", copy=False).tobytes()
-
-
-def _nothing(run: Run) -> Recording:
-    """Return a recording of no steps, of a run that shows none yet."""
-    shape = (0, run.num_layers, run.hidden_size or 0)
-    layers = {name: np.zeros(shape, np.float32) for name in QUANTITIES}
-    return Recording(layers, (), np.zeros(0, np.int64), cell=run.cell)
 
 
 def continuation(old: Recording, new: Recording, layer: int) -> int | None:

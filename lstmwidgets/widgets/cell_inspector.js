@@ -8,6 +8,7 @@ import {
   equations, explain, mathematics, nameOf, quantity, stageSentence, STAGES, stepSentence,
 } from "./cell_words.js";
 import { written } from "./cell_numbers.js";
+import { keepKeys } from "../live/keys.js";
 import { SAVED } from "../live/kernel.js";
 import { isDark, onThemeChange } from "../live/theme.js";
 
@@ -48,8 +49,8 @@ class View {
       role: "group",
       "aria-label": "LSTM cell inspector",
       tabindex: "-1",
-      "data-lm-suppress-shortcuts": "true", // arrows are for the cell here, not for the notebook
     });
+    keepKeys(this.root);
     this.part = null; // under the pointer, or focused
     this.unit = null; // under the pointer
     this.choices();

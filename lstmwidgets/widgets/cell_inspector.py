@@ -16,7 +16,7 @@ from .snapshots import WithSnapshot
 from .threads import AnsweredAnywhere
 
 MODULES = (
-    *("live/theme.js", "live/kernel.js", "live/colors.js", "live/pointer.js"),
+    *("live/theme.js", "live/kernel.js", "live/keys.js", "live/colors.js", "live/pointer.js"),
     *("widgets/cell_numbers.js", "widgets/cell_words.js", "widgets/cell_drawing.js"),
     *("widgets/cell_picture.js", "widgets/cell_timeline.js", "widgets/cell_store.js"),
     "widgets/cell_inspector.js",

@@ -1,10 +1,12 @@
 // One LiveStream in a page: what all of its views share, and each view's controls over the picture.
 
 import { Chart } from "../live/chart.js";
+import { keepKeys } from "../live/keys.js";
 import { newName, SAVED, tellKernel, watchKernel } from "../live/kernel.js";
 import { element } from "../live/drawing.js";
 import { Pace, PACING } from "../live/pace.js";
 import { RunStore, unpack } from "../live/store.js";
+import { widgetOf } from "../live/session.js";
 
 const SPEEDS = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, null]; // null: full speed
 const TITLES = {
@@ -93,8 +95,8 @@ class View {
     this.id = newName();
     this.root = element(parent, "div", {
       class: "lw-live", role: "group", "aria-label": "Live stream",
-      "data-lm-suppress-shortcuts": "true", // keys are for the picture here, not for the notebook
     });
+    keepKeys(this.root);
     this.makeControls();
     this.progress = element(this.root, "progress", { "aria-label": "Played", hidden: "" });
     this.message = element(this.root, "div", { class: "lw-message", hidden: "" });
@@ -328,18 +330,6 @@ function nearest(speed) {
   return far.indexOf(Math.min(...far));
 }
 
-export const liveStream = () => {
-  let session;
-  return {
-    initialize({ model }) {
-      session = new Session(model);
-      return () => session.close();
-    },
-    render({ el }) {
-      const view = new View(session, el);
-      return () => view.close();
-    },
-  };
-};
+export const liveStream = widgetOf(Session, View);
 
 export default liveStream;

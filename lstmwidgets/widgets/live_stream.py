@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import traitlets
@@ -19,7 +20,7 @@ from .following import Followers, run_name
 from .open_pages import OpenPages
 from .player import FAILED, FINISHED, PLAYING, READY, STOPPED, Player
 from .settings import Speed, model_with, settings_of
-from .snapshots import WithSnapshot
+from .snapshots import WithSnapshot, write_page
 from .sources import is_read_once, length_of, run_of
 from .threads import AnsweredAnywhere
 
@@ -243,10 +244,54 @@ class LiveStream(AnsweredAnywhere, WithSnapshot):
         """Return cell state and gates of the last `window` events, to look at or to save."""
         return self.player.call(self.run.recording)
 
+    def save_html(self, path: str | Path, title: str | None = None, *, plays: bool = False) -> None:
+        """Write the picture as one page that one can look around in offline, without a kernel.
+
+        Parameters
+        ----------
+        path : path
+            Of the page; an older one is replaced once the new one is whole.
+        title : str, optional
+            Of the page; by default what the widget shows.
+        plays : bool
+            Whether the page plays the last `window` events again, as they were. It begins by
+            itself, unless the reader's system asks for less motion, and can be paused and stepped
+            through. Without it the picture rests.
+
+        Raises
+        ------
+        ValueError
+            If texts shall play, whose words a page cannot count, or if there was no event yet.
+
+        Examples
+        --------
+        >>> from pathlib import Path
+        >>> from tempfile import TemporaryDirectory
+        >>> from river import datasets
+        >>> from lstmwidgets.online import LSTMRegressor
+        >>> from lstmwidgets.widgets import LiveStream
+        >>> live = LiveStream(LSTMRegressor(8, seed=1), datasets.WaterFlow())
+        >>> live.step(200)
+        >>> with TemporaryDirectory() as folder:
+        ...     live.save_html(Path(folder) / "water.html", "Water flow", plays=True)
+        >>> live.stop()
+        """
+        if not plays:
+            super().save_html(path, title)
+            return
+        if self.run.words:
+            raise ValueError("plays=True is for events; of a run over texts save the picture")
+        if not self.run.steps:
+            raise ValueError("nothing was played yet: call step or play before plays=True")
+        write_page(path, self._page(title or self._title, plays=True))
+
+    _closing = False
+
     def close(self) -> None:
         """End the player and take the widget out of all pages."""
         if self.comm is None:
             return  # closed before, or never made; ipywidgets closes again what nobody holds
+        self._closing = True
         self.player.stop()
         self.player.wait()
         self.layout.close()  # ipywidgets made it for this widget only
@@ -347,7 +392,7 @@ class LiveStream(AnsweredAnywhere, WithSnapshot):
                 self._failure = player.error
             self.state = player.state
             self.playing = player.state == PLAYING
-        if player.state != PLAYING and self._feed.seq:
+        if player.state != PLAYING and self._feed.seq and not self._closing:
             timer = threading.Timer(RESTING, self._keep)
             timer.daemon = True
             timer.start()

@@ -9,6 +9,8 @@ import traceback
 from collections.abc import Callable
 from typing import TypeVar
 
+from . import threads
+
 FRAMES = 60
 """Most frames a second."""
 
@@ -48,7 +50,7 @@ class Player:
     show : callable
         Draws what is new, in the player's thread: every `interval` seconds at most, for a small
         part of the time, and whenever the player comes to rest.
-    changed : callable
+    changed : callable, optional
         Called after the player's state has changed.
     model : object, optional
         What only one player may play at a time.
@@ -71,14 +73,14 @@ class Player:
         self,
         advance: Callable[[float], bool],
         show: Callable[[], None],
-        changed: Callable[[], None] = lambda: None,
+        changed: Callable[[], None] | None = None,
         *,
         model: object | None = None,
         speed: float = 20.0,
     ) -> None:
         self._advance = advance
         self._show = show
-        self._changed = changed
+        self._changed = _nothing if changed is None else changed
         self._model = model
         self._wanted = threading.Condition(threading.RLock())
         self._thread: threading.Thread | None = None
@@ -96,6 +98,7 @@ class Player:
         self.interval = 1 / FRAMES
         self.error = self.details = ""
         self.state = READY
+        threads.end_before_python(self)
 
     @property
     def speed(self) -> float:
@@ -132,6 +135,14 @@ class Player:
         """End the thread as `stop` does, but as a rest: playing goes on from there."""
         if self._thread is not None:
             self._end(PAUSED)
+
+    def end(self) -> None:
+        """End the thread as `stop` does, wait for it, and draw no more: Python ends."""
+        with self._wanted:
+            thread, self._show, self._changed = self._thread, _nothing, _nothing
+            self.stop()
+        if thread is not None and thread is not threading.current_thread():
+            thread.join(threads.PATIENCE)
 
     def hold(self, model: object) -> None:
         """Play another model from now on."""
@@ -204,6 +215,20 @@ class Player:
             self._wanted.notify_all()
 
     def _run(self) -> None:
+        while True:
+            last = self._take_steps()
+            with self._wanted:
+                if self._playing or self._steps:  # wanted again while the last picture was drawn
+                    continue
+                self._thread = None
+                if not self._drawn:  # `redraw` was called meanwhile
+                    self._show()
+                self._resting = False  # even if it was: there is a new state to tell
+                self._come_to_rest(last or self._last)
+                return
+
+    def _take_steps(self) -> str:
+        """Step, and draw, until the end; return it: finished, failed, or empty if it was told."""
         last = ""
         try:
             while self._may_step():
@@ -215,17 +240,13 @@ class Player:
                     self._draw()
         except Exception as error:  # noqa: BLE001  # whatever a model or a source raises is shown
             last = self._failed(error)
+        if last:
+            self.pause()
         try:
             self._draw()
         except Exception as error:  # noqa: BLE001
             last = self._failed(error)
-        with self._wanted:
-            self._thread = None
-            if not self._drawn:  # `redraw` was called meanwhile
-                self._show()
-            self._playing, self._steps = False, 0
-            self._resting = False  # even if it was: there is a new state to tell
-            self._come_to_rest(last or self._last)
+        return last
 
     def _failed(self, error: Exception) -> str:
         self.error = self.error or f"{type(error).__name__}: {error}"
@@ -286,6 +307,10 @@ class Player:
     def _set(self, state: str) -> None:
         self.state = state
         self._changed()
+
+
+def _nothing() -> None:
+    pass
 
 
 _holders: dict[int, Player] = {}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -93,6 +94,10 @@ class RecordedStates:
         excerpt = Excerpt.of(self.recording, self.choice.layer)
         self.excerpt = excerpt.ordered(self.choice.order)
 
+    def arrange(self, units: NDArray[np.int64]) -> None:
+        """Draw these units, the first one lowest."""
+        self.excerpt = replace(self.excerpt, units=units)
+
     def whole(self) -> Frame:
         """Return all that is drawn."""
         self._seq += 1
@@ -100,7 +105,7 @@ class RecordedStates:
 
     def panels(self) -> list[dict[str, Any]]:
         """Return what is drawn in which panel."""
-        return [*_unit_panels(), *_column_panels(self.excerpt.columns)]
+        return [*unit_panels(), *column_panels(self.excerpt.columns)]
 
     def note(self) -> str:
         """Say what is left out."""
@@ -171,7 +176,7 @@ class FollowedStates:
     def panels(self) -> list[dict[str, Any]]:
         """Return what is drawn in which panel."""
         above = [p for p in live_panels(self._run) if p["kind"] in ("lines", "classes")]
-        return [*_unit_panels(), *({**panel, "height": LOW} for panel in above)]
+        return [*unit_panels(), *({**panel, "height": LOW} for panel in above)]
 
     def note(self) -> str:
         """Say what is not there, or left out."""
@@ -183,7 +188,8 @@ class FollowedStates:
         return f"Drawn are the {units} of {hidden:,} units whose cell state moves the most."
 
 
-def _unit_panels() -> list[dict[str, Any]]:
+def unit_panels() -> list[dict[str, Any]]:
+    """Return the panels of a layer's units: heatmaps, and lines of those that are pinned."""
     maps = [
         {
             "id": name,
@@ -199,7 +205,7 @@ def _unit_panels() -> list[dict[str, Any]]:
     return [*maps, {"id": "pinned", "kind": "pinned", "title": title, "height": LOW}]
 
 
-def _column_panels(columns: Mapping[str, NDArray[np.float64]]) -> Sequence[dict[str, Any]]:
+def column_panels(columns: Mapping[str, NDArray[np.float64]]) -> Sequence[dict[str, Any]]:
     """Return a panel of the numbers that a recording has, if it has any: truth and model first."""
     known = {
         name: f"n{n}"

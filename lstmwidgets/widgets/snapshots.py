@@ -10,7 +10,7 @@ from typing import Any
 import anywidget
 
 from ..files import atomic_write
-from ..live import still_page
+from ..live import StillPart, still_page
 
 SYSTEM = frozenset(anywidget.AnyWidget.class_trait_names(sync=True)) | {"_esm", "_css"}
 """Traits that every widget has."""
@@ -83,13 +83,23 @@ class WithSnapshot(anywidget.AnyWidget):
         self._write(path, title or self._title)
 
     def _write(self, path: str | Path, title: str) -> None:
-        page = self._page(title)
-        with atomic_write(path) as beside:
-            beside.write_text(page, encoding="utf-8")
+        write_page(path, self._page(title))
 
-    def _page(self, title: str) -> str:
+    def _page(self, title: str, *, plays: bool = False) -> str:
         state, given = self._still_state()
-        return still_page(str(self._esm), str(self._css), state, given=given, title=title)
+        parts = self._still_parts()
+        style = str(self._css)
+        return still_page(
+            str(self._esm), style, state, given=given, title=title, parts=parts, plays=plays
+        )
+
+    def _still_parts(self) -> Mapping[str, StillPart]:
+        """Return the widgets that stand within it, as `still_page` takes them."""
+        return {}
+
+    def as_part(self) -> StillPart:
+        """Return what a page needs of it where it stands within another widget."""
+        return StillPart(str(self._esm), *self._still_state())
 
     def _still_state(self) -> tuple[dict[str, Any], Mapping[str, Mapping[str, Any]]]:
         """Return the traits, and those that change with others, as `still_page` takes them."""
@@ -98,3 +108,9 @@ class WithSnapshot(anywidget.AnyWidget):
     def _what(self) -> str:
         """Say what is shown."""
         return type(self).__name__
+
+
+def write_page(path: str | Path, page: str) -> None:
+    """Write a page; an older one is replaced once it is whole."""
+    with atomic_write(path) as beside:
+        beside.write_text(page, encoding="utf-8")

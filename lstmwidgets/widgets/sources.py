@@ -1,4 +1,4 @@
-"""What can be played."""
+"""What can be played, and what can be shown."""
 
 from __future__ import annotations
 
@@ -46,6 +46,15 @@ def checked_source(source: Iterable[Any] | None) -> Iterable[Any]:
             f"got {type(source).__name__}"
         )
     return source
+
+
+def checked_units(units: Iterable[Any], hidden: int) -> list[int]:
+    """Return numbers of units, each once; raise if one of them is none."""
+    units = list(units)
+    for unit in units:
+        if isinstance(unit, bool) or unit not in range(hidden):
+            raise ValueError(f"units are numbers from 0 to {hidden - 1}, got {unit!r}")
+    return list(dict.fromkeys(map(int, units)))
 
 
 def is_read_once(source: Iterable[Any] | None) -> bool:

@@ -6,31 +6,19 @@ from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import ipywidgets
-import traitlets
-
-from ..analysis import QUANTITIES, Recording, as_recording
+from ..analysis import QUANTITIES, Recording
 from ..analysis.ordering import ORDERS
 from ..checks import check_choice
-from ..live import CHART_MODULES, Choice, joined_modules, joined_styles
-from ..plots import Brush, StateFigures
+from ..live import Choice, joined_modules
+from ..plots import StateFigures
 from ..plots.pages import save_page
-from ..plots.state_heatmap import chosen_quantities
-from ..plots.unit_brush import checked_brush
 from .following import followed
-from .live_stream import THEMES
+from .recordings import recording_of
 from .shown_states import FollowedStates, RecordedStates
-from .snapshots import WithSnapshot
-from .threads import AnsweredAnywhere
-
-MODULES = (
-    *CHART_MODULES,
-    *("widgets/unit_panels.js", "widgets/unit_pointer.js", "widgets/state_heatmap.js"),
-)
-STYLES = ("live/live.css", "widgets/state_heatmap.css")
+from .state_picture import MODULES, StatePicture
 
 
-class StateHeatmap(AnsweredAnywhere, WithSnapshot):
+class StateHeatmap(StatePicture):
     """Gates, memory cell and hidden output of all units over the steps, as heatmaps that go along.
 
     They zoom together, and the pointer is seen in all of them. A click on a row pins its unit: its
@@ -80,6 +68,7 @@ class StateHeatmap(AnsweredAnywhere, WithSnapshot):
     --------
     >>> import torch
     >>> from lstmwidgets import LSTM
+    >>> from lstmwidgets.plots import Brush
     >>> lstm = LSTM(3, 8)
     >>> heatmap = StateHeatmap(lstm.trace(torch.randn(1, 5, 3)), labels=list("hello"))
     >>> heatmap.order = "peak"  # the last line of a cell shows it: heatmap
@@ -88,18 +77,7 @@ class StateHeatmap(AnsweredAnywhere, WithSnapshot):
     """
 
     _title = "State of an LSTM"
-    _esm = joined_modules(*MODULES)
-    _css = joined_styles(*STYLES)
-
-    order = traitlets.Any("similarity", help="order of the units").tag(sync=True)
-    layer = traitlets.Any(0, help="layer shown, 0 the lowest").tag(sync=True)
-    pinned = traitlets.Any([], help="numbers of the pinned units").tag(sync=True)
-    brush = traitlets.Any(None, help="what the box is over").tag(sync=True)
-    quantities = traitlets.Any(QUANTITIES, help="quantities shown").tag(sync=True)
-    theme = traitlets.Enum(THEMES, "auto", help="auto, light or dark").tag(sync=True)
-    _about = traitlets.Dict().tag(sync=True)
-    _note = traitlets.Unicode("").tag(sync=True)
-    _whole = traitlets.Bytes(b"").tag(sync=True)
+    _esm = joined_modules(*MODULES, "widgets/state_heatmap.js")
     live: Any = None
 
     def __init__(
@@ -116,32 +94,18 @@ class StateHeatmap(AnsweredAnywhere, WithSnapshot):
         check_choice("order", order, ORDERS)
         choice = Choice(layer, order)
         self.live = followed(source, labels)
-        self._states: RecordedStates | FollowedStates
-        if self.live is None:
-            self._states = RecordedStates(_recording(source, labels, sequence), choice)
-            whole = self._states.whole()
-        else:
-            self._states = FollowedStates(self.live, choice)
-            whole = self.live.player.call(self._states.whole)
-        self._wants_whole = self._again = False
+        self._wants_whole = False
         self._views: set[str] = set()
-        super().__init__(
-            order=order,
-            layer=self._states.choice.layer,
-            quantities=show,
-            theme=theme,
-            _about=self._describe(),
-            _note=self._states.note(),
-            _whole=whole.to_bytes(),
-        )
-        self.on_msg(self._receive)
+        states: RecordedStates | FollowedStates
+        if self.live is None:
+            states = RecordedStates(recording_of(source, labels, sequence), choice)
+            whole = states.whole()
+        else:
+            states = FollowedStates(self.live, choice)
+            whole = self.live.player.call(states.whole)
+        super().__init__(states, whole.to_bytes(), quantities=show, theme=theme)
         if self.live is not None:
             self.live.followers.add(self)
-
-    @property
-    def units(self) -> Any:
-        """Numbers of the units in the rows, from below, (U,)."""
-        return self._states.units
 
     @property
     def recording(self) -> Recording:
@@ -168,21 +132,7 @@ class StateHeatmap(AnsweredAnywhere, WithSnapshot):
         else:
             self._states.show(recording)
         self._again = True
-        with self.hold_sync():
-            self.layer = self._states.choice.layer
-            self.pinned = [unit for unit in self.pinned if unit < recording.hidden_size]
-            if rows is not self.units:
-                self.brush = None
-            self._keep_brush()
-            self._about = self._describe()
-            self._renew()
-
-    def reorder(self) -> None:
-        """Order the units by what is recorded now; the box goes."""
-        self._states.reorder()
-        with self.hold_sync():
-            self.brush = None
-            self._renew()
+        self._renew_all(rows)
 
     def _write(self, path: str | Path, title: str) -> None:
         """Write a page of Bokeh's figures, which pin and brush as well."""
@@ -220,11 +170,6 @@ class StateHeatmap(AnsweredAnywhere, WithSnapshot):
             self.pinned = [unit for unit in self.pinned if unit < hidden]
             self._about = self._describe()
 
-    def rest(self) -> None:
-        """Put what is shown into the widget's state; the player that is followed calls this."""
-        self._whole = self._states.whole().to_bytes()
-        self._note = self._states.note()
-
     def _renew(self) -> None:
         """Send all that is drawn: at once, or by the player that is followed."""
         if self.live is None:
@@ -235,84 +180,21 @@ class StateHeatmap(AnsweredAnywhere, WithSnapshot):
 
     def _describe(self) -> dict[str, Any]:
         """Return what pages need to know besides the numbers."""
-        layers, hidden = self._states.sizes
-        return {
-            "panels": self._states.panels(),
-            "layers": layers,
-            "hidden": hidden,
-            "follows": self.live is not None,
-            "window": self.live.run.window if self.live is not None else 1,
-            "again": self._again or self.live is not None,
-            "run": self._states.name,
-        }
+        about = super()._describe()
+        if self.live is None:
+            return about
+        return about | {"follows": True, "window": self.live.run.window, "again": True}
 
-    def _receive(self, _: Any, message: dict[str, Any], __: list[memoryview]) -> None:
+    def _receive(self, _: Any, message: dict[str, Any], buffers: list[memoryview]) -> None:
+        super()._receive(_, message, buffers)
         kind, view = message.get("type"), str(message.get("view"))
         if kind == "hello":
             self._views.add(view)
         elif kind == "bye":
             self._views.discard(view)
-        elif kind == "reorder":
-            self.reorder()
         if kind in ("hello", "whole") and self.live is not None:
             self._wants_whole = self._wants_whole or kind == "whole"
             self.live.player.redraw()
-
-    def _keep_brush(self) -> None:
-        """Take the box away where its units stand apart now, or its steps are gone."""
-        if self.brush is None:
-            return
-        try:
-            self.brush = checked_brush(self.units, self._states.steps, self.brush)
-        except ValueError:
-            self.brush = None
-
-    @traitlets.validate("order")
-    def _check_order(self, proposal: Any) -> str:
-        check_choice("order", proposal["value"], ORDERS)
-        return str(proposal["value"])
-
-    @traitlets.validate("layer")
-    def _check_layer(self, proposal: Any) -> int:
-        layers = range(self._states.sizes[0])
-        if proposal["value"] not in layers:
-            raise ValueError(f"layer must be from 0 to {layers[-1]}, got {proposal['value']!r}")
-        return int(proposal["value"])
-
-    @traitlets.validate("pinned")
-    def _check_pinned(self, proposal: Any) -> list[int]:
-        units, hidden = list(proposal["value"]), self._states.sizes[1]
-        for unit in units:
-            if isinstance(unit, bool) or unit not in range(hidden):
-                raise ValueError(f"units are numbers from 0 to {hidden - 1}, got {unit!r}")
-        return list(dict.fromkeys(map(int, units)))
-
-    @traitlets.validate("brush")
-    def _check_brush(self, proposal: Any) -> Brush | None:
-        if proposal["value"] is None:
-            return None
-        return checked_brush(self.units, self._states.steps, Brush(*proposal["value"]))
-
-    @traitlets.validate("quantities")
-    def _check_quantities(self, proposal: Any) -> tuple[str, ...]:
-        return chosen_quantities(proposal["value"])
-
-    @traitlets.observe("order", "layer", "pinned")
-    def _chosen(self, change: Any) -> None:
-        old, name, new = self._states.choice, change["name"], change["new"]
-        if name == "pinned":
-            choice = old._replace(extra=tuple(new))
-        else:
-            choice = old._replace(layer=new) if name == "layer" else old._replace(order=new)
-        if choice == old:
-            return
-        self._states.choose(choice)
-        if name == "pinned" and set(new) <= {*old.extra, *self.units.tolist()}:
-            return  # the page has got them
-        with self.hold_sync():
-            if name != "pinned":
-                self.brush = None
-            self._renew()
 
     def _still_state(self) -> tuple[dict[str, Any], Mapping[str, Mapping[str, Any]]]:
         if self.live is not None:
@@ -326,10 +208,3 @@ class StateHeatmap(AnsweredAnywhere, WithSnapshot):
         if self.live is not None:
             self.live.player.call(self.rest)
         return super()._repr_mimebundle_(**options)
-
-
-def _recording(source: Any, labels: Sequence[str] | None, sequence: int) -> Recording:
-    if isinstance(source, ipywidgets.Widget):  # `recording` is a method where it takes work
-        own = getattr(source, "recording", None)
-        source = own() if callable(own) else own
-    return as_recording(source, labels, sequence)

@@ -1,10 +1,36 @@
-"""What widgets need that a thread of ours writes to."""
+"""What widgets need that work in threads of ours, and how these end."""
 
 from __future__ import annotations
 
-from typing import Any
+import atexit
+from typing import Any, Protocol
+from weakref import WeakSet
 
 import ipywidgets
+
+PATIENCE = 30.0
+"""So many seconds Python waits at its end for a thread that is at its work."""
+
+
+class Worker(Protocol):
+    """Works in a thread of its own."""
+
+    def end(self) -> None:
+        """Do no more, and wait until the thread has left what it was at."""
+
+
+def end_before_python(worker: Worker) -> None:
+    """End a worker before Python ends: a thread that it stops within PyTorch takes it down."""
+    _workers.add(worker)
+
+
+_workers: WeakSet[Worker] = WeakSet()
+
+
+@atexit.register
+def _end_all() -> None:
+    for each in list(_workers):
+        each.end()
 
 
 class AnsweredAnywhere(ipywidgets.Widget):  # type: ignore[misc]

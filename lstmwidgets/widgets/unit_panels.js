@@ -7,11 +7,11 @@ import { PANELS } from "../live/panels.js";
 import { written } from "../live/ticks.js";
 
 // Of Okabe & Ito (2008), darker or lighter: lines at 3 : 1.
-const PINS = {
+export const PINS = {
   light: ["#c65200", "#0072b2", "#007f5c", "#a8487f", "#8a6100", "#50545a"],
   dark: ["#ff9147", "#67bdf5", "#2fc79a", "#e6a2c8", "#f0c23c", "#c5cad0"],
 };
-const LEGIBLE = 13; // pixels of a row from which on its unit's number is written
+export const LEGIBLE = 13; // pixels of a row from which on its unit's number is written
 
 // Which units are pinned, in colours that stay with them, and where the box and the pointer are.
 export class Marks {
@@ -46,6 +46,10 @@ export class Marks {
 export class UnitsPanel extends HeatmapPanel {
   makeLegend() {
     super.makeLegend();
+    this.makeOver();
+  }
+
+  makeOver() {
     const plot = element(null, "div", { class: "lw-plot" });
     this.canvas.replaceWith(plot);
     plot.append(this.canvas);

@@ -9,6 +9,7 @@ export class UnitPointer {
     this.calls = calls;
     this.start = null; // where a press began
     this.anchor = null; // where a box began that keys draw
+    chart.onMarked = () => this.calls.shown(); // when something else has moved the row
     const listeners = {
       pointerdown: (event) => this.press(event),
       pointermove: (event) => this.move(event),

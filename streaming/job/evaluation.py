@@ -40,8 +40,25 @@ class Evaluated(NamedTuple):
     record: RunRecord
 
 
-def evaluate(jobs: Mapping[str, Job], notes: Console | None = None) -> list[Evaluated]:
+class Evaluation(NamedTuple):
+    """What jobs over the same stream have come to.
+
+    Attributes
+    ----------
+    done : list of Evaluated
+        Those that came to their end, or were stopped.
+    failed : dict of str to StreamError
+        What went wrong with others, by name.
+    """
+
+    done: list[Evaluated]
+    failed: dict[str, StreamError]
+
+
+def evaluate(jobs: Mapping[str, Job], notes: Console | None = None) -> Evaluation:
     """Run jobs over the same stream, one after the other; each gives the numbers of `run_job`.
+
+    One that fails costs the others nothing.
 
     Parameters
     ----------
@@ -53,30 +70,51 @@ def evaluate(jobs: Mapping[str, Job], notes: Console | None = None) -> list[Eval
     Raises
     ------
     StreamError
-        If a job cannot be run, its source cannot be read again, or their tasks are different ones.
+        If a job is none, which all are looked at for before the first begins; or if all fail.
     """
     console = Console(quiet=True) if notes is None else notes
-    evaluated: list[Evaluated] = []
-    for name, job in jobs.items():
-        if job.source == "-" or job.follow:
-            raise StreamError("evaluate reads the source once for each model; name a file")
-        job = replace(job, predictions=None, late_targets=None, checkpoint=None)
-        job = replace(job, report=None, recording=None, summary=None, live=False, live_port=None)
-        job.check()
+    done: list[Evaluated] = []
+    failed: dict[str, StreamError] = {}
+    ready = {name: _ready(name, job) for name, job in jobs.items()}
+    for name, job in ready.items():
         note(console, f"model {name}")
-        with ExitStack() as opened:
-            run = Run(job, opened, console, recorded=True)
-            result = run.run()
-        assert run.record is not None
-        evaluated.append(Evaluated(name, result, run.record))
-        if result.task != evaluated[0].result.task:
-            raise StreamError(
-                f"model {evaluated[0].name} does {evaluated[0].result.task} and model {name} "
-                f"{result.task}; name one --task"
-            )
-        if result.stopped_by is not None:
+        try:
+            each = _evaluated(name, job, console)
+            if done and each.result.task != done[0].result.task:
+                raise StreamError(
+                    f"does {each.result.task} and {done[0].name} does {done[0].result.task}; "
+                    "name one --task"
+                )
+        except StreamError as error:
+            failed[name] = error
+            continue
+        done.append(each)
+        if each.result.stopped_by is not None:
             break
-    return evaluated
+    if not done:
+        raise next(iter(failed.values()))
+    return Evaluation(done, failed)
+
+
+def _ready(name: str, job: Job) -> Job:
+    if job.source == "-" or job.follow:
+        raise StreamError("evaluate reads the source once for each model; name a file")
+    job = replace(job, predictions=None, late_targets=None, checkpoint=None)
+    job = replace(job, report=None, recording=None, summary=None)
+    job = replace(job, live=False, live_port=None, metrics_port=None)
+    try:
+        job.check()
+    except StreamError as error:
+        raise StreamError(f"{name}: {error}") from error
+    return job
+
+
+def _evaluated(name: str, job: Job, console: Console) -> Evaluated:
+    with ExitStack() as opened:
+        run = Run(job, opened, console, recorded=True)
+        result = run.run()
+    assert run.record is not None
+    return Evaluated(name, result, run.record)
 
 
 def table_of(evaluated: Sequence[Evaluated]) -> Table:

@@ -5,14 +5,15 @@ from __future__ import annotations
 import errno
 import os
 from dataclasses import dataclass, field, replace
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 from lstmwidgets.cells import CELLS
 
+from ..brokers import SCHEMES, check_address
 from ..errors import StreamError, without_login
 from ..files import check_distinct
-from ..redis_address import SCHEMES, parse
 from ..sinks import Sink
 from ..sinks.named import OF_TABLES
 from ..sources import Columns, Source
@@ -65,6 +66,12 @@ class Job:
         How long a line may be, or a row of CSV.
     stdin : {"again", "on"} or None
         How standard input goes on with a checkpoint; see `Journal`.
+    start : {"earliest", "latest"} or None
+        Where a new job begins in a Kafka topic.
+    kafka_properties : Path or None
+        File with what clients of Kafka need besides, as a login.
+    at_least_once : bool
+        Write to a Kafka topic without transactions.
     follow : bool
         Wait for more at the end of the source.
     skip_bad_rows : bool
@@ -82,6 +89,8 @@ class Job:
         Serve pictures of the job on this machine while it runs.
     live_port : int or None
         Where; None takes a free port, a number implies `live`.
+    metrics_port : int or None
+        Where to serve metrics for Prometheus on this machine; 0 takes a free port.
     task : str or None
         What to predict, one of `lstmwidgets.streaming.tasks.TASKS`; None for what the options, the
         model, the source or the first target say.
@@ -118,6 +127,9 @@ class Job:
     decimal: str | None = None
     record_bytes: int = LONGEST
     stdin: str | None = None
+    start: str | None = None
+    kafka_properties: Path | None = None
+    at_least_once: bool = False
     follow: bool = False
     skip_bad_rows: bool = False
     dead_letters: Path | None = None
@@ -128,6 +140,7 @@ class Job:
     summary: Path | None = None
     live: bool = False
     live_port: int | None = None
+    metrics_port: int | None = None
     task: str | None = None
     horizon: int | None = None
     season: int | None = None
@@ -156,7 +169,8 @@ class Job:
         """Raise a StreamError if options do not go together."""
         for end in (self.source, self.predictions):
             if isinstance(end, str) and end.startswith(SCHEMES):
-                parse(end)
+                check_address(end)
+        self._check_kafka()
         if self.cell not in (None, *CELLS):
             raise StreamError(f"--cell must be one of {', '.join(CELLS)}, got {self.cell!r}")
         if not self.learn and self.model is None:
@@ -167,11 +181,26 @@ class Job:
                 f"--checkpoint-seconds must be a number from 0 on, got {self.checkpoint_seconds}"
             )
         self._check_files()
+        if self.metrics_port is not None and find_spec("prometheus_client") is None:
+            raise StreamError(
+                "--metrics-port needs prometheus-client: pip install 'lstmwidgets[metrics]'"
+            )
         if isinstance(self.predictions, Sink) and self.predictions.exact and self.checkpoint:
             raise StreamError(
                 f"{self.predictions.name} can be gone on with after a crash: name it, so that "
                 "the job can open it where it was"
             )
+
+    def _check_kafka(self) -> None:
+        """Raise if there are options of Kafka where there is none."""
+        source, sink = (
+            isinstance(end, str) and end.startswith("kafka://")
+            for end in (self.source, self.predictions)
+        )
+        if self.kafka_properties is not None and not (source or sink):
+            raise StreamError("--kafka-properties is for kafka://HOST:PORT/TOPIC; leave it out")
+        if self.at_least_once and not sink:
+            raise StreamError("--at-least-once is for --predictions kafka://…; leave it out")
 
     def _check_task(self) -> None:
         """Raise if options of tasks and models do not go together."""
@@ -275,7 +304,7 @@ class Job:
             if path is not None:
                 _check_path(name, path)
         for option in ("late-targets", "dead-letters"):
-            if str(outputs[option]).startswith(("redis:", "rediss:")):
+            if str(outputs[option]).startswith(("redis:", "rediss:", "kafka:")):
                 raise StreamError(f"--{option} must be a file, got {outputs[option]}")
         if self.dead_letters is not None and self.dead_letters.suffix in OF_TABLES:
             raise StreamError(
@@ -301,6 +330,8 @@ class Job:
             "delimiter": self.delimiter,
             "decimal": self.decimal,
             "record_bytes": self.record_bytes,
+            "start": self.start,
+            "at_least_once": self.at_least_once or None,
             **{name: _listed(value) for name, value in vars(self.columns).items()},
             "skip_bad_rows": self.skip_bad_rows,
             "dead_letters": _text(self.dead_letters),

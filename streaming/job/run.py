@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gc
 import random
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import ExitStack, closing
 from dataclasses import replace
 from functools import partial
@@ -23,8 +23,9 @@ from ..pictures.record import Follower, RunRecord
 from ..runner import StreamRunner
 from ..sinks import Sink, open_sink
 from ..sources import Source, open_source
-from ..state.checkpoint import Due, JobFolder, Saved
+from ..state.checkpoint import JobFolder, Saved
 from ..state.frozen import BATCH as SERVED
+from ..state.pacing import Due, Spread
 from ..tasks import TASKS, Options, Task, task_by, task_for, task_named
 from ..tasks.regression import RegressionTask
 from ..terminal import note
@@ -41,6 +42,10 @@ if TYPE_CHECKING:
 
 BATCH = 64
 """How many events are learned in one call at most: a millisecond or two."""
+
+
+HALF = 0.5
+"""How full the memory for states is that leave it when a checkpoint is made to empty it."""
 
 
 def run_job(job: Job, notes: Console | None = None) -> JobResult:
@@ -138,6 +143,7 @@ class Run:
             self.source.resume(self.before.offset)
         self.sinks: dict[str, Sink] = {}
         self._saved: Saved | None = None
+        self._portions = Spread(())  # of the checkpoint that is being made
         self._undecided = False
 
     def run(self) -> JobResult:
@@ -153,6 +159,9 @@ class Run:
             for name in ("report", "recording", "summary")
             if (path := getattr(job, name)) is not None
         }
+        gc.collect()
+        gc.freeze()  # what is there now stays: a collector need not look at it again and again
+        self.opened.callback(gc.unfreeze)
         events = Interruptible(self.source)
         first = FirstTarget(events)
         watch = self._decide(events, first)
@@ -183,8 +192,8 @@ class Run:
             live = self._live(runner, opened)
             if live is not None:
                 followers.append(live.run)
-            if not followers:
-                runner.batch = self._at_once(BATCH)  # nobody looks at the model in between
+            runner.batch = self._at_once(BATCH)
+            self._serve_metrics(runner, opened)
             self._play(runner, followers, pace, first, watch)
             self._save(runner)
             self._settle()
@@ -247,6 +256,17 @@ class Run:
         note(self.notes, f"live at {live.address}")
         return live
 
+    def _serve_metrics(self, runner: StreamRunner, opened: ExitStack) -> None:
+        """Let operators ask how the job does while it runs, if that is wanted."""
+        if self.job.metrics_port is None:
+            return
+        from ..metrics import JobMetrics, MetricsPage  # which need an extra
+
+        keyed = self.job.columns.key is not None
+        metrics = JobMetrics(runner, self.source, self.folder, keyed=keyed)
+        page = opened.enter_context(MetricsPage(metrics, self.job.metrics_port))
+        note(self.notes, f"metrics at {page.address}metrics")
+
     def _play(
         self,
         runner: StreamRunner,
@@ -259,29 +279,44 @@ class Run:
         batch = runner.batch if runner.serving is None else runner.serving.batch
         most = self.job.checkpoint_events  # which the next batch must not pass
         due = Due(self.job.checkpoint_seconds, None if most is None else most - batch + 1)
-        gc.collect()
-        gc.freeze()  # what is there now stays: a collector need not look at it again and again
-        self.opened.callback(gc.unfreeze)
         for outcome in shown(runner.run(), runner, self.source, pace, self.notes):
             if outcome is not None:
                 for follower in followers:
                     follower.add(outcome)
                 if watch is not None and not watch.done:
                     watch.add(outcome)
-            if due(outcome is not None) and runner.at_rest and first.at_rest:
-                self._save(runner)
-                due.done()
+            is_due = due(outcome is not None)
+            if runner.at_rest and first.at_rest:
+                filled = 0.0 if self.folder is None else self.folder.filled
+                must = filled >= 1 or (is_due and most is not None)
+                if must or filled >= HALF:
+                    self._portions.finish()
+                elif not self._portions.go_on():
+                    continue
+                if self.folder is not None and self.folder.is_writing and not must:
+                    continue
+                if is_due or filled >= HALF:
+                    self._portions = Spread(self._checkpoint(runner))
+                    due.done()
         if watch is not None:
             watch.end()
 
     def _save(self, runner: StreamRunner) -> None:
-        """Make a checkpoint. What the outputs hold is on the disk before it counts."""
+        """Make a checkpoint, all of it at once."""
+        self._portions.finish()
+        self._portions = Spread(self._checkpoint(runner))
+        self._portions.finish()
+
+    def _checkpoint(self, runner: StreamRunner) -> Iterable[None]:
+        """Begin a checkpoint, and return the portions of work that make it.
+
+        What the outputs hold is on the disk before it counts.
+        """
         self._settle()
         self.source.sync()
         outputs = {name: dict(sink.flush()) for name, sink in self.sinks.items()}
         if self.folder is None or self._undecided:
-            return
-        runner.save()
+            return ()
         self._saved = Saved(
             events=runner.events,
             offset=self.source.offset,
@@ -292,7 +327,7 @@ class Run:
         )
         new = runner.serving is None or self._kept is None
         self._kept = bytes_of(runner.model) if new else self._kept
-        self.folder.save(self._saved, self._kept if new else None)
+        return self.folder.saving(self._saved, self._kept if new else None, runner.saving())
 
     def _begin(self) -> None:
         """Keep where the outputs begin: from here on they are this job's own."""
@@ -305,6 +340,7 @@ class Run:
         """Wait until the last checkpoint, if there is one, is on the disk."""
         if self.folder is not None and self._saved is not None:
             self.folder.settle()
+            self.source.committed(self._saved.offset)
             for sink in self.sinks.values():
                 sink.committed()
 
@@ -323,6 +359,8 @@ class Run:
                 decimal=job.decimal,
                 record_bytes=job.record_bytes,
                 sender=job.stdin,
+                start=job.start,
+                kafka_properties=job.kafka_properties,
                 notes=partial(note, self.notes),
             )
         self.opened.enter_context(closing(source))
@@ -353,6 +391,8 @@ class Run:
                 text_ids=job.columns.id is not None,
                 keys=job.columns.key is not None,
                 fields=task.late_fields if name == "late targets" else task.fields,
+                kafka_properties=job.kafka_properties,
+                at_least_once=job.at_least_once,
                 notes=partial(note, self.notes),
             )
             if self.folder is not None and name not in self._places and sink.has_records():

@@ -26,7 +26,7 @@ from ..tasks import Task
 from ..tasks.horizon_scores import HorizonScores
 from .class_figures import confusion_figures, lanes_figure, truth_figure
 from .horizon_figures import draw_fan, horizon_figure
-from .record import Point, RunRecord, Snapshot, as_floats
+from .record import Point, RunRecord, Snapshot, as_floats, layers_of
 from .score_figures import alarm_figure, inputs_figure, score_figure
 
 Figures = Iterator[figure]
@@ -117,8 +117,8 @@ def line_columns(points: Thinned[Point]) -> dict[str, Any]:
 
 def unit_values(snapshots: Sequence[Snapshot]) -> dict[str, NDArray[np.float32]]:
     """Return what the heatmaps draw, of the top layer, as arrays (T, H)."""
-    steps = [snapshot.step.layers for snapshot in snapshots]
-    return {name: np.stack([layers[name][0, -1] for layers in steps]) for name in MAPS}
+    layers = layers_of(snapshots)
+    return {name: layers[name][:, -1] for name in MAPS}
 
 
 def _range(events: NDArray[np.float64], last: Point) -> Range1d:

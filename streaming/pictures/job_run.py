@@ -88,10 +88,9 @@ class JobRun(Run):
         return [*both, *self._shares().values()]
 
     def _take(self, outcome: Outcome) -> None:
-        if self.hidden_size is not None and self._lstm is not None:
-            activations = self._lstm.activations
-            if activations is not None:
-                self._copy(activations)
+        activations = None if self.hidden_size is None else self._runner.activations
+        if activations is not None:
+            self._copy(activations)
         self._numbers.append(outcome.number)
         self.events += 1
         target, prediction = self._drawn(outcome)
@@ -129,7 +128,7 @@ class JobRun(Run):
         """Return how far each expert is trusted, the LSTM first."""
         if self._lstm is None:
             return {}
-        shares = dict(getattr(self._lstm, "shares", {}))
+        shares = dict(self._runner.shares)
         return {"lstm": shares.pop("lstm")} | shares if shares else {}
 
 

@@ -5,29 +5,18 @@ from __future__ import annotations
 import asyncio
 import json
 import secrets
-import socket
 import time
 from collections.abc import Callable, Mapping
-from concurrent.futures import Future
-from threading import Thread
 from types import TracebackType
-from typing import Any, Self
+from typing import Any
 from weakref import WeakSet
 
-from tornado.httpserver import HTTPServer
-from tornado.httputil import HTTPHeaders, HTTPServerRequest
-from tornado.iostream import IOStream
-from tornado.web import Application, ErrorHandler, RequestHandler
+from tornado.web import RequestHandler
 from tornado.websocket import WebSocketClosedError, WebSocketHandler
 
-from ..errors import StreamError
+from ..local_server import LocalServer
 from .job_run import JobRun
 from .live_page import ENDED, FAILED, STOPPED, LivePage, page_html
-
-HOST = "127.0.0.1"
-
-NAMES = (HOST, "localhost")
-"""What this machine is called in addresses of the page, at any port: people forward it."""
 
 FASTEST, SLOWEST = 1 / 60, 2.0
 """Fewest and most seconds between two frames."""
@@ -39,7 +28,7 @@ PATIENCE = 2.0
 """Seconds that pages have at the end to take in how it ended."""
 
 
-class Live:
+class Live(LocalServer):
     """Serves pages that show a job while it runs, on this machine only.
 
     As a context it serves until it is left; the pages are then told how the job ended, and stay as
@@ -76,24 +65,17 @@ class Live:
         facts: Callable[[], Mapping[str, str]],
         port: int = 0,
     ) -> None:
+        super().__init__(port, "--live-port")
         self.title = title
         self.run = run
         self.facts = facts
-        self._socket = _listening(port)
-        self._port = self._socket.getsockname()[1]
-        self.address = f"http://{HOST}:{self._port}/"
         self.pages: WeakSet[_Frames] = WeakSet()
         self._ending = FAILED
-        self._loop: asyncio.AbstractEventLoop | None = None
-        self._over = asyncio.Event()
-        self._begun: Future[None] = Future()
-        self._thread = Thread(target=self._serve_all, name="live", daemon=True)
 
-    def __enter__(self) -> Self:
-        """Begin to serve."""
-        self._thread.start()
-        self._begun.result()
-        return self
+    def handlers(self) -> list[Any]:
+        """Return what answers which path."""
+        given = {"live": self}
+        return [("/", _Page, given), ("/frames", _Frames, given)]
 
     def __exit__(
         self,
@@ -104,44 +86,18 @@ class Live:
         """Tell the pages how it ended, and close."""
         if kind is None and self._ending == FAILED:
             self._ending = ENDED
-        self._close()
+        self.close()
 
     def end(self, *, stopped: bool) -> None:
         """Tell the pages that the job has come to its end, or was stopped before, and close."""
         self._ending = STOPPED if stopped else ENDED
-        self._close()
+        self.close()
 
-    def _close(self) -> None:
-        if self._thread.is_alive() and self._loop is not None:
-            self._loop.call_soon_threadsafe(self._over.set)
-        self._thread.join()
-
-    def _serve_all(self) -> None:
-        try:
-            asyncio.run(self._serve())
-        except Exception as error:
-            if self._begun.done():
-                raise
-            self._begun.set_exception(error)
-        finally:
-            self._socket.close()
-
-    async def _serve(self) -> None:
-        self._loop = asyncio.get_running_loop()
-        given = {"live": self}
-        application = _Pages(
-            [("/", _Page, given), ("/frames", _Frames, given)], log_function=_say_nothing
-        )
-        http = _Connections(application)
-        http.add_socket(self._socket)
-        self._begun.set_result(None)
-        try:
-            await self._over.wait()
-            told = [asyncio.ensure_future(page.end(self._ending)) for page in self.pages]
-            if told:
-                await asyncio.wait(told, timeout=PATIENCE)
-        finally:
-            await http.close()
+    async def take_leave(self) -> None:
+        """Tell the pages how it ended."""
+        told = [asyncio.ensure_future(page.end(self._ending)) for page in self.pages]
+        if told:
+            await asyncio.wait(told, timeout=PATIENCE)
 
 
 class _Page(RequestHandler):
@@ -226,60 +182,3 @@ class _Frames(WebSocketHandler):
         summary = self._page.summary(at_once=at_once)
         if summary is not None:
             await self.write_message(summary)
-
-
-class _Pages(Application):
-    """Answers those who ask for this machine, from a page of this machine or from none.
-
-    A page elsewhere could otherwise read the job by having its own name lead here (DNS rebinding).
-    """
-
-    def find_handler(self, request: HTTPServerRequest, **options: Any) -> Any:
-        if _is_from_here(request.headers):
-            return super().find_handler(request, **options)
-        return self.get_handler_delegate(request, ErrorHandler, {"status_code": 403})
-
-
-class _Connections(HTTPServer):
-    """Closes all of its connections, those of open pages as well."""
-
-    def initialize(self, *arguments: Any, **options: Any) -> None:
-        super().initialize(*arguments, **options)
-        self._streams: WeakSet[IOStream] = WeakSet()
-
-    def handle_stream(self, stream: IOStream, address: tuple[Any, ...]) -> None:
-        self._streams.add(stream)
-        super().handle_stream(stream, address)
-
-    async def close(self) -> None:
-        for stream in list(self._streams):
-            stream.close()
-        await self.close_all_connections()
-        await asyncio.sleep(0)  # lets those who read from them see it
-
-
-def _is_from_here(headers: HTTPHeaders) -> bool:
-    """Say whether a request is for this machine, and from a page of the same address, if any."""
-    host = headers.get("Host", "").lower()
-    name, _, port = host.partition(":")
-    if name not in NAMES or not (port.isdecimal() or host == name):
-        return False
-    origins = [headers.get(name) for name in ("Origin", "Sec-WebSocket-Origin")]
-    allowed = (None, f"http://{host}", f"https://{host}")
-    return all(origin in allowed for origin in origins)
-
-
-def _say_nothing(handler: object) -> None:
-    """Leave standard error to the job."""
-
-
-def _listening(port: int) -> socket.socket:
-    try:
-        listening = socket.create_server((HOST, port))
-    except (OSError, OverflowError) as error:
-        told = error.strerror if isinstance(error, OSError) else error
-        raise StreamError(
-            f"cannot listen on {HOST}:{port}: {told}; name another --live-port, or 0 for any"
-        ) from error
-    listening.setblocking(False)
-    return listening

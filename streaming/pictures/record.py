@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections import deque
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from lstmwidgets.analysis import QUANTITIES, Inspectable, Recording, Thinned
+from lstmwidgets.analysis import QUANTITIES, Recording, Thinned
+from lstmwidgets.analysis.recording import ORDER
 from lstmwidgets.analysis.tasks import last_step
 
 from ..events import Outcome, Prediction
@@ -31,8 +31,7 @@ COLUMNS = 2_000
 """Most events drawn as columns of the heatmaps: about the pixels of a wide screen."""
 
 
-@dataclass(frozen=True, slots=True)
-class Point:
+class Point(NamedTuple):
     """One event of the lines; scores are running ones up to it, shares those after it."""
 
     event: int
@@ -53,14 +52,14 @@ class Alarm(NamedTuple):
     score: float
 
 
-@dataclass(frozen=True, slots=True)
-class Snapshot:
-    """What the LSTM did at one event, `Recording` of a single step."""
+class Snapshot(NamedTuple):
+    """What the LSTM did at one event: `activations`, in `ORDER`."""
 
     event: int
+    label: str
     target: Any
     prediction: Any
-    step: Recording
+    activations: NDArray[np.float32]
 
 
 class Follower(Protocol):
@@ -108,7 +107,7 @@ class RunRecord:
     def __init__(self, runner: StreamRunner) -> None:
         self._runner = runner
         self.events = 0
-        self._inspected: Inspectable | None = None
+        self._cell: str | None = None  # of a model that can be looked into
         self.key: str | None = None
         self.points: Thinned[Point] = Thinned(POINTS)
         self.snapshots: Thinned[Snapshot] = Thinned(COLUMNS)
@@ -131,29 +130,29 @@ class RunRecord:
         event = outcome.event
         if not self.events:
             self.key = event.key
-            self._inspected = self._inspectable()
+            self._cell = self._looked_into()
         if event.key != self.key:
             return
         if self.points.wants(self.events):
             self.points.append(self._point(outcome))
         if outcome.record is not None and outcome.record.anomaly is True:
             self._alarms.append(Alarm(outcome.number, outcome.prediction))
-        if self._inspected is not None and self.snapshots.wants(self.events):
-            self.snapshots.append(self._snapshot(self._inspected, outcome))
+        if self._cell is not None and self.snapshots.wants(self.events):
+            self.snapshots.append(self._snapshot(outcome))
         self.events += 1
 
-    def _inspectable(self) -> Inspectable | None:
-        """Return the model if it can be looked into; to ask at every event would take as long."""
+    def _looked_into(self) -> str | None:
+        """Return the kind of cell of a model that can be looked into."""
         model = last_step(self._runner.player.model)
         learns = self._runner.serving is None
-        return model if learns and carries(model) else None
+        return model.cell if learns and carries(model) else None
 
     def _complete(self, outcome: Outcome) -> None:
         """Put a late target to its point, if that is drawn."""
         items = self.points.items
         place = bisect_left(items, outcome.number, key=lambda point: point.event)
         if place < len(items) and items[place].event == outcome.number:
-            self.points.replace(place, replace(items[place], target=outcome.event.y))
+            self.points.replace(place, items[place]._replace(target=outcome.event.y))
 
     def recording(self) -> Recording:
         """Return the snapshots as a recording, with target and prediction.
@@ -166,26 +165,26 @@ class RunRecord:
         snapshots = self.snapshots.items
         if not snapshots:
             raise ValueError("there is nothing to record: no event, or a model without gates")
-        steps = [snapshot.step for snapshot in snapshots]
+        assert self._cell is not None
         return Recording(
-            {name: np.concatenate([step.layers[name] for step in steps]) for name in QUANTITIES},
-            tuple(label for step in steps for label in step.labels),
+            layers_of(snapshots),
+            tuple(snapshot.label for snapshot in snapshots),
             np.array([snapshot.event for snapshot in snapshots]),
             {
                 "target": as_floats(snapshot.target for snapshot in snapshots),
                 "prediction": as_floats(snapshot.prediction for snapshot in snapshots),
             },
-            steps[0].cell,
+            self._cell,
             self.snapshots.stride,
         )
 
-    def _snapshot(self, model: Inspectable, outcome: Outcome) -> Snapshot:
-        event = outcome.event
+    def _snapshot(self, outcome: Outcome) -> Snapshot:
+        event, activations = outcome.event, self._runner.activations
+        assert activations is not None  # of a model that has just seen the event
         label = f"event {outcome.number:,}"
         if event.time is not None:
             label = f"{event.time:%a %d %b %Y %H:%M}"
-        step = Recording.from_model(model, label)
-        return Snapshot(outcome.number, event.y, outcome.prediction, step)
+        return Snapshot(outcome.number, label, event.y, outcome.prediction, activations.copy())
 
     def _point(self, outcome: Outcome) -> Point:
         event = outcome.event
@@ -195,10 +194,17 @@ class RunRecord:
             event.y,
             outcome.prediction,
             *self._runner.scores.curve(),
-            getattr(self._runner.player.model, "shares", {}),
+            self._runner.shares,
             outcome.record,
             event.x if self.task.drawn == SCORES else {},
         )
+
+
+def layers_of(snapshots: Sequence[Snapshot]) -> dict[str, NDArray[np.float32]]:
+    """Return each of `QUANTITIES` at T events, (T, L, H)."""
+    numbers = np.stack([snapshot.activations for snapshot in snapshots])
+    parts = dict(zip(ORDER, np.split(numbers, len(ORDER), axis=-1), strict=True))
+    return {name: np.ascontiguousarray(parts[name]) for name in QUANTITIES}
 
 
 def as_floats(values: Iterable[Any]) -> NDArray[np.float64]:

@@ -15,8 +15,9 @@ from bokeh.resources import INLINE
 
 from lstmwidgets.analysis import Thinned
 from lstmwidgets.analysis.ordering import MOST_UNITS
+from lstmwidgets.analysis.recording import ORDER
 from lstmwidgets.plots import THEMES
-from lstmwidgets.plots.style import both_colours
+from lstmwidgets.plots.style import both_colours, fit_width
 
 from ..tasks.scores import Table
 from .figures import is_drawn, report_figures
@@ -52,9 +53,11 @@ def page_html(
     figures: Iterable[figure],
 ) -> str:
     """Return a page of facts, a table, notes and figures, which follows its reader's colours."""
-    summary = _summary_html(facts, table)
+    summary, drawn = _summary_html(facts, table), list(figures)
+    for each in drawn:
+        fit_width(each)
     page = file_html(
-        column(*figures, sizing_mode="stretch_width"),
+        column(*drawn, sizing_mode="stretch_width"),
         resources=INLINE,
         title=title,
         theme=THEMES[0],
@@ -95,7 +98,7 @@ def _drawing_notes(points: Thinned[Point], snapshots: Thinned[Snapshot]) -> Iter
         return
     if snapshots.stride > 1:
         yield f"Heatmaps show one event in {snapshots.stride}."
-    hidden = snapshots.items[0].step.hidden_size
+    hidden = snapshots.items[0].activations.shape[-1] // len(ORDER)
     if hidden > MOST_UNITS:
         yield f"Heatmaps show the {MOST_UNITS} of {hidden} units whose cell state moves the most."
 

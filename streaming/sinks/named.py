@@ -6,9 +6,10 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from ..redis_address import SCHEMES
+from .. import kafka_address, redis_address
 from .base import Sink
 from .jsonl import JsonLines
+from .kafka_topic import KafkaSink
 from .parquet import ParquetParts
 from .redis_stream import RedisSink
 from .rows import PLAIN, Fields
@@ -25,6 +26,8 @@ def open_sink(
     text_ids: bool = False,
     keys: bool = False,
     fields: Fields = PLAIN,
+    kafka_properties: Path | None = None,
+    at_least_once: bool = False,
     notes: Callable[[str], None] | None = None,
 ) -> Sink:
     """Return the sink that a name on the command line stands for.
@@ -33,13 +36,18 @@ def open_sink(
     ----------
     name : str
         ``*.sqlite`` or ``*.db`` for an SQLite file, ``*.parquet`` for a folder of Parquet files,
-        ``redis://HOST:PORT/DB/STREAM`` for a Redis stream, anything else for a file of JSON Lines.
+        ``redis://HOST:PORT/DB/STREAM`` for a Redis stream, ``kafka://HOST:PORT/TOPIC`` for a Kafka
+        topic, anything else for a file of JSON Lines.
     at : mapping, optional
         Where to go on; see `Sink`.
     text_ids, keys : bool
         Whether ids are texts, and whether there are keys; Parquet has to know before the first.
     fields : mapping
         What a record has besides id and key; tables have to know before the first.
+    kafka_properties : Path, optional
+        What a client of Kafka needs besides, as a login; see `KafkaSink`.
+    at_least_once : bool
+        Write to a Kafka topic without transactions.
     notes : callable, optional
         Is told when a broker does not answer.
 
@@ -54,8 +62,11 @@ def open_sink(
     >>> type(open_sink("out/predictions.db")).__name__
     'SqliteTable'
     """
-    if name.startswith(SCHEMES):
+    if name.startswith(redis_address.SCHEMES):
         return RedisSink(name, notes=notes)
+    if name.startswith(kafka_address.SCHEMES):
+        exact = not at_least_once
+        return KafkaSink(name, at, transactions=exact, properties=kafka_properties, notes=notes)
     path = Path(name)
     if path.suffix in (".sqlite", ".db"):
         return SqliteTable(path, at, fields)

@@ -11,7 +11,8 @@ from typing import Any, Self
 import msgspec
 from msgspec import UNSET
 
-from ..redis_address import PATIENCE, parse
+from ..redis_address import parse
+from ..retry import PATIENCE
 from .base import Sink
 from .rows import row_of
 

@@ -4,6 +4,7 @@ from .base import Columns, Source
 from .csv_file import CsvFile
 from .iterable import IterableSource
 from .jsonl_file import JsonLinesFile
+from .kafka_topic import KafkaSource
 from .named import open_source
 from .parquet_files import ParquetFiles
 from .redis_stream import RedisSource
@@ -14,6 +15,7 @@ __all__ = [
     "CsvFile",
     "IterableSource",
     "JsonLinesFile",
+    "KafkaSource",
     "ParquetFiles",
     "RedisSource",
     "RiverDataset",

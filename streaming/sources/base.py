@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import time
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -114,6 +115,14 @@ ROLES = ("target", "features", "drop", "text", "key", "id", "time")
 """What of `Columns` are names of columns, as the options are called."""
 
 
+def waiting(seconds: float) -> Iterator[None]:
+    """Yield None until so much time has passed, as a source does while it waits."""
+    end = time.monotonic() + seconds
+    while (rest := end - time.monotonic()) > 0:
+        yield None
+        time.sleep(min(rest, WAIT))
+
+
 class Expecting(Protocol):
     """What reads targets."""
 
@@ -184,6 +193,14 @@ class Source(ABC):
     def progress(self) -> float | None:
         """Share of the source that has been read, from 0 to 1; None if nobody can know."""
 
+    @property
+    def lag(self) -> Mapping[str, int]:
+        """How much has come that was not read yet, by its unit, records or bytes.
+
+        Empty if nobody knows. It is asked in another thread, and so must change nothing.
+        """
+        return {}
+
     def has_more(self, offset: dict[str, Any]) -> bool:
         """Say whether something has come behind an offset at which the source had ended."""
         del offset
@@ -201,6 +218,9 @@ class Source(ABC):
 
     def sync(self) -> None:  # noqa: B027  # most sources keep nothing
         """Bring to the disk what the source keeps for `resume`."""
+
+    def committed(self, offset: dict[str, Any]) -> None:  # noqa: B027  # most sources keep nothing
+        """Note that a checkpoint holds an offset: no job goes on from before it."""
 
     @property
     @abstractmethod

@@ -138,6 +138,11 @@ class Lines(ABC):
         """Say whether there is something behind a byte, or may come."""
         return self.size is None or self.size > position
 
+    @property
+    def end(self) -> int | None:
+        """How many bytes there are now; None where nobody knows."""
+        return self.size
+
     def tail(self, position: int) -> str:
         """Return a hash of the last bytes before a byte, empty where they cannot be read again."""
         del position

@@ -137,6 +137,13 @@ def verbatim(text: str) -> str | None:
     return text.strip() or None
 
 
+def as_id(name: str) -> int | str:
+    """Return an id that is a whole number, as Python would write it, as that number."""
+    if len(name) < 19 and name.removeprefix("-").isdecimal() and str(int(name)) == name:
+        return int(name)
+    return name
+
+
 def label(text: str) -> str | int | float | bool | None:
     """Return a label: a number or true or false where a text says that, and otherwise the text."""
     word = words(text)

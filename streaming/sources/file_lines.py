@@ -196,6 +196,16 @@ class FileLines(Lines):
             )
         return True
 
+    @property
+    def end(self) -> int | None:
+        """How many bytes the file has now; None of one that is packed or a pipe."""
+        if self._packed or self._is_pipe:
+            return None
+        try:
+            return os.fstat(self._file.fileno()).st_size
+        except ValueError:  # closed, maybe for the one that takes its place
+            return None
+
     def tail(self, position: int) -> str:
         """Return a hash of the last bytes before a byte, empty where they cannot be read again."""
         if self._is_pipe or sys.platform == "win32":

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterable, Iterable, Iterator, Mapping
+from collections.abc import AsyncIterable, Collection, Iterable, Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -37,7 +37,8 @@ class IterableSource(Source):
     `resume` only goes on counting.
 
     An asynchronous iterable runs on an event loop of its own in a thread. Another one is waited
-    for as long as it takes.
+    for as long as it takes: if it is no collection that is there already, such as a list or a
+    dataframe, it is asked for an event only when those before it have been dealt with.
 
     Parameters
     ----------
@@ -75,7 +76,9 @@ class IterableSource(Source):
             AsyncItems(iterable) if isinstance(iterable, AsyncIterable) else items_of(iterable)
         )
         self._journal = None if journal is None else RecordJournal(journal)
-        self.tells_waiting = isinstance(iterable, AsyncIterable)
+        self.tells_waiting = is_dataframe(iterable) or isinstance(
+            iterable, AsyncIterable | Collection
+        )
         self.replayable = journal is not None
         self._bytes = self._number = 0
 

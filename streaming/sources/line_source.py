@@ -153,6 +153,12 @@ class LineSource(Source):
         return min(self._bytes / self._lines.size, 1.0) if self._lines.size else None
 
     @property
+    def lag(self) -> dict[str, int]:
+        """Bytes of the file that were not read yet."""
+        end = self._lines.end
+        return {} if end is None else {"bytes": max(end - self._bytes, 0)}
+
+    @property
     def offset(self) -> dict[str, Any]:
         """Bytes and lines read, of which file, and what the columns' types were found to be."""
         return {

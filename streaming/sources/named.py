@@ -6,12 +6,14 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from .. import kafka_address, redis_address
 from ..errors import StreamError
 from .base import Columns, Source
 from .byte_lines import BLOCK, LONGEST
 from .csv_file import CsvFile
 from .formats import format_of
 from .jsonl_file import JsonLinesFile
+from .kafka_topic import KafkaSource
 from .parquet_files import ParquetFiles
 from .redis_stream import RedisSource
 from .river_dataset import RiverDataset
@@ -31,6 +33,8 @@ def open_source(
     decimal: str | None = None,
     record_bytes: int = LONGEST,
     sender: str | None = None,
+    start: str | None = None,
+    kafka_properties: Path | None = None,
     notes: Callable[[str], None] | None = None,
 ) -> Source:
     """Return the source that a name on the command line stands for.
@@ -38,8 +42,9 @@ def open_source(
     Parameters
     ----------
     name : str
-        ``river:NAME`` for one of River's data sets, ``redis://HOST:PORT/DB/STREAM``, a path to a
-        file, or ``-`` for standard input. A folder stands for the Parquet files in it.
+        ``river:NAME`` for one of River's data sets, ``redis://HOST:PORT/DB/STREAM``,
+        ``kafka://HOST:PORT/TOPIC``, a path to a file, or ``-`` for standard input. A folder stands
+        for the Parquet files in it.
     columns : Columns
         Which columns are what.
     follow : bool
@@ -48,7 +53,8 @@ def open_source(
     format : {"csv", "jsonl", "parquet"}, optional
         By default what the file's name ends with, and CSV without such an end.
     journal : Path, optional
-        Where standard input, which cannot be read twice, is kept.
+        Where standard input, which cannot be read twice, is kept, or the order in which messages of
+        Kafka's partitions are taken.
     delimiter : str, optional
         What separates the columns of CSV; by default what the header line has most of.
     decimal : {".", ","}, optional
@@ -57,6 +63,10 @@ def open_source(
         How long a line may be, or a row of CSV.
     sender : {"again", "on"}, optional
         How standard input goes on; see `Journal`.
+    start : {"earliest", "latest"}, optional
+        Where a new job begins in a Kafka topic, at its beginning by default.
+    kafka_properties : Path, optional
+        What a client of Kafka needs besides, as a login; see `KafkaSource`.
     notes : callable, optional
         Is told when a broker does not answer, and what is left out of a file.
 
@@ -73,6 +83,18 @@ def open_source(
     format = _format(name, format)  # noqa: A001
     if format != "csv" and (delimiter is not None or decimal is not None):
         raise StreamError(f"{name} is no CSV file; leave out --delimiter and --decimal")
+    if start is not None and format != "kafka":
+        raise StreamError("--start is for kafka://HOST:PORT/TOPIC; leave it out")
+    if format == "kafka":
+        return KafkaSource(
+            name,
+            columns,
+            follow=follow,
+            start=start or "earliest",
+            properties=kafka_properties,
+            journal=journal,
+            notes=notes,
+        )
     if format == "redis":
         return RedisSource(name, columns, follow=follow, notes=notes)
     if format == "river":
@@ -97,8 +119,10 @@ def open_source(
 
 def _format(name: str, given: str | None) -> str:
     """Return the format that a name stands for."""
-    if name.startswith(("redis://", "rediss://")):
+    if name.startswith(redis_address.SCHEMES):
         return "redis"
+    if name.startswith(kafka_address.SCHEMES):
+        return "kafka"
     if name.startswith("river:"):
         return "river"
     return format_of(name) if given is None else given

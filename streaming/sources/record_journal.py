@@ -14,7 +14,7 @@ from lstmwidgets.shown import in_full, shown
 
 from ..errors import StreamError
 from ..events import Event
-from ..files import make_private, tail, write_all
+from ..files import atomic_write, make_private, tail, write_all, writing
 from .schema import RecordError
 
 
@@ -44,17 +44,24 @@ class RecordJournal:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        try:
+        with writing(path):
             make_private(path)
-            self._writer = path.open("ab", buffering=0)
-            self._reader = path.open("rb")
-        except OSError as error:
-            raise StreamError(f"cannot write {path}: {error.strerror}") from error
+        self._open()
         size = 0
         for line in self._reader:
             size += len(line) if line.endswith(b"\n") else 0
         self._writer.truncate(size)
-        self._size = size
+        self._size = size  # when it was opened
+
+    def _open(self) -> None:
+        with writing(self._path):
+            self._writer = self._path.open("ab", buffering=0)
+            self._reader = self._path.open("rb")
+
+    @property
+    def size(self) -> int:
+        """Bytes that are kept."""
+        return os.fstat(self._writer.fileno()).st_size
 
     def lines(self, position: int) -> Iterator[bytes]:
         """Yield what is kept, from a byte on."""
@@ -70,6 +77,15 @@ class RecordJournal:
     def write(self, line: bytes) -> None:
         """Keep a line."""
         write_all(self._writer, line, self._path)
+
+    def replace(self, line: bytes) -> None:
+        """Keep a line instead of all that was kept, in one go."""
+        with atomic_write(self._path) as beside:
+            make_private(beside)
+            beside.write_bytes(line)
+        self._writer.close()
+        self._reader.close()
+        self._open()
 
     def sync(self) -> None:
         """Bring the journal to the disk; closed, it is there."""

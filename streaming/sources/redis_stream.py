@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
 from ..events import Event
-from ..redis_address import PATIENCE, parse
-from .base import WAIT, Columns, Source
+from ..redis_address import parse
+from ..retry import PATIENCE
+from .base import WAIT, Columns, Source, waiting
 from .cell_values import CELLS
 from .json_object import json_object
 from .redis_place import Place, StreamState, moment, state_of
@@ -72,6 +72,7 @@ class RedisSource(Source):
         self._place = Place()
         self._number = 0
         self._begin: StreamState | None = None
+        self._end: int | None = None  # entries that were ever added
 
     def __iter__(self) -> Iterator[Event | None]:
         """Yield the entries; None when nothing has come, or the server does not answer."""
@@ -83,7 +84,7 @@ class RedisSource(Source):
                 entries = self._read()
                 self._retry.succeeded()
             except self._retry.failures as error:
-                yield from self._wait(self._retry.failed(error))
+                yield from waiting(self._retry.failed(error))
                 continue
             if not entries:
                 if not self._follow:
@@ -107,6 +108,11 @@ class RedisSource(Source):
         if self._follow or begin is None or begin.added == begin.removed:
             return None
         return (self._place.passed - begin.removed) / (begin.added - begin.removed)
+
+    @property
+    def lag(self) -> dict[str, int]:
+        """Entries behind the last one that was passed, when the server was last asked."""
+        return {} if self._end is None else {"records": max(self._end - self._place.passed, 0)}
 
     def has_more(self, offset: dict[str, Any]) -> bool:
         """Say whether an entry has come behind an offset."""
@@ -143,6 +149,7 @@ class RedisSource(Source):
         """Return the entries behind the place, up to `COUNT`."""
         entries, state = self._ask(self._place)
         self._place = self._place.check(self.name, state, must_exist=not self._follow)
+        self._end = None if state is None else state.added
         if self._follow or state is None:
             return entries
         if self._begin is None:
@@ -168,13 +175,6 @@ class RedisSource(Source):
         place: dict[Any, Any] = {self._address.stream: self._place.id}
         with self._address.refusals_told():
             self._client.xread(place, count=1, block=round(1000 * WAIT))
-
-    @staticmethod
-    def _wait(seconds: float) -> Iterator[None]:
-        end = time.monotonic() + seconds
-        while (rest := end - time.monotonic()) > 0:
-            yield None
-            time.sleep(min(rest, WAIT))
 
     def _event(self, entry: Entry) -> Event | None:
         """Return an entry's event and pass it; None if it cannot be read and is left out."""

@@ -82,6 +82,12 @@ class RiverDataset(Source):
         return min(self._samples / total, 1.0) if total else None
 
     @property
+    def lag(self) -> dict[str, int]:
+        """Samples that are left."""
+        total = self._dataset.n_samples
+        return {"records": max(total - self._samples, 0)} if total else {}
+
+    @property
     def offset(self) -> dict[str, Any]:
         """How many samples have been read, and what the columns' types were found to be."""
         return {

@@ -13,7 +13,7 @@ from lstmwidgets.shown import shown
 from ..errors import StreamError
 from ..events import BadRecord, Event
 from .base import Columns
-from .cell_values import COMPACT, AmbiguousTimeError
+from .cell_values import COMPACT, AmbiguousTimeError, as_id
 from .missing import with_missing
 from .text_columns import TextColumns, as_option, reads_as
 from .times_of_day import at_its_time
@@ -174,7 +174,7 @@ class Schema:
                 raise self._mismatch(name, raw) from None
             return self._widened({name: wider}, number, record, target)
         y = self._given(target) if columns.target is None else x.pop(columns.target, None)
-        event_id = number if columns.id is None else _canonical(self._named(record, columns.id))
+        event_id = number if columns.id is None else as_id(self._named(record, columns.id))
         key = None
         if columns.key is not None and (
             x or y is None or columns.id is None or columns.key in record
@@ -352,10 +352,3 @@ class Schema:
 
 def _unused(raw: Any) -> None:
     """Read a column that is no feature."""
-
-
-def _canonical(name: str) -> int | str:
-    """Return an id that is a whole number, as Python would write it, as that number."""
-    if len(name) < 19 and name.removeprefix("-").isdecimal() and str(int(name)) == name:
-        return int(name)
-    return name

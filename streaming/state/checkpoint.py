@@ -5,8 +5,10 @@ from __future__ import annotations
 import os
 import sqlite3
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
+from functools import partial
+from itertools import chain
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -18,6 +20,7 @@ from lstmwidgets.codec import decode, encode
 
 from ..errors import StreamError
 from ..files import atomic_write, check_at, make_private, sync_folder, writing
+from ..latency import Latency
 from .cold import ColdStore, schema
 from .database import APPLICATION, Database, damage_told, damaged
 
@@ -27,6 +30,9 @@ OPTIONS, SAVED, MODEL = "options", "saved", "model"
 """What is in the table of the job itself; the last two from the first checkpoint on."""
 
 TABLES = ("job", "streams", "waiting")
+
+PAGE = 1024
+"""Bytes of a page of a new database: what of a key's row fills none wastes little."""
 
 CACHE = 32 * 1024 * 1024
 """Bytes of the database in memory at most, keys that have changed since the last checkpoint too."""
@@ -81,6 +87,11 @@ class JobFolder:
     drawn : mapping
         What a new job has where the options say None; None is then what it was before.
 
+    Attributes
+    ----------
+    durations : Latency
+        Of the checkpoints of this start, from `save` until they were on the disk.
+
     Raises
     ------
     StreamError
@@ -92,6 +103,9 @@ class JobFolder:
         self, path: Path, options: Mapping[str, Any], drawn: Mapping[str, Any] | None = None
     ) -> None:
         self.path = path
+        self.durations = Latency()
+        self._stores: list[ColdStore] = []
+        self._last: float | None = None
         with ExitStack() as opening, writing(path):
             path.mkdir(mode=0o700, parents=True, exist_ok=True)
             self._lock = FileLock(path / LOCK, mode=0o600)
@@ -131,16 +145,35 @@ class JobFolder:
 
     def cold(self, table: str) -> ColdStore:
         """Return a store in the job's database; what is put there counts from the next `save`."""
-        return ColdStore(self._database, table)
+        self._stores.append(ColdStore(self._database, table))
+        return self._stores[-1]
+
+    @property
+    def filled(self) -> float:
+        """How full the memory is of what waits for a checkpoint; from 1 on one has to be made."""
+        return max((store.filled for store in self._stores), default=0.0)
 
     def load(self) -> tuple[Saved, bytes] | None:
         """Return the last checkpoint and its model; None before the first."""
+        self.settle()
         return _last(self._job)
 
     def save(self, saved: Saved, model: bytes | None) -> None:
         """Put a checkpoint in the place of the last one, with all that `cold` stores have got.
 
-        It is written meanwhile; `settle` says when it counts.
+        See `saving`, of which this is all portions at once.
+        """
+        for _ in self.saving(saved, model):
+            pass
+
+    def saving(
+        self, saved: Saved, model: bytes | None, portions: Iterable[None] = ()
+    ) -> Iterator[None]:
+        """Begin a checkpoint of this moment, and return an iterator that makes it.
+
+        Each item is a portion of the work; between them events may go on. After the last one the
+        rest of it is done in the background; `settle` says when it counts. Until then the one
+        before does, whatever has been written.
 
         Parameters
         ----------
@@ -148,12 +181,15 @@ class JobFolder:
             The moment.
         model : bytes or None
             None leaves the last one, if the model does not change.
+        portions : iterable
+            Puts into stores of `cold` what they had not got at this moment, by `put_many`.
 
         Raises
         ------
         StreamError
             If the one before failed, see `settle`, or the database is not there any more.
         """
+        begun = time.monotonic()
         check_at(self._known, self.path / DATABASE)
         try:
             data = msgspec.json.encode(saved)
@@ -162,8 +198,13 @@ class JobFolder:
         self._job.put_many([SAVED], [len(data)], data)
         if model is not None:
             self._job.put_many([MODEL], [len(model)], model)
+        stores = [store.saving() for store in self._stores]
+        return self._rest(begun, chain(portions, *stores))
+
+    def _rest(self, begun: float, portions: Iterable[None]) -> Iterator[None]:
+        yield from portions
         with damage_told(self.path / DATABASE):
-            self._database.commit()
+            self._database.commit(partial(self._holds, begun))
 
     def settle(self) -> None:
         """Wait until what was saved last is on the disk.
@@ -175,6 +216,21 @@ class JobFolder:
         """
         with damage_told(self.path / DATABASE):
             self._database.settle()
+
+    @property
+    def is_writing(self) -> bool:
+        """Whether a checkpoint is still being written in the background."""
+        return self._database.is_writing
+
+    @property
+    def age(self) -> float | None:
+        """Seconds since the moment that the last checkpoint of this start is of; None before."""
+        return None if self._last is None else time.monotonic() - self._last
+
+    def _holds(self, begun: float) -> None:
+        """Note that a checkpoint holds that was begun then."""
+        self._last = begun
+        self.durations.add(time.monotonic() - begun)
 
     def _opened(self, options: Mapping[str, Any], drawn: Mapping[str, Any]) -> Database:
         """Open the database, after making it for a new job."""
@@ -204,37 +260,6 @@ class JobFolder:
                 "Give the same options again, or another folder"
             )
         return before
-
-
-class Due:
-    """Says when the next checkpoint is due.
-
-    Parameters
-    ----------
-    seconds : float
-        Most time between two.
-    events : int, optional
-        Most events between two.
-    """
-
-    def __init__(self, seconds: float = 1.0, events: int | None = None) -> None:
-        self._seconds = seconds
-        self._events = events
-        self._last = time.monotonic()
-        self._passed = 0
-
-    def __call__(self, events: int = 1) -> bool:
-        """Count events; say whether a checkpoint is due after them: never if none has come."""
-        self._passed += events
-        if not self._passed:
-            return False
-        enough = self._events is not None and self._passed >= self._events
-        return enough or time.monotonic() - self._last >= self._seconds
-
-    def done(self) -> None:
-        """Note that the checkpoint was made."""
-        self._last = time.monotonic()
-        self._passed = 0
 
 
 def inspect(path: Path) -> tuple[dict[str, Any], Saved | None, dict[str, int]]:
@@ -299,6 +324,7 @@ def _make(path: Path, options: Mapping[str, Any]) -> None:
     with atomic_write(path) as beside, damage_told(path):
         database = Database(beside)
         try:
+            database.execute(f"PRAGMA page_size = {PAGE}")
             database.execute(f"PRAGMA user_version = {FORMAT}")
             database.execute(f"PRAGMA application_id = {APPLICATION}")
             for table in TABLES:
@@ -324,6 +350,7 @@ def _opened(path: Path) -> Database:
                 raise sqlite3.DatabaseError(" ".join(state.split()))
             for table in TABLES:
                 ColdStore(database, table).check()
+            database.read_beside()
         except BaseException:
             database.close()
             raise
@@ -354,7 +381,8 @@ def _decided(options: Mapping[str, Any], drawn: Mapping[str, Any]) -> dict[str, 
 
 
 def _put_options(job: ColdStore, options: Mapping[str, Any]) -> None:
-    job.put(OPTIONS, msgspec.json.encode(encode(options)))
+    data = msgspec.json.encode(encode(options))
+    job.put_many([OPTIONS], [len(data)], data)
 
 
 def _options(job: ColdStore) -> dict[str, Any]:

@@ -1,15 +1,15 @@
-"""A SQLite database whose commits do not hold up the events."""
+"""A SQLite database whose writing does not hold up the events."""
 
 from __future__ import annotations
 
 import signal
 import sqlite3
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 
@@ -18,8 +18,13 @@ from ..files import make_private
 
 Values = tuple[Any, ...]
 
+T = TypeVar("T")
+
 APPLICATION = 0x4C53_544D
 """Stands in the header of a job's database, so that nothing else is written into it."""
+
+BEHIND = 512
+"""Statements that wait for the thread at most."""
 
 OF_THE_SYSTEM = {
     sqlite3.SQLITE_PERM,
@@ -35,10 +40,10 @@ OF_THE_SYSTEM = {
 
 
 class Database:
-    """A SQLite database that a thread of its own commits.
+    """A SQLite database that a thread of its own writes to and commits.
 
-    SQLite works without Python's lock, but takes it anew for every statement. So what can wait for
-    a commit should be few statements with much in each: see `later`.
+    SQLite works without Python's lock, but takes it anew for every statement. So what can be
+    written by that thread should be few statements with much in each: see `later`.
 
     Parameters
     ----------
@@ -68,8 +73,9 @@ class Database:
         if isinstance(path, Path):  # then its journals are for the owner only, too
             make_private(path)
         self._connection = sqlite3.connect(path, check_same_thread=False, **options)
-        self._queue: list[tuple[str, Values]] = []
+        self._reader: sqlite3.Connection | None = None
         self._thread: ThreadPoolExecutor | None = None
+        self._writing: list[Future[Any]] = []
         self._committing: Future[None] | None = None
 
     def execute(self, statement: str, values: Values = ()) -> sqlite3.Cursor:
@@ -78,21 +84,52 @@ class Database:
         cursor: sqlite3.Cursor = self._connection.execute(statement, values)
         return cursor
 
+    def read_beside(self) -> None:
+        """Let `read` have a connection of its own; only for a file with a write-ahead log."""
+        self._reader = sqlite3.connect(f"{Path(self.name).absolute().as_uri()}?mode=ro", uri=True)
+
+    def read(self, statement: str, values: Values = ()) -> list[Any]:
+        """Return rows of the last commit, without waiting for what is being written.
+
+        Where there is no connection for it, all that waits is executed before.
+        """
+        if self._reader is None:
+            return self.execute(statement, values).fetchall()
+        return self._reader.execute(statement, values).fetchall()
+
     def executescript(self, statements: str) -> None:
         """Execute statements that take no values; they are committed."""
         self._catch_up()
         self._connection.executescript(statements)
 
     def later(self, statement: str, values: Values = ()) -> None:
-        """Execute a statement with the next commit, or before the next other statement."""
-        self._queue.append((statement, values))
+        """Execute a statement in the background; it is done before any that follows."""
+        if len(self._writing) >= BEHIND:
+            wait([self._writing[-BEHIND]])
+        self._writing.append(self._do(self._connection.execute, statement, values))
 
-    def commit(self) -> None:
-        """Commit all of it in the background. The next call of any kind waits for the end."""
+    def commit(self, done: Callable[[], None] | None = None) -> None:
+        """Commit all of it in the background. The next call of any kind waits for the end.
+
+        Parameters
+        ----------
+        done : callable, optional
+            Is called there when it is on the disk.
+        """
         self.settle()
-        self._thread = self._thread or ThreadPoolExecutor(1, "commit", _leave_signals)
-        queue, self._queue = self._queue, []
-        self._committing = self._thread.submit(self._commit, queue)
+        writing, self._writing = self._writing, []
+        self._committing = self._do(self._commit, writing, done)
+
+    @property
+    def is_writing(self) -> bool:
+        """Whether a commit is still going on."""
+        return self._committing is not None and not self._committing.done()
+
+    @property
+    def at_rest(self) -> bool:
+        """Whether all that was to be written is committed, and not in vain."""
+        done = self._committing
+        return not (self._writing or self.is_writing or (done and done.exception()))
 
     def settle(self) -> None:
         """Wait until the last commit is on the disk; if it failed, nothing of it is, and raise."""
@@ -107,19 +144,28 @@ class Database:
             self.settle()
         finally:
             if self._thread is not None:
-                self._thread.shutdown()
+                self._thread.shutdown(cancel_futures=True)
+            if self._reader is not None:
+                self._reader.close()
             self._connection.close()
 
     def _catch_up(self) -> None:
         self.settle()
-        while self._queue:
-            self._connection.execute(*self._queue[0])
-            del self._queue[0]
+        while self._writing:
+            wait(self._writing[:1])
+            self._writing[0].result()
+            del self._writing[0]
 
-    def _commit(self, queue: list[tuple[str, Values]]) -> None:
+    def _do(self, what: Callable[..., T], *given: Any) -> Future[T]:
+        self._thread = self._thread or ThreadPoolExecutor(1, "database", _leave_signals)
+        return self._thread.submit(what, *given)
+
+    def _commit(self, writing: list[Future[Any]], done: Callable[[], None] | None) -> None:
         with self._connection:
-            for statement, values in queue:
-                self._connection.execute(statement, values)
+            for each in writing:
+                each.result()
+        if done is not None:
+            done()
 
 
 def _leave_signals() -> None:

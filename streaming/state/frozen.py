@@ -40,6 +40,11 @@ class Serving:
     batch : int
         How many events are predicted together at most.
 
+    Attributes
+    ----------
+    keys : KeyedSlots
+        The streams; one where events have no keys.
+
     Raises
     ------
     StreamError
@@ -61,7 +66,7 @@ class Serving:
                 self._frozen = FrozenRegressor(model, hot)
             except ValueError as error:
                 raise StreamError(f"there is nothing to predict with: {error}") from error
-        self._keys = KeyedSlots(self._frozen, cold, hot)
+        self.keys = KeyedSlots(self._frozen, cold, hot)
 
     def predict(self, events: Sequence[Event]) -> list[float]:
         """Return a prediction for each event, and let it pass, target included."""
@@ -69,6 +74,7 @@ class Serving:
             return [self._model.predict_one(event.x) for event in events]
         predictions: list[float] = []
         for part in portions(events, self._room):
+            self.keys.expect(ALONE if event.key is None else event.key for event in part)
             slots = [self.enter(event.key).slot for event in part]
             xs, ys = [event.x for event in part], [event.y for event in part]
             predictions += self._frozen.observe_many(slots, xs, ys).tolist()
@@ -82,11 +88,11 @@ class Serving:
 
     def enter(self, key: str | None) -> Hot:
         """Bring a key's stream into memory, and return what is known of it."""
-        return self._keys.bring(ALONE if key is None else key)
+        return self.keys.bring(ALONE if key is None else key)
 
-    def save(self) -> None:
-        """Bring all that has changed to the store: the next checkpoint then holds it."""
-        self._keys.save()
+    def saving(self) -> Iterator[None]:
+        """Bring all that has changed to the store, in portions; see `KeyedSlots`."""
+        return self.keys.saving()
 
 
 def batches(source: Iterable[Event | None], size: int) -> Iterator[list[tuple[Event, float]]]:

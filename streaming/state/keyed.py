@@ -5,7 +5,7 @@ from __future__ import annotations
 import struct
 from collections import OrderedDict
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import repeat
+from itertools import islice, repeat
 from typing import Any
 
 import numpy as np
@@ -15,7 +15,7 @@ from lstmwidgets.online.stream_slots import StreamSlots
 
 from ..errors import StreamError
 from ..events import Event
-from .cold import ColdStore
+from .cold import PORTION, ColdStore
 from .memories import LastNumbers, Memories
 from .turns import Copies, Slots, turns
 
@@ -35,16 +35,13 @@ class Hot:
         Where its state is.
     memory : object
         What simple rules know of it, as its last target.
-    changed : bool
-        Whether it differs from what the store has.
     """
 
-    __slots__ = ("changed", "memory", "slot")
+    __slots__ = ("memory", "slot")
 
     def __init__(self, slot: int, memory: Any = None) -> None:
         self.slot = slot
         self.memory = memory
-        self.changed = False
 
 
 class KeyedSlots:
@@ -83,13 +80,18 @@ class KeyedSlots:
         self._cold = ColdStore() if cold is None else cold
         self._room = hot
         self._hot: OrderedDict[str, Hot] = OrderedDict()
+        self._changed: dict[str, Hot] = {}  # since the last `saving`
+        self._pending: dict[str, Hot] = {}  # of that, not yet copied, and not changed since
         self._known = len(self._cold)
         self._all_hot = not self._known  # then a key that is not in memory is a new one
-        self._new: set[str] = set()
+        self._free: list[int] = []  # slots, of those that were in use
+        self._at_once = 1
+        if isinstance(slots, StreamSlots):  # what is pending is to fit the model that it was in
+            slots.before_growth = self._finish
 
     def __len__(self) -> int:
         """How many keys have come."""
-        return self._known + len(self._new)
+        return self._known
 
     @property
     def in_memory(self) -> int:
@@ -103,26 +105,81 @@ class KeyedSlots:
             entry = self._hot[key] = self._fetched(key)
         else:
             self._hot.move_to_end(key)
-        entry.changed = True
+            if key in self._pending:
+                self._copy([key])
+        self._changed[key] = entry
         return entry
 
+    def expect(self, keys: Iterable[str]) -> None:
+        """Make room for these streams, and read them at once; `bring` then brings each.
+
+        Parameters
+        ----------
+        keys : iterable of str
+            No more of them than can be in memory.
+        """
+        new, pending = {}, {}
+        for key in keys:
+            if key in self._pending:
+                pending[key] = True
+            if key in self._hot:
+                self._hot.move_to_end(key)
+            else:
+                new[key] = True
+        if pending:
+            self._copy(pending)
+        self._evict(max(len(self._hot) + len(new) - self._room, 0))
+        if not self._all_hot:
+            self._cold.expect(new)
+
+    def saving(self) -> Iterator[None]:
+        """Bring all that has changed until now to the store: the next checkpoint then holds it.
+
+        It is done in portions, one whenever the iterator is asked for. Events may go on meanwhile:
+        a stream that they would change is copied before.
+        """
+        self._finish()  # of a checkpoint before, if nobody has
+        pending, self._changed = self._changed, {}
+        if pending:  # the stream that is in the model, and grows with it, at once
+            last = next(reversed(self._hot))
+            self._cold.put_many([last], *self._rows([pending.pop(last)]))
+        self._pending = pending
+        return self._portions()
+
     def save(self) -> None:
-        """Bring all that has changed to the store: the next checkpoint then holds it."""
-        changed = [(key, entry) for key, entry in self._hot.items() if entry.changed]
-        if changed:
-            sizes, data = self._rows([entry for _, entry in changed])
-            self._cold.put_many((key for key, _ in changed), sizes, data)
-        for _, entry in changed:
-            entry.changed = False
-        self._known += len(self._new)
-        self._new.clear()
+        """Do the same at once."""
+        for _ in self.saving():
+            pass
+
+    def _finish(self) -> None:
+        """Bring the rest of what is pending to the store."""
+        for _ in self._portions():
+            pass
+
+    def _portions(self) -> Iterator[None]:
+        while self._pending:  # those that were used last, and so may soon be again, come first
+            self._copy(list(islice(reversed(self._pending), self._at_once)))
+            yield
+
+    def _copy(self, keys: Iterable[str]) -> None:
+        """Bring some of what is pending to the store."""
+        portion = {key: self._pending[key] for key in keys}
+        sizes, data = self._rows([*portion.values()])
+        if not self._pending:  # the model has grown, and `_finish` was called
+            return
+        self._cold.put_many(portion, sizes, data)
+        for key in portion:
+            del self._pending[key]
+        self._at_once = max(1, PORTION * len(portion) // max(len(data), 1))
 
     def _fetched(self, key: str) -> Hot:
         """Return a stream from the store, or a new one, in a slot of its own."""
-        slot = len(self._hot) if len(self._hot) < self._room else self._evicted()
-        data = None if self._all_hot else self._cold.get(key)
+        if len(self._hot) == self._room:
+            self._evict(1)
+        slot = self._free.pop() if self._free else len(self._hot)
+        data = None if self._all_hot else self._cold.take(key)
         if data is None:
-            self._new.add(key)
+            self._known += 1
             if self._slots is not None:
                 self._slots.reset(slot)
             return Hot(slot, self._memories.new_memory())
@@ -138,16 +195,24 @@ class KeyedSlots:
             ) from error
         return Hot(slot, memory)
 
-    def _evicted(self) -> int:
-        """Bring the stream that was used least recently to the store; return its slot."""
-        key, entry = self._hot.popitem(last=False)
-        self._all_hot = False
-        if entry.changed:
-            self._cold.put(key, bytes(self._rows([entry])[1]))
-            if key in self._new:
-                self._new.remove(key)
-                self._known += 1
-        return entry.slot
+    def _evict(self, count: int) -> None:
+        """Bring the streams that were used least recently to the store; their slots are free."""
+        gone = dict(self._hot.popitem(last=False) for _ in range(count))
+        self._all_hot = self._all_hot and not gone
+        pending = [key for key in gone if key in self._pending]
+        if pending:
+            self._copy(pending)
+        if self._cold.at_rest:  # otherwise rows of before may not be there yet
+            kept = {key: entry for key, entry in gone.items() if key in self._changed}
+        else:
+            kept = gone
+        sizes, data = self._rows([*kept.values()]) if kept else ((), b"")
+        end = 0
+        for key, size in zip(kept, sizes, strict=True):
+            self._changed.pop(key, None)
+            begin, end = end, end + size
+            self._cold.put(key, bytes(data[begin:end]))
+        self._free += [entry.slot for entry in gone.values()]
 
     def _rows(self, entries: list[Hot]) -> tuple[Iterable[int], bytes | memoryview]:
         """Return what is to be kept of N keys: how many bytes of each, and all of them in a row."""
@@ -224,25 +289,29 @@ class KeyedStreams(KeyedSlots):
         assert isinstance(self._turns, Copies)
         return self._turns.models[entry.slot]
 
-    def iter_predict_learn_many(self, events: Sequence[Event]) -> Iterator[float]:
-        """Predict events and learn them, one after the other; see `StreamSlots`.
+    @property
+    def slots(self) -> StreamSlots:
+        """The slots of the keys' streams in an `LSTMRegressor`."""
+        assert isinstance(self._turns, StreamSlots)
+        return self._turns
 
-        The keys of what was yielded last are in memory.
+    def iter_slots(self, events: Sequence[Event]) -> Iterator[list[int]]:
+        """Bring the keys of events into memory; yield the slots of as many as can be there at once.
+
+        Raises
+        ------
+        StreamError
+            Of a key that cannot be brought, after the slots of those before it.
         """
         for part in portions(events, self._room):
+            self.expect(event.key for event in part if event.key is not None)
             slots: list[int] = []
             try:
                 slots.extend(self.bring(named(event.key)).slot for event in part)
             except StreamError:  # it comes after what was before it
-                yield from self._learn_many(part, slots)
+                yield slots
                 raise
-            yield from self._learn_many(part, slots)
-
-    def _learn_many(self, events: Sequence[Event], slots: list[int]) -> Iterator[float]:
-        assert isinstance(self._turns, StreamSlots)
-        those = events[: len(slots)]
-        xs, ys = [event.x for event in those], [event.y for event in those]
-        return self._turns.iter_predict_learn_many(slots, xs, ys)
+            yield slots
 
 
 def portions(events: Sequence[Event], room: int) -> Iterator[Sequence[Event]]:

@@ -3,21 +3,29 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Protocol
 
 import msgspec
+import numpy as np
+from numpy.typing import NDArray
 
 from lstmwidgets.codec import decode, encode, plain
 from lstmwidgets.times import in_utc
 
 from ..errors import StreamError
-from ..events import Event, Outcome
+from ..events import Event
 from .cold import ColdStore
 from .database import damage_told
 
 MOST_EVENTS = 10_000
+
+AT_ONCE = 32
+"""Events that are brought to the store in one portion."""
+
+USUAL = {float, int, bool, str, type(None)}
+"""Types of features that are as the store has them."""
 
 LONGEST = 10**10
 """Seconds; some centuries."""
@@ -40,8 +48,9 @@ class Waiting(msgspec.Struct, array_like=True):
         What simple forecasts had said.
     x : mapping
         Its features; in the store as `lstmwidgets.codec` writes them.
-    stream : bytes
-        The state that it started with; empty at a stream's beginning.
+    stream : bytes or int
+        The state that it started with; empty at a stream's beginning. A number says where a copy of
+        the state is kept, as long as it is in memory; see `Copies`.
     labelled : bool
         Whether its target has come: then only its id is still of interest.
     """
@@ -53,8 +62,18 @@ class Waiting(msgspec.Struct, array_like=True):
     prediction: Any = None
     baselines: Mapping[str, Any] = {}
     x: Any = {}
-    stream: bytes = b""
+    stream: bytes | int = b""
     labelled: bool = False
+
+
+class Copies(Protocol):
+    """Keeps copies of streams, each in a place."""
+
+    def free(self, place: int) -> None:
+        """Give a place back."""
+
+    def copies_to_bytes(self, places: Sequence[int]) -> NDArray[np.uint8]:
+        """Return the states in N places, (N, bytes)."""
 
 
 class WaitingEvents:
@@ -77,6 +96,8 @@ class WaitingEvents:
 
     Attributes
     ----------
+    copies : Copies or None
+        Where states are kept that are in memory.
     labelled, expired, unknown, repeated : int
         Targets that came in time; events that waited in vain; targets too late, or of an event that
         is not known; events that came again.
@@ -104,6 +125,7 @@ class WaitingEvents:
         self._recent: OrderedDict[int | str, Waiting] = OrderedDict()
         self._changed: dict[int, Waiting | None] = {}
         self._has_features = False
+        self.copies: Copies | None = None
         self.labelled = self.expired = self.unknown = self.repeated = 0
         if cold is not None:
             with damage_told("the job's database"):
@@ -141,6 +163,8 @@ class WaitingEvents:
     def take(self, id_: int | str, target: Any) -> Waiting | None:
         """Return the event that a target belongs to and that has waited for it, if there is one.
 
+        Where the state that it started with is in memory, whoever takes the event frees it.
+
         Parameters
         ----------
         id_ : int or str
@@ -158,46 +182,49 @@ class WaitingEvents:
         self._keep(Waiting(known.number, known.id, labelled=True))
         return known
 
-    def add(
-        self,
-        outcome: Outcome,
-        stream: bytes,
-    ) -> None:
-        """Remember an event that has been predicted; without a target it waits for it.
+    def add(self, number: int, event: Event, stream: bytes | int) -> Waiting:
+        """Remember an event; without a target it waits for it.
 
         Parameters
         ----------
-        outcome : Outcome
-            The event, and what was predicted.
-        stream : bytes
-            The state that it started with.
+        number : int
+            Its position in the stream.
+        event : Event
+        stream : bytes or int
+            The state that it starts with, or where that is kept.
+
+        Returns
+        -------
+        Waiting
+            Who has its prediction, and what simple forecasts say, puts both in.
         """
-        number, event = outcome.number, outcome.event
         if event.y is None:
-            self._keep(
-                Waiting(
-                    number,
-                    event.id,
-                    event.key,
-                    None if event.time is None else in_utc(event.time),
-                    outcome.prediction,
-                    outcome.baselines,
-                    {name: plain(value) for name, value in event.x.items()},
-                    stream,
-                )
-            )
+            time = None if event.time is None else in_utc(event.time)
+            x = event.x
+            if not USUAL.issuperset(map(type, x.values())):
+                x = {name: plain(value) for name, value in x.items()}
+            waiting = Waiting(number, event.id, event.key, time, x=x, stream=stream)
         else:
-            self._keep(Waiting(number, event.id, labelled=True))
+            waiting = Waiting(number, event.id, labelled=True)
+        self._keep(waiting)
         self._forget(number)
+        return waiting
+
+    def saving(self) -> Iterator[None]:
+        """Bring what has changed until now to the store: the next checkpoint then holds it.
+
+        It is done in portions, one whenever the iterator is asked for. Events may go on meanwhile.
+        """
+        changed, self._changed = self._changed, {}
+        if self._cold is None:
+            return iter(())
+        states = self._states(event for event in changed.values() if event is not None)
+        return _portions(self._cold, list(changed.items()), states)
 
     def save(self) -> None:
-        """Bring what has changed to the store: the next checkpoint then holds it."""
-        if self._cold is not None:
-            kept = [(n, event) for n, event in self._changed.items() if event is not None]
-            values = [_to_bytes(event) for _, event in kept]
-            self._cold.put_many((n for n, _ in kept), map(len, values), b"".join(values))
-            self._cold.remove(n for n, event in self._changed.items() if event is None)
-        self._changed.clear()
+        """Do the same at once."""
+        for _ in self.saving():
+            pass
 
     @property
     def counts(self) -> dict[str, int]:
@@ -240,10 +267,33 @@ class WaitingEvents:
                 break
             self.expired += not oldest.labelled
             del self._recent[id_]
+            if isinstance(oldest.stream, int) and self.copies is not None:
+                self.copies.free(oldest.stream)
             if self._cold is not None:
                 self._changed[oldest.number] = None
 
+    def _states(self, events: Iterable[Waiting]) -> Iterator[bytes]:
+        """Return the states, as they are now, of those events that have them in memory."""
+        places = [event.stream for event in events if isinstance(event.stream, int)]
+        if not places or self.copies is None:
+            return iter(())
+        return (row.tobytes() for row in self.copies.copies_to_bytes(places))
 
-def _to_bytes(event: Waiting) -> bytes:
+
+def _portions(
+    cold: ColdStore, changed: list[tuple[int, Waiting | None]], states: Iterator[bytes]
+) -> Iterator[None]:
+    for begin in range(0, len(changed), AT_ONCE):
+        portion = changed[begin : begin + AT_ONCE]
+        kept = [(n, event) for n, event in portion if event is not None]
+        values = [_to_bytes(event, states) for _, event in kept]
+        cold.put_many((n for n, _ in kept), map(len, values), b"".join(values))
+        cold.remove(n for n, event in portion if event is None)
+        yield
+
+
+def _to_bytes(event: Waiting, states: Iterator[bytes]) -> bytes:
+    """Return an event as the store has it, its state with it."""
     x = encode(event.x, path=f"the features of event {event.id!r}")
-    return msgspec.msgpack.encode(msgspec.structs.replace(event, x=x))
+    stream = event.stream if isinstance(event.stream, bytes) else next(states)
+    return msgspec.msgpack.encode(msgspec.structs.replace(event, x=x, stream=stream))

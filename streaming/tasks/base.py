@@ -183,6 +183,14 @@ class Task(ABC):
         else:
             player.learn(event.x, event.y)
 
+    def predict_and_learn(self, player: Player, event: Event) -> Any:
+        """Return what a model says of an event, and learn it or let it pass."""
+        if event.y is not None:
+            return player.predict_and_learn(event.x, event.y)
+        said = self.predict(player, event)
+        self.learn(player, event)
+        return said
+
     def record(self, event: Event, said: Any, player: Player) -> Prediction:
         """Return what is emitted for an event; `said` is None as long as nothing was learned."""
         del player

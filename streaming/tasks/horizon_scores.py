@@ -23,6 +23,8 @@ MOST_OPEN = 64
 LONGEST_SEASON = 512
 """Events of a season that a model finds, at most."""
 
+INF = math.inf
+
 SHOWN = (1, 2, 3, 4, 6, 8, 12, 18, 24, 36, 48, 72, 96, 168)
 """Steps ahead that tables show, and the last one."""
 
@@ -190,24 +192,22 @@ class HorizonScores(NumberScores):
         series.step = step + 1
 
     def _compare(self, series: Series, step: int, target: float) -> None:
-        horizon, history = self.horizon, series.history
+        horizon, history, size = self.horizon, series.history, self._history
         (of_last, of_season), (model, beside), (last, seasonal) = self.counts, self.model, self.rule
         for issued, known, season, values in series.open:
             at = step - issued - 1  # no two are the same
             if at >= horizon:
                 continue
             error = abs(values[at] - target)
-            if not math.isfinite(error):
-                continue
             missed = abs(known - target)
-            if missed == missed:
+            if error + missed < INF:  # neither is NaN
                 of_last[at] += 1
                 model[at] += error
                 last[at] += missed
-            back = season * -(-(at + 1) // season) if season else 0
-            if 0 < back <= step and back < self._history:
-                missed = abs(history[(step - back) % self._history] - target)
-                if missed == missed:
+            back = season * (at // season + 1) if season else size
+            if back < size and back <= step:
+                missed = abs(history[(step - back) % size] - target)
+                if error + missed < INF:
                     of_season[at] += 1
                     beside[at] += error
                     seasonal[at] += missed
