@@ -9,6 +9,7 @@ from time import perf_counter
 from typing import Any
 
 import msgspec
+import numpy as np
 from msgspec import UNSET
 from numpy.typing import NDArray
 
@@ -27,6 +28,8 @@ from .state.keyed import Hot, KeyedStreams, named
 from .state.turns import carries, is_a, learn_late, stream_of
 from .state.waiting import Waiting, WaitingEvents
 from .tasks import Task, task_for, task_named
+
+Weights = NDArray[Any] | Mapping[str, float]
 
 
 @dataclass(slots=True)
@@ -156,10 +159,22 @@ class StreamRunner:
     @property
     def shares(self) -> Mapping[str, float]:
         """Weight of each expert after the last outcome; empty of a model without any."""
+        return self.shares_of(self.weights)
+
+    @property
+    def weights(self) -> Weights:
+        """What `shares_of` makes the shares of, which takes a while; or these, where they exist."""
         if self._result is not None:
-            shares: Mapping[str, float] = self.model.shares_of(self._result)
-            return shares
+            weights: Weights = self.model.weights_of(self._result)
+            return weights
         return getattr(last_step(self.player.model), "shares", {})
+
+    def shares_of(self, weights: Weights) -> Mapping[str, float]:
+        """Return what `shares` was when `weights` were these."""
+        if isinstance(weights, np.ndarray):
+            shares: Mapping[str, float] = self.model.shares_of(weights)
+            return shares
+        return weights
 
     @property
     def comparisons(self) -> list[Any]:

@@ -122,11 +122,13 @@ class NumericEstimator(LSTMEstimator):
         activations = result[1 : self._weights_begin]
         return activations.reshape(self.num_layers, -1).astype(np.float32)
 
-    def shares_of(self, result: NDArray[np.float64]) -> dict[str, float]:
-        """Return what `shares` was at the event of such a row."""
-        if self._experts is None:
-            return self.shares
-        return self._experts.shares_of(result[self._weights_begin :])
+    def weights_of(self, result: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return the weights that experts had at the event of such a row, for `shares_of`."""
+        return result[self._weights_begin :].copy()
+
+    def shares_of(self, weights: NDArray[np.float64]) -> dict[str, float]:
+        """Return what `shares` was when the experts had such weights."""
+        return self.shares if self._experts is None else self._experts.shares_of(weights)
 
     @property
     def _weights_begin(self) -> int:

@@ -34,10 +34,10 @@ Figures = Iterator[figure]
 
 def report_figures(record: RunRecord) -> Figures:
     """Yield the figures of a run, from above."""
-    columns = line_columns(record.points)
+    columns = line_columns(record)
     axis = EventAxis(ColumnDataSource(columns), _range(columns["event"], record.points.items[-1]))
     yield from FIGURES[record.task.name](record, axis)
-    names = record.points.items[-1].shares
+    names = record.shares(record.points.items[-1])
     if len(names) > 1:
         yield share_figure(axis, list(names))
     yield from _maps(record, axis)
@@ -88,7 +88,7 @@ def is_drawn(task: Task, points: Thinned[Point]) -> bool:
     return any(getattr(point, wanted) is not None for point in points.items)
 
 
-def line_columns(points: Thinned[Point]) -> dict[str, Any]:
+def line_columns(record: RunRecord) -> dict[str, Any]:
     """Return the columns that the figures of lines draw.
 
     Where there are keys, the events of the one that is drawn are counted, so that they lie at equal
@@ -96,9 +96,10 @@ def line_columns(points: Thinned[Point]) -> dict[str, Any]:
 
     Parameters
     ----------
-    points : Thinned of Point
-        At least one.
+    record : RunRecord
+        With one point at least.
     """
+    points = record.points
     new = points.items
     columns = event_columns([point.event for point in new], [point.time for point in new])
     places = np.arange(len(new), dtype=np.float64)
@@ -110,8 +111,9 @@ def line_columns(points: Thinned[Point]) -> dict[str, Any]:
         "naive_error": as_floats(point.naive_error for point in new),
     }
     columns["error"] = columns["prediction"] - columns["target"]
-    for name in points.items[-1].shares:
-        columns[f"share of {name}"] = as_floats(point.shares.get(name) for point in new)
+    shares = [record.shares(point) for point in new]
+    for name in shares[-1]:
+        columns[f"share of {name}"] = as_floats(each.get(name) for each in shares)
     return columns
 
 

@@ -16,7 +16,7 @@ from lstmwidgets.analysis.recording import ORDER
 from lstmwidgets.analysis.tasks import last_step
 
 from ..events import Outcome, Prediction
-from ..runner import StreamRunner
+from ..runner import StreamRunner, Weights
 from ..state.turns import carries
 from ..tasks.base import CLASSES, SCORES
 from .confusion import Confusion
@@ -32,7 +32,7 @@ COLUMNS = 2_000
 
 
 class Point(NamedTuple):
-    """One event of the lines; scores are running ones up to it, shares those after it."""
+    """One event of the lines; scores are running ones up to it, weights those after it."""
 
     event: int
     time: datetime | None
@@ -40,7 +40,7 @@ class Point(NamedTuple):
     prediction: Any
     model_error: float | None
     naive_error: float | None
-    shares: Mapping[str, float]
+    weights: Weights
     record: Prediction | None
     x: Mapping[Any, Any]
 
@@ -120,6 +120,10 @@ class RunRecord:
         """The last alarms."""
         return list(self._alarms)
 
+    def shares(self, point: Point) -> Mapping[str, float]:
+        """Return how far each expert was trusted after an event."""
+        return self._runner.shares_of(point.weights)
+
     def add(self, outcome: Outcome) -> None:
         """Take in the outcome that the runner has just yielded; a late one completes a point."""
         if self.task.drawn == CLASSES:
@@ -194,7 +198,7 @@ class RunRecord:
             event.y,
             outcome.prediction,
             *self._runner.scores.curve(),
-            self._runner.shares,
+            self._runner.weights,
             outcome.record,
             event.x if self.task.drawn == SCORES else {},
         )
