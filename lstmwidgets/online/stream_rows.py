@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Sequence
 from typing import Any
 
@@ -44,6 +45,7 @@ class StreamRows:
         self.past = np.zeros((slots, past))
         self.numbers: Array = np.zeros((slots, 0), np.float32)
         self._sizes: Array | None = None
+        self._head, self._window = b"", 0  # of these sizes: the first, as bytes, and the window
 
     def fits(self, learner: OnlineLearner) -> bool:
         """Say whether these are a learner's sizes."""
@@ -56,6 +58,8 @@ class StreamRows:
         if before is not None:
             rows[used] = self._fitted(self.numbers[used], before)
         self.numbers = rows
+        self._head = learner.sizes[:SIZES].tobytes()
+        self._window = int(learner.sizes[layout.WINDOW])
 
     def extend(self, more: int, used: Array) -> None:
         """Have room for more streams, in slots behind those that there are; some are in use."""
@@ -99,20 +103,33 @@ class StreamRows:
         header, middle = (SIZES + 1) * 8, (SIZES + 1) * 8 + self.past[0].nbytes
         if len(data) < middle:
             raise ValueError("these are not the numbers of a stream: they end too early")
-        *sizes, filled = np.frombuffer(data[:header], np.int64)
-        before = self._sizes.copy()
-        before[:SIZES] = sizes
-        more, window = self._sizes - before, self._sizes[layout.WINDOW]
+        (filled,) = struct.unpack_from("q", data, header - 8)
+        if data.startswith(self._head):
+            sizes, width = self._sizes, self.numbers.shape[1]
+        else:
+            sizes = self._sizes_of(data)
+            width = self._widths(sizes)[2]
+        if len(data) != middle + 4 * width:
+            raise ValueError("these are not the numbers of a stream: there are too few or too many")
+        if not 0 <= filled <= self._window:
+            raise ValueError(f"there are {filled} events in a window of {self._window}")
+        numbers = np.frombuffer(data, np.float32, offset=middle)
+        if sizes is not self._sizes:
+            (numbers,) = self._fitted(numbers[None], sizes)
+        self.filled[slot] = filled
+        self.past[slot] = np.frombuffer(data, np.float64, self.past.shape[1], header)
+        self.numbers[slot] = numbers
+
+    def _sizes_of(self, data: bytes) -> Array:
+        """Return the sizes of the learner that a stream's bytes are of, if it may be this one."""
+        assert self._sizes is not None
+        sizes = self._sizes.copy()
+        sizes[:SIZES] = np.frombuffer(data, np.int64, SIZES)
+        more = self._sizes - sizes
         fixed = [layout.KIND, layout.HIDDEN, layout.LAYERS, layout.OUTPUTS]
         if more[fixed].any() or (more < 0).any():
             raise ValueError("these are the numbers of a stream of a model of another kind or size")
-        if len(data) != middle + 4 * self._widths(before)[2]:
-            raise ValueError("these are not the numbers of a stream: there are too few or too many")
-        if not 0 <= filled <= window:
-            raise ValueError(f"there are {filled} events in a window of {window}")
-        numbers = np.frombuffer(data[middle:], np.float32)
-        self.filled[slot], self.past[slot] = filled, np.frombuffer(data[header:middle])
-        self.numbers[slot] = self._fitted(numbers[None], before)[0]
+        return sizes
 
     def _widths(self, sizes: Array) -> tuple[int, int, int]:
         """Return how many numbers there are up to the inputs, the traces, and the end."""
