@@ -25,6 +25,13 @@ settings.register_profile(
 settings.load_profile("same_every_time")
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Try what fails in a browser once more: not all of what runs there is ours."""
+    for item in items:
+        if item.get_closest_marker("browser"):
+            item.add_marker(pytest.mark.flaky(reruns=1))
+
+
 @pytest.fixture(scope="session")
 def make_lstm() -> Callable[..., LSTM]:
     """Return a function that makes an LSTM in float64 whose weights all matter.
