@@ -107,7 +107,7 @@ class TaskJob(NamedTuple):
     options : dict
         Of the command, beside those that all have.
     rate : int
-        About how many events a second it does.
+        About how many events a second it does on a fast machine.
     """
 
     write: Callable[[Path, int], Path]
@@ -135,10 +135,10 @@ JOBS = {
         write_planted, KEYED | {"target": "odd", "task": "anomaly", "alarms": 0.001}, 1_500
     ),
     "text": TaskJob(write_texts, {"text_column": "text"}, 3_000),
-    "river": TaskJob(write_numbers, OF_A_MODEL | {"drop": "sensor"}, 700),
-    "river, keys": TaskJob(write_numbers, OF_A_MODEL | {"key": "sensor", "hot_keys": 2}, 1_500),
+    "river": TaskJob(write_numbers, OF_A_MODEL | {"drop": "sensor"}, 2_500),
+    "river, keys": TaskJob(write_numbers, OF_A_MODEL | {"key": "sensor", "hot_keys": 2}, 3_000),
     "river, keys, shared": TaskJob(
-        write_numbers, OF_A_MODEL | {"key": "sensor", "shared": True}, 700
+        write_numbers, OF_A_MODEL | {"key": "sensor", "shared": True}, 2_500
     ),
 }
 """By name; those of River need `PIPELINE` as a file."""
