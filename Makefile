@@ -65,7 +65,7 @@ app: $(STAMP) ## the live stream as an app in the browser (Voilà), no code in s
 	@$(BIN)/lstmwidgets warmup
 	$(BIN)/voila --Voila.ip=127.0.0.1 app/live_stream.ipynb
 
-bench: $(STAMP) ## speed, side by side with the alternatives, single thread
+bench: $(STAMP) ## speed beside the alternatives, single thread: out/benchmarks.json and .md
 	$(BIN)/python -m benchmarks
 
 # deep-river needs an older River, so it lives in an environment of its own. It also asks for torch
