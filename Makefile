@@ -11,7 +11,7 @@ MLFLOW := .venv-mlflow
 WORKERS ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help demo setup setup-mlflow test test-slow test-mlflow lint format lab bench bench-peers docs clean
+.PHONY: help demo setup setup-mlflow test test-slow test-mlflow lint format lab app bench bench-peers docs clean
 
 help: ## list the targets
 	@sed -nE 's/^([a-z-]+):[^#]*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -61,7 +61,11 @@ format: $(STAMP) ## put the code into the project's format
 lab: setup ## JupyterLab on the notebooks
 	$(BIN)/jupyter lab --notebook-dir notebooks
 
-bench: $(STAMP) ## speed, side by side with the alternatives, single thread
+app: $(STAMP) ## the live stream as an app in the browser (Voilà), no code in sight
+	@$(BIN)/lstmwidgets warmup
+	$(BIN)/voila --Voila.ip=127.0.0.1 app/live_stream.ipynb
+
+bench: $(STAMP) ## speed beside the alternatives, single thread: out/benchmarks.json and .md
 	$(BIN)/python -m benchmarks
 
 # deep-river needs an older River, so it lives in an environment of its own. It also asks for torch

@@ -3,19 +3,13 @@
 from __future__ import annotations
 
 import argparse
-import json
-import os
-import platform
 from importlib import import_module
-from importlib.metadata import version
 from pathlib import Path
-from typing import Any
 
 from rich.console import Console
-from rich.table import Table
 
-from .machine import keep_to_one_thread, processor
-from .timing import RATIO, Figure, Targets
+from .machine import keep_to_one_thread
+from .results import RESULTS, entry, keep, machine, read, table
 
 BENCHMARKS = {
     "costs": "From a slider of CostPanel to its charts, and from one run of Compare to the other",
@@ -37,7 +31,6 @@ BENCHMARKS = {
     "transport": "Carrying a live picture from the kernel to the page",
     "what_ifs": "From a slider of GateLab to its picture, and units ranked",
 }
-LIBRARIES = ("torch", "numpy", "numba", "onnxruntime")
 WIDTH = 120
 """Columns of the tables where the output is not a terminal."""
 
@@ -53,84 +46,38 @@ def main() -> None:
             console.print(f"{name:10}{title}", highlight=False)
         return
     keep_to_one_thread()
-    machine = _machine()
-    console.print(", ".join(machine.values()), highlight=False)
-    records = []
+    console.print(", ".join(machine().values()), highlight=False)
     for name in options.names or BENCHMARKS:
         module = import_module(f"{__package__}.{name}")
         figures = list(module.figures())
         console.print(f"\n[bold]{BENCHMARKS[name]}[/]\n{module.__doc__}", highlight=False)
-        console.print(_table(figures, module.TARGETS))
-        records += [_record(name, figure, module.TARGETS) for figure in figures]
-    if options.json:
-        text = json.dumps({"machine": machine, "figures": records}, indent=1, ensure_ascii=False)
-        options.json.write_text(text + "\n", encoding="utf-8")
+        measured = entry(BENCHMARKS[name], figures, module.TARGETS)
+        console.print(table(measured))
+        keep(options.json, {name: measured})
+    console.print(f"\nwritten: {options.json}, and the tables beside it", highlight=False)
 
 
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join(BENCHMARKS))
     parser.add_argument("--list", action="store_true", help="say what there is")
-    parser.add_argument("--json", type=Path, metavar="PATH", help="write the figures there")
+    parser.add_argument(
+        "--json",
+        type=Path,
+        metavar="PATH",
+        default=RESULTS,
+        help=f"write the figures there ({RESULTS}), and the tables beside it",
+    )
     options = parser.parse_args()
     for name in options.names:
         if name not in BENCHMARKS:
             parser.error(f"no benchmark {name!r}; there are {', '.join(BENCHMARKS)}")
+    if options.json.exists():
+        try:
+            read(options.json)
+        except ValueError as error:
+            parser.error(str(error))
     return options
-
-
-def _machine() -> dict[str, str]:
-    """Return what the figures depend on."""
-    return {
-        "processor": processor(),
-        "cores": f"{os.cpu_count()} cores",
-        "python": f"Python {platform.python_version()}",
-        **{name: f"{name} {version(name)}" for name in LIBRARIES},
-        "threads": "single thread",
-    }
-
-
-def _table(figures: list[Figure], targets: Targets) -> Table:
-    """Return a column for each case and a row for each quantity, the ratios first."""
-    cases = list(dict.fromkeys(figure.case for figure in figures))
-    table = Table("", *cases)
-    for ratios in (True, False):
-        rows: dict[str, dict[str, str]] = {}
-        for figure in figures:
-            if (figure.unit == RATIO) == ratios:
-                label = figure.name if ratios else f"{figure.name}, {figure.unit}"
-                rows.setdefault(label, {})[figure.case] = _cell(figure, targets)
-        for label, cells in rows.items():
-            table.add_row(label, *(cells.get(case, "") for case in cases))
-        table.add_section()
-    return table
-
-
-def _cell(figure: Figure, targets: Targets) -> str:
-    """Return the median, the range (not of ratios) and what a target says to it."""
-    parts = [f"{figure.value:.3g}"]
-    if figure.unit != RATIO:
-        parts.append(f"({min(figure.samples):.3g}..{max(figure.samples):.3g})")
-    target = targets.get((figure.case, figure.name))
-    if target is not None:
-        verdict = "[green]met[/]" if target.met(figure.value) else "[red]missed[/]"
-        parts.append(f"{target} {verdict}")
-    return " ".join(parts)
-
-
-def _record(benchmark: str, figure: Figure, targets: Targets) -> dict[str, Any]:
-    target = targets.get((figure.case, figure.name))
-    return {
-        "benchmark": benchmark,
-        "case": figure.case,
-        "name": figure.name,
-        "unit": figure.unit,
-        "median": figure.value,
-        "min": min(figure.samples),
-        "max": max(figure.samples),
-        "target": target and str(target),
-        "met": target and target.met(figure.value),
-    }
 
 
 if __name__ == "__main__":

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import re
 from importlib import metadata
+from pathlib import Path
 from typing import Any
 
 from docutils import nodes
@@ -15,7 +17,7 @@ author = "The lstmwidgets developers"
 release = metadata.version("lstmwidgets")
 
 extensions = ["myst_nb", "sphinx.ext.autodoc", "numpydoc"]
-exclude_patterns = ["notebooks/data", "recordings"]
+exclude_patterns = ["executed", "notebooks/README.md", "notebooks/data", "recordings"]
 
 html_theme = "furo"
 html_title = "lstmwidgets"
@@ -28,7 +30,10 @@ html_show_search_summary = False  # it would fetch pages, which files on a disk 
 
 myst_enable_extensions = ["colon_fence"]
 myst_heading_anchors = 4  # as GitHub makes them: pages are read there as well
-nb_execution_mode = "off"  # a page shows what its notebook holds
+nb_execution_mode = "off"  # scripts/run_notebooks.py runs them
+
+INDEX = re.compile(r"^\[.*\]\(\.\./notebooks/README\.md\)$", re.MULTILINE)
+NOTEBOOK = re.compile(r"\[([^]\n]*)\]\((\w+)\.ipynb\)")
 
 default_role = "py:obj"
 autodoc_member_order = "bysource"
@@ -54,6 +59,28 @@ def lead_within(_: Any, __: str, source: list[str]) -> None:
     source[0] = source[0].replace("](../SECURITY.md", "](security.md")
 
 
+def list_notebooks(app: Any, page: str, source: list[str]) -> None:
+    """Put the list of notebooks where GitHub has a link to it."""
+    if page == "course":
+        listed = Path(__file__).parent / "notebooks" / "README.md"
+        app.env.note_dependency(str(listed))
+        lines = listed.read_text(encoding="utf-8").splitlines()
+        table = "\n".join(line for line in lines if line.startswith("|"))
+        source[0] = INDEX.sub(NOTEBOOK.sub(r"{doc}`\1 <notebooks/\2>`", table), source[0])
+
+
+def with_figures(app: Any, page: str, source: list[str]) -> None:
+    """Show a notebook as it is after a run, with its figures, if it was run."""
+    if not page.startswith("notebooks/"):
+        return
+    executed = Path(__file__).parent / "executed" / f"{Path(page).name}.ipynb"
+    if executed.exists():
+        app.env.note_dependency(str(executed))
+        source[0] = executed.read_text(encoding="utf-8")
+    # Sphinx follows the symbolic link to the notebooks, and would look for those beside them there.
+    source[0] = NOTEBOOK.sub(r"{doc}`\2`", source[0])
+
+
 def close_up(_: Any, doctree: nodes.document) -> None:
     """Take from examples the empty line that ends them for a doctest."""
     for block in doctree.findall(nodes.literal_block):
@@ -74,6 +101,8 @@ def setup(app: Any) -> None:
     """Be an extension, too."""
     app.connect("html-page-context", give_levels, priority=900)  # after the theme's own
     app.connect("source-read", lead_within)
+    app.connect("source-read", list_notebooks)
+    app.connect("source-read", with_figures)
     app.connect("doctree-read", close_up)
     app.add_directive("command-help", CommandHelp)
     app.connect("autodoc-skip-member", skip)

@@ -1,7 +1,7 @@
 """Build the documentation: ``python -m scripts.build_site [FOLDER]``, or ``make docs``.
 
-First the recordings are made that play in its pages, then Sphinx builds the pages, and any warning
-ends it. Nothing is fetched from anywhere.
+First the recordings are made that play in its pages, and the notebooks run that have changed; then
+Sphinx builds the pages, and any warning ends it. Nothing is fetched from anywhere.
 """
 
 from __future__ import annotations
@@ -24,6 +24,9 @@ from lstmwidgets.widgets import (
 )
 from lstmwidgets.widgets.snapshots import WithSnapshot
 
+from .run_notebooks import NOTEBOOKS
+from .run_notebooks import run as run_notebooks
+
 DOCS = Path(__file__).resolve().parent.parent / "docs"
 RECORDINGS = DOCS / "recordings"
 
@@ -34,6 +37,7 @@ def main() -> int:
 
     target = Path(sys.argv[1]) if len(sys.argv) > 1 else Path("out/site")
     record()
+    run_notebooks(sorted(NOTEBOOKS.glob("*.ipynb")))
     options = ["--builder", "html", "--fail-on-warning", "--keep-going", "--quiet"]
     return sphinx([*options, "--doctree-dir", str(target / ".doctrees"), str(DOCS), str(target)])
 

@@ -29,9 +29,12 @@ OPENED = (
     "index.html", "tutorial.html", "benchmarks.html", "guides/index.html", "guides/keys.html",
     "explanation/lstm.html", "explanation/memory.html", "explanation/overfitting.html",
     "reference/lstmwidgets.html", "reference/command.html", "notebooks/00_first_steps.html",
+    "notebooks/04_forecasting.html",
 )  # fmt: skip
 LOOKS = [(1280, False), (1280, True), (390, False), (390, True)]
 MILLION = 1_000_000
+NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
+TALL = "() => document.querySelector('iframe.recording').getBoundingClientRect().height > 250"
 
 
 @pytest.fixture(scope="module")
@@ -97,7 +100,32 @@ def test_pages_are_small_and_those_with_recordings_not_large(site: Path) -> None
         moving += bool(recordings)
         size = path.stat().st_size + sum(each.stat().st_size for each in recordings)
         assert size < (5 * MILLION if recordings else MILLION), path
-    assert moving >= 4
+    assert moving >= 4 + len(NOTEBOOKS)
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_a_notebook_is_shown_with_its_figures(path: Path, site: Path) -> None:
+    shown = site / "notebooks" / f"{path.stem}.html"
+    page = Anatomy(shown.read_text(encoding="utf-8"))
+    figures = [shown.parent / frame for frame in page.frames]
+    assert figures
+    for figure in figures:
+        assert figure.stat().st_size > 10_000
+
+
+def test_a_chart_follows_the_theme(site: Path, browser: Browser) -> None:
+    with browser_tab(browser, width=1280, height=1000) as tab:
+        page = tab.page
+        page.goto((site / "notebooks" / "04_forecasting.html").as_uri())
+        frame = page.locator("iframe.recording").first
+        frame.scroll_into_view_if_needed()
+        chart = page.frame_locator("iframe.recording >> nth=0")
+        for theme in ("light", "dark"):
+            page.emulate_media(color_scheme=theme)
+            expect(chart.locator("html")).to_have_attribute("data-theme", theme)
+            expect(chart.locator(".bk-Figure")).to_have_count(2)
+            page.wait_for_function(TALL)
+        tab.check()
 
 
 def test_the_reference_has_every_public_name(site: Path) -> None:
