@@ -192,15 +192,37 @@ class FrozenRegressor:
         ValueError
             If it has not the length that this model's states have.
         """
-        at = self._place(slot)
-        if len(state) != self.bytes_per_stream:
+        self.streams_from_bytes([self._place(slot)], np.frombuffer(state, np.uint8)[None])
+
+    def streams_from_bytes(self, slots: ArrayLike, states: NDArray[np.uint8]) -> None:
+        """Let the streams in N slots go on from what `streams_to_bytes` returned.
+
+        Parameters
+        ----------
+        slots : array_like of int
+            Which streams, (N,).
+        states : ndarray
+            The bytes of each, (N, bytes).
+
+        Raises
+        ------
+        ValueError
+            If they have not the length that this model's states have, or are not N.
+        """
+        which = check_slots(slots, self.streams)
+        if states.shape[1:] != (self.bytes_per_stream,):
             raise ValueError(
-                f"expected a state of {self.bytes_per_stream} bytes, got {len(state)}; "
+                f"expected a state of {self.bytes_per_stream} bytes, got {states.shape[-1]}; "
                 "it must come from the same model"
             )
-        split = self._memory[at].nbytes
-        self._memory[at] = np.frombuffer(state[:split], "<f4").reshape(self._memory.shape[1:])
-        self._past[at] = np.frombuffer(state[split:], "<f8")
+        if len(states) != len(which):
+            raise ValueError(f"expected a state for each of {len(which)} slots, got {len(states)}")
+        split = self._memory[0].nbytes
+        memory, past = (
+            np.ascontiguousarray(part) for part in (states[:, :split], states[:, split:])
+        )
+        self._memory[which] = memory.view("<f4").reshape(len(which), *self._memory.shape[1:])
+        self._past[which] = past.view("<f8")
 
     def _place(self, slot: int) -> int:
         which = check_slots(slot, self.streams)
