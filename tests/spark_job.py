@@ -88,11 +88,20 @@ def predictions_of(spark: Any, folder: Path, **options: Any) -> Any:
     return spark_predict(stream, folder / "model.safetensors", **given)
 
 
-def run(spark: Any, folder: Path, **options: Any) -> None:
-    """Predict what has come in a folder, on from the checkpoint there."""
+def run(spark: Any, folder: Path, *, by_batch: bool = False, **options: Any) -> None:
+    """Predict what has come in a folder, on from the checkpoint there.
+
+    Spark's own file sink has a log of its batches; `by_batch` writes a folder for each instead.
+    """
     writer = predictions_of(spark, folder, **options).writeStream.trigger(availableNow=True)
     writer = writer.option("checkpointLocation", str(folder / "checkpoint"))
-    writer.start(str(folder / "out")).awaitTermination()
+    out = folder / "out"
+
+    def write(frame: Any, number: int) -> None:
+        frame.write.mode("overwrite").parquet(str(out / f"batch={number}"))
+
+    query = writer.foreachBatch(write).start() if by_batch else writer.start(str(out))
+    query.awaitTermination()
 
 
 def said(spark: Any, folder: Path) -> dict[int, float]:

@@ -34,8 +34,6 @@ class Bucket(msgspec.Struct, array_like=True):
         How many there are in all.
     model : bytes
         Hash of the model that the states belong to.
-    due : int
-        When the next key can be idle, in milliseconds; 0 if no timer is set.
     keys : list of str
         N of them.
     seen : bytes
@@ -47,7 +45,6 @@ class Bucket(msgspec.Struct, array_like=True):
     version: int
     buckets: int
     model: bytes
-    due: int
     keys: list[str]
     seen: bytes
     states: bytes
@@ -98,7 +95,7 @@ class Served(msgspec.Struct, frozen=True):
 
 def new_bucket(buckets: int, model: bytes) -> Bucket:
     """Return one without any key."""
-    return Bucket(VERSION, buckets, model, 0, [], b"", b"")
+    return Bucket(VERSION, buckets, model, [], b"", b"")
 
 
 def predict(
@@ -128,13 +125,15 @@ def predict(
     now : int
         In milliseconds.
     idle : int, optional
-        A key that was idle for more milliseconds begins anew.
+        Keys that were idle for more milliseconds are forgotten first.
 
     Returns
     -------
     ndarray
         A prediction for each event.
     """
+    if idle is not None:
+        _forget(bucket, now - idle)
     slots = {key: slot for slot, key in enumerate(dict.fromkeys(keys))}
     regressor = model.regressor(len(slots))
     here = np.arange(len(slots))
@@ -146,8 +145,6 @@ def predict(
     places |= {key: len(bucket.keys) + n for n, key in enumerate(new)}
     which = np.fromiter((places[key] for key in slots), np.int64, len(slots))
     known = which < len(bucket.keys)
-    if idle is not None:
-        known[known] = now - seen[which[known]] <= idle
     regressor.streams_from_bytes(here[known], states[which[known]])
     predictions = regressor.observe_many([slots[key] for key in keys], xs, ys)
     after = np.empty((len(places), states.shape[1]), np.uint8)
@@ -161,18 +158,14 @@ def predict(
     return predictions
 
 
-def next_due(bucket: Bucket, idle: int) -> int:
-    """Return when the first of a bucket's keys will have been idle for too long."""
-    return int(np.frombuffer(bucket.seen, np.int64).min()) + idle + 1
-
-
-def forget_idle(bucket: Bucket, now: int, idle: int) -> None:
-    """Forget the keys of a bucket that were idle for more than so many milliseconds."""
+def _forget(bucket: Bucket, earliest: int) -> None:
+    """Forget the keys that came last before a moment."""
     seen = np.frombuffer(bucket.seen, np.int64)
-    kept = now - seen <= idle
-    states = np.frombuffer(bucket.states, np.uint8).reshape(len(seen), -1)
-    bucket.keys = [key for key, stays in zip(bucket.keys, kept.tolist(), strict=True) if stays]
-    bucket.seen, bucket.states = seen[kept].tobytes(), states[kept].tobytes()
+    kept = seen >= earliest
+    if not kept.all():
+        states = np.frombuffer(bucket.states, np.uint8).reshape(len(seen), -1)
+        bucket.keys = [bucket.keys[place] for place in np.flatnonzero(kept).tolist()]
+        bucket.seen, bucket.states = seen[kept].tobytes(), states[kept].tobytes()
 
 
 def _rows(states: bytes, width: int) -> NDArray[np.uint8]:

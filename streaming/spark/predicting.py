@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 from functools import partial
 from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+from lstmwidgets.files import checksum
 from lstmwidgets.online import LSTMRegressor
 from lstmwidgets.saving import to_bytes
 
@@ -17,7 +17,7 @@ from ..job.known_features import columns_of, is_known
 from ..job.model import first_model
 from .buckets import Served
 from .packing import BUCKET, EVENTS, pack, unpack
-from .processor import PREDICTION, BucketPredictor, Columns
+from .processor import NOW, PREDICTION, BucketPredictor, Columns
 
 BUCKETS = 64
 
@@ -74,8 +74,8 @@ def spark_predict(
         In how many groups keys are, for as long as the checkpoint lasts; 64 by default. Partitions
         share them: several for each, and some thousand keys in one.
     idle_seconds : float, optional
-        A key that has not come for longer begins anew, and its state is removed. Time is that at
-        which micro-batches begin. By default states stay for good.
+        A key that has not come for longer begins anew. Its state is removed when another key of its
+        bucket comes. Time is that at which micro-batches begin. By default states stay for good.
 
     Returns
     -------
@@ -110,12 +110,18 @@ def spark_predict(
         raise StreamError("order is empty; name a column such as a running number")
     given = None if features is None else list(features)
     columns = _columns(stream_df, learned, key, target, orders, given, list(keep))
+    idle = None if idle_seconds is None else int(idle_seconds * MILLISECONDS)
     event = functions.col
     names = list(dict.fromkeys([*columns.kept, *columns.features]))
     hashed = functions.xxhash64(event(_quoted(key)).cast("string"))
     events = stream_df.select(
         functions.pmod(hashed, functions.lit(buckets)).cast("int").alias(BUCKET),
         *(_event(event(_quoted(name)), name, columns) for name in names),
+        *(
+            []
+            if idle is None
+            else [functions.unix_millis(functions.current_timestamp()).alias(NOW)]
+        ),
     )
     schema = events.schema
     packed = types.StructType(
@@ -129,14 +135,13 @@ def spark_predict(
         + [types.StructField(PREDICTION, types.DoubleType())]
     )
     bytes_ = types.StructType([types.StructField(EVENTS, types.BinaryType())])
-    idle = None if idle_seconds is None else int(idle_seconds * MILLISECONDS)
     import_module("pyspark.sql.streaming").StatefulProcessor.register(BucketPredictor)
     grouped = events.mapInArrow(partial(pack, key=key), packed).groupBy(BUCKET)
     stepped = grouped.transformWithState(
         BucketPredictor(served, columns, buckets, idle, bytes_),
         bytes_,
         "append",
-        "none" if idle is None else "processingTime",
+        "none",  # with timers Spark runs empty micro-batches without end
     )
     return stepped.mapInArrow(unpack, result)
 
@@ -187,7 +192,7 @@ def _served(model: Any) -> tuple[Served, list[str]]:
     if model.parts.learner is None:
         raise StreamError("there is nothing to predict with: the model has not learned anything")
     data = to_bytes(model)
-    return Served(data, hashlib.sha256(data).digest()), columns_of(model)
+    return Served(data, bytes.fromhex(checksum(data))), columns_of(model)
 
 
 def _columns(

@@ -11,10 +11,13 @@ import msgspec
 
 from lstmwidgets.online.estimator import Features
 
-from .buckets import Bucket, Served, forget_idle, new_bucket, next_due, predict
+from .buckets import Bucket, Served, new_bucket, predict
 from .packing import EVENTS, from_bytes, to_bytes
 
 PREDICTION = "prediction"
+
+NOW = "lstmwidgets_now"
+"""The column of when the micro-batch began, in milliseconds; it stays when one is run again."""
 
 
 class Columns(msgspec.Struct, frozen=True):
@@ -69,13 +72,12 @@ class BucketPredictor:
 
     def init(self, handle: Any) -> None:
         """Find the value."""
-        self._handle = handle
         self._value = handle.getValueState("bucket", self._schema)
 
     def handleInputRows(self, key: Any, rows: Iterable[Any], timerValues: Any) -> Iterator[Any]:
         """Predict the events of a bucket; yield them with their predictions as one row."""
         events = self._sorted(row[EVENTS] for row in rows)
-        now = 0 if self._idle is None else timerValues.getCurrentProcessingTimeInMs()
+        now = 0 if self._idle is None else events[NOW][0].as_py()
         bucket = self._read()
         columns = self._columns
         predictions = predict(
@@ -87,27 +89,10 @@ class BucketPredictor:
             now=now,
             idle=self._idle,
         )
-        self._keep(bucket)
+        self._value.update((msgspec.msgpack.encode(bucket),))
         arrow = import_module("pyarrow")
         known = events.select(columns.kept).append_column(PREDICTION, arrow.array(predictions))
         yield import_module("pyspark.sql").Row(**{EVENTS: to_bytes(known)})
-
-    def handleExpiredTimer(
-        self, key: Any, timerValues: Any, expiredTimerInfo: Any
-    ) -> Iterator[Any]:
-        """Forget the keys that are idle."""
-        assert self._idle is not None
-        bucket = self._read()
-        bucket.due = 0
-        forget_idle(bucket, timerValues.getCurrentProcessingTimeInMs(), self._idle)
-        if bucket.keys:
-            self._keep(bucket)
-        else:
-            self._value.clear()
-        return iter(())
-
-    def handleInitialState(self, key: Any, initialState: Any, timerValues: Any) -> None:
-        """Do nothing: there is none."""
 
     def close(self) -> None:
         """Do nothing: the model stays for the next micro-batch."""
@@ -124,12 +109,6 @@ class BucketPredictor:
         bucket = msgspec.msgpack.decode(value[0], type=Bucket)
         bucket.check(self._buckets, self._model.hash)
         return bucket
-
-    def _keep(self, bucket: Bucket) -> None:
-        if self._idle is not None and not bucket.due:
-            bucket.due = next_due(bucket, self._idle)
-            self._handle.registerTimer(bucket.due)
-        self._value.update((msgspec.msgpack.encode(bucket),))
 
 
 def _features(events: Any, names: list[str]) -> list[Features]:
