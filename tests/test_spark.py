@@ -229,10 +229,9 @@ def test_a_model_that_cannot_predict_there_is_refused(spark: Any) -> None:
 
 
 def test_a_dataframe_that_is_no_stream_of_sparks_own_is_refused(spark: Any, folder: Path) -> None:
-    from pyspark.sql.connect.dataframe import DataFrame
-    from pyspark.sql.connect.plan import Range
+    from pyspark.sql.connect.session import SparkSession
 
-    remote = DataFrame(Range(0, 1, 1), None)
+    remote = SparkSession("sc://127.0.0.1:1").range(1)  # which asks nobody yet
     for frame, problem in (
         (remote, "does not run on Spark Connect"),
         (spark.range(1), "expected a streaming DataFrame"),
