@@ -20,7 +20,7 @@ pytest.importorskip("pyspark", reason="needs Spark's own environment: make test-
 if shutil.which("java") is None:
     pytest.skip("needs Java 17: make setup-spark as root", allow_module_level=True)
 
-from lstmwidgets import load
+from lstmwidgets import load, save
 from lstmwidgets.online import LSTMForecaster, LSTMRegressor
 from lstmwidgets.streaming import StreamError
 from lstmwidgets.streaming.spark import spark_predict
@@ -115,9 +115,22 @@ def kill_after(folder: Path, least: int) -> None:
         assert job.poll() is None, (folder / "log").read_text()
         assert time.monotonic() < deadline
         time.sleep(0.005)
+    assert "java" in group(job.pid)
     os.killpg(job.pid, signal.SIGKILL)
     job.wait()
-    assert in_a_batch(folder)
+
+
+def group(leader: int) -> set[str]:
+    """Return the names of the processes in a group."""
+    pids = [int(entry.name) for entry in Path("/proc").iterdir() if entry.name.isdigit()]
+    names = set()
+    for pid in pids:
+        try:
+            if os.getpgid(pid) == leader:
+                names.add(Path(f"/proc/{pid}/comm").read_text().strip())
+        except (ProcessLookupError, FileNotFoundError):  # it has ended
+            continue
+    return names
 
 
 def in_a_batch(folder: Path) -> bool:
@@ -165,6 +178,31 @@ def test_a_key_that_was_idle_begins_anew_and_its_state_is_gone(spark: Any, folde
     states = spark.read.format("statestore").option("stateVarName", "bucket")
     (row,) = states.load(str(folder / "checkpoint")).collect()
     assert msgspec.msgpack.decode(row.value[0], type=Bucket).keys == ["a"]
+
+
+def test_the_script_of_the_page_predicts_and_goes_on(tmp_path: Path) -> None:
+    page = (ROOT / "docs" / "spark.md").read_text(encoding="utf-8")
+    found = re.search(r"<!-- script -->\n+```python\n(.*?)^```", page, re.DOTALL | re.MULTILINE)
+    assert found is not None
+    (tmp_path / "predict.py").write_text(found[1], encoding="utf-8")
+    model = LSTMRegressor(seed=1)
+    rows = [
+        {"n": n, "sensor": f"s{n % 3}", "load": n % 4, "flow": n % 4 + n % 3} for n in range(90)
+    ]
+    for row in rows:
+        model.learn_one({"load": row["load"]}, row["flow"])
+    save(model, tmp_path / "model.safetensors")
+
+    for number in range(2):
+        write_file(tmp_path / "events", number, rows[number * 45 : number * 45 + 45])
+        command = [sys.executable, "predict.py"]
+        done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr
+
+    lines = [line for line in done.stdout.splitlines() if line.startswith("|")]
+    assert lines[0].replace(" ", "") == "|sensor|n|flow|prediction|"
+    assert [int(line.split("|")[2]) for line in lines[1:]] == list(range(20))
+    assert len(list((tmp_path / "checkpoint" / "commits").glob("[0-9]*"))) == 2
 
 
 # --- what it says when something is wrong -----------------------------------------------------
