@@ -32,6 +32,7 @@ def spark_session(master: str = "local[2]", partitions: int = 2) -> Any:
         "spark.driver.bindAddress": "127.0.0.1",
         "spark.ui.enabled": False,
         "spark.ui.showConsoleProgress": False,
+        "spark.executor.memory": "900m",
         "spark.sql.shuffle.partitions": partitions,
         "spark.sql.streaming.stateStore.providerClass": ROCKSDB,
     }
