@@ -33,6 +33,7 @@ def spark_session(master: str = "local[2]", partitions: int = 2) -> Any:
         "spark.ui.enabled": False,
         "spark.ui.showConsoleProgress": False,
         "spark.executor.memory": "900m",
+        "spark.sql.session.timeZone": "Asia/Tokyo",
         "spark.sql.shuffle.partitions": partitions,
         "spark.sql.streaming.stateStore.providerClass": ROCKSDB,
     }

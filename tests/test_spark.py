@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
@@ -10,10 +11,12 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import msgspec
+import numpy as np
 import pytest
 
 pytest.importorskip("pyspark", reason="needs Spark's own environment: make test-spark")
@@ -178,6 +181,45 @@ def test_a_key_that_was_idle_begins_anew_and_its_state_is_gone(spark: Any, folde
     states = spark.read.format("statestore").option("stateVarName", "bucket")
     (row,) = states.load(str(folder / "checkpoint")).collect()
     assert msgspec.msgpack.decode(row.value[0], type=Bucket).keys == ["a"]
+
+
+def test_columns_have_any_name_and_type(spark: Any, tmp_path: Path) -> None:
+    draw = np.random.default_rng(0)
+    model = LSTMRegressor(4, seed=1)
+    rows = [
+        {
+            "a.n": n,
+            "sensor.id": n % 2,
+            "at": datetime(2024, 1, 1) + timedelta(hours=5 * n),
+            "b": None if n % 7 == 0 else int(draw.integers(9)),
+            "y": float(n % 4),
+            "note": [f"note {n}"],
+        }
+        for n in range(60)
+    ]
+    for row in rows:
+        model.learn_one({"at": row["at"], "b": row["b"]}, row["y"])
+    text = "".join(json.dumps(row, default=datetime.isoformat) + "\n" for row in rows)
+    (tmp_path / "events").mkdir()
+    (tmp_path / "events" / "0.json").write_text(text)
+    schema = "`a.n` long, `sensor.id` int, at timestamp, b int, y float, note array<string>"
+    stream = spark.readStream.schema(schema).json(str(tmp_path / "events"))
+
+    predictions = spark_predict(
+        stream, model, key="sensor.id", order=["at", "a.n"], target="y", keep=["note"]
+    )
+    writer = predictions.writeStream.option("checkpointLocation", str(tmp_path / "checkpoint"))
+    writer.trigger(availableNow=True).start(str(tmp_path / "out")).awaitTermination()
+
+    found = {row["a.n"]: row for row in spark.read.parquet(str(tmp_path / "out")).collect()}
+    assert predictions.columns == ["sensor.id", "at", "a.n", "y", "note", "prediction"]
+    for key in (0, 1):
+        model.reset_stream()
+        for row in rows[key::2]:
+            said = model.observe_one({"at": row["at"], "b": row["b"]}, row["y"])
+            there = found[row["a.n"]]
+            assert there["prediction"] == pytest.approx(said, abs=CLOSE)
+            assert (there["sensor.id"], there["note"]) == (str(key), row["note"])
 
 
 def test_the_script_of_the_page_predicts_and_goes_on(tmp_path: Path) -> None:

@@ -14,15 +14,17 @@ BUCKET, EVENTS = "lstmwidgets_bucket", "events"
 """The columns of packed events."""
 
 
-def pack(batches: Iterable[Any], key: str) -> Iterator[Any]:
+def pack(batches: Iterable[Any], place: int, key: str) -> Iterator[Any]:
     """Yield a row for each bucket of a record batch, with all its events.
 
     Parameters
     ----------
     batches : iterable of pyarrow.RecordBatch
         Events; the first column is the bucket.
+    place : int
+        Which of the columns behind it has the key.
     key : str
-        Name of the column with the key.
+        Its name, for errors.
 
     Raises
     ------
@@ -31,7 +33,7 @@ def pack(batches: Iterable[Any], key: str) -> Iterator[Any]:
     """
     arrow = import_module("pyarrow")
     for batch in batches:
-        if batch.column(key).null_count:
+        if batch.column(1 + place).null_count:
             raise StreamError(
                 f"an event has no {key}; every one needs its key: leave the others out by "
                 f"stream_df.dropna(subset=[{key!r}])"

@@ -63,8 +63,7 @@ def spark_predict(
         offset; a key's events need to differ in them. A shuffle keeps no order. Events of later
         micro-batches come later, whatever they have here.
     features : sequence of str, optional
-        Columns that the model reads. By default all that it has learned, but for those of key,
-        order and target.
+        Columns that the model reads. By default all that it has learned, but for key and target.
     target : str, optional
         Column with what was to be predicted, a number, null where it is not known. The experts
         beside the LSTM read a key's last targets. By default none is known.
@@ -80,8 +79,9 @@ def spark_predict(
     Returns
     -------
     pyspark.sql.DataFrame
-        A row for each event, in no order: the columns of key, order, target and `keep`, and
-        ``prediction``, made before the target is known. Its output mode is ``append``.
+        A row for each event, in no order: the columns of key (as a string), order, target (as a
+        double) and `keep`, and ``prediction``, made before the target is known. Its output mode is
+        ``append``.
 
     Raises
     ------
@@ -111,19 +111,15 @@ def spark_predict(
     given = None if features is None else list(features)
     columns = _columns(stream_df, learned, key, target, orders, given, list(keep))
     idle = None if idle_seconds is None else int(idle_seconds * MILLISECONDS)
-    event = functions.col
-    names = list(dict.fromkeys([*columns.kept, *columns.features]))
-    hashed = functions.xxhash64(event(_quoted(key)).cast("string"))
+    read = [_read(functions.col(_quoted(name)), name, columns) for name in columns.names]
+    if idle is not None:
+        columns.names.append(NOW)
+        read.append(functions.unix_millis(functions.current_timestamp()))
+    hashed = functions.xxhash64(read[columns.names.index(key)])
     events = stream_df.select(
         functions.pmod(hashed, functions.lit(buckets)).cast("int").alias(BUCKET),
-        *(_event(event(_quoted(name)), name, columns) for name in names),
-        *(
-            []
-            if idle is None
-            else [functions.unix_millis(functions.current_timestamp()).alias(NOW)]
-        ),
+        *(column.alias(str(n)) for n, column in enumerate(read)),
     )
-    schema = events.schema
     packed = types.StructType(
         [
             types.StructField(BUCKET, types.IntegerType()),
@@ -131,12 +127,16 @@ def spark_predict(
         ]
     )
     result = types.StructType(
-        [schema[1 + names.index(name)] for name in columns.kept]
+        [
+            types.StructField(name, events.schema[1 + columns.names.index(name)].dataType)
+            for name in columns.kept
+        ]
         + [types.StructField(PREDICTION, types.DoubleType())]
     )
     bytes_ = types.StructType([types.StructField(EVENTS, types.BinaryType())])
     import_module("pyspark.sql.streaming").StatefulProcessor.register(BucketPredictor)
-    grouped = events.mapInArrow(partial(pack, key=key), packed).groupBy(BUCKET)
+    packing = partial(pack, place=columns.names.index(key), key=key)
+    grouped = events.mapInArrow(packing, packed).groupBy(BUCKET)
     stepped = grouped.transformWithState(
         BucketPredictor(served, columns, buckets, idle, bytes_),
         bytes_,
@@ -212,7 +212,7 @@ def _columns(
             problem = "has no column" if name not in there else "has several columns"
             raise StreamError(f"stream_df {problem} {name!r}; it has {', '.join(there)}")
     if features is None:
-        features = [name for name in there if name not in named and is_known(name, learned)]
+        features = [name for name in there if name not in (key, target) and is_known(name, learned)]
     unknown = [name for name in features if not is_known(name, learned)]
     if unknown or not features:
         what = ", ".join(unknown) if unknown else "no column of stream_df"
@@ -230,16 +230,14 @@ def _columns(
             raise StreamError(
                 f"the target {target!r} must be a number, got {found.simpleString()}; cast it"
             )
-    return Columns(key, target, order, features, kept)
+    return Columns(list(dict.fromkeys([*kept, *features])), key, target, order, features, kept)
 
 
-def _event(column: Any, name: str, columns: Columns) -> Any:
+def _read(column: Any, name: str, columns: Columns) -> Any:
     """Return a column as events have it: the key as a string, the target as a double."""
     if name == columns.key:
-        column = column.cast("string")
-    elif name == columns.target:
-        column = column.cast("double")
-    return column.alias(name)
+        return column.cast("string")
+    return column.cast("double") if name == columns.target else column
 
 
 def _quoted(name: str) -> str:

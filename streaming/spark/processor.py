@@ -25,6 +25,8 @@ class Columns(msgspec.Struct, frozen=True):
 
     Attributes
     ----------
+    names : list of str
+        Of all of them: on their way they have numbers, since Spark takes dots in names apart.
     key, target : str
         Their names; no target where there is none.
     order : list of str
@@ -35,6 +37,7 @@ class Columns(msgspec.Struct, frozen=True):
         What stands beside a prediction.
     """
 
+    names: list[str]
     key: str
     target: str | None
     order: list[str]
@@ -99,7 +102,7 @@ class BucketPredictor:
 
     def _sorted(self, parts: Iterable[bytes]) -> Any:
         arrow = import_module("pyarrow")
-        events = arrow.concat_tables(map(from_bytes, parts))
+        events = arrow.concat_tables(map(from_bytes, parts)).rename_columns(self._columns.names)
         return events.sort_by([(name, "ascending") for name in self._columns.order])
 
     def _read(self) -> Bucket:
