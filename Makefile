@@ -8,10 +8,11 @@ STAMP  := $(VENV)/installed
 PLACES := lstmwidgets streaming tests benchmarks scripts docs/conf.py
 PEERS  := .venv-peers
 MLFLOW := .venv-mlflow
+SPARK  := .venv-spark
 WORKERS ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help demo setup setup-mlflow test test-slow test-mlflow lint format lab app bench bench-peers docs clean
+.PHONY: help demo setup setup-mlflow setup-spark test test-slow test-mlflow test-spark lint format lab app bench bench-peers docs clean
 
 help: ## list the targets
 	@sed -nE 's/^([a-z-]+):[^#]*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -47,6 +48,18 @@ setup-mlflow: $(MLFLOW)/installed ## what the tests of the MLflow flavour need
 
 test-mlflow: setup-mlflow ## the tests of the MLflow flavour (OTHER=…/python: that of another version, with the same packages, loads a model, too)
 	OMP_NUM_THREADS=1 OTHER_PYTHON=$(OTHER) $(MLFLOW)/bin/pytest --noconftest tests/test_mlflow.py
+
+# Half a gigabyte that nothing else needs, and tests of minutes: Spark has an environment of its own.
+$(SPARK)/installed: pyproject.toml constraints.txt
+	$(PYTHON) -m venv --clear $(SPARK)
+	$(SPARK)/bin/pip install --quiet --constraint constraints.txt --editable '.[spark]' 'pyspark[connect]' pytest
+	@touch $@
+
+setup-spark: $(SPARK)/installed ## what the tests of Spark need
+	@sh scripts/install_java.sh
+
+test-spark: setup-spark ## the tests of Spark (ten minutes on two cores)
+	OMP_NUM_THREADS=1 $(SPARK)/bin/pytest --noconftest -m "slow or not slow" tests/test_spark.py
 
 lint: $(STAMP) ## format and rules (ruff), types (mypy), layers (import-linter)
 	$(BIN)/ruff format --check $(PLACES)

@@ -181,6 +181,13 @@ def sealed(kind: str, text: str, tensors: Mapping[str, torch.Tensor]) -> bytes:
     return safetensors.save(dict(tensors), header | {"sha256": _digest(header, tensors)})
 
 
+def checksum(data: bytes) -> str:
+    """Return the checksum that stands in a file; safetensors writes the same in several orders."""
+    length = int.from_bytes(data[:8], "little")
+    found: str = json.loads(data[8 : 8 + length])["__metadata__"]["sha256"]
+    return found
+
+
 def opened(data: bytes, name: str) -> tuple[str, str, dict[str, torch.Tensor]]:
     """Return what `sealed` was given.
 

@@ -41,7 +41,16 @@ def run(script: str, **environment: str) -> str:
 
 
 HEAVY = {"IPython", "anywidget", "bokeh", "ipywidgets", "lightning", "matplotlib", "pandas"}
-HEAVY |= {"confluent_kafka", "onnx", "onnxruntime", "pyarrow", "redis", "sklearn", "tornado"}
+HEAVY |= {
+    "confluent_kafka",
+    "onnx",
+    "onnxruntime",
+    "pyarrow",
+    "pyspark",
+    "redis",
+    "sklearn",
+    "tornado",
+}
 
 
 def packages(modules: str) -> set[str]:

@@ -253,6 +253,22 @@ def test_states_leave_and_come_back(variant: dict[str, Any]) -> None:
     assert same_bits(served(other, 8 - keys[30:], stream[30:], 5), expected)
 
 
+@each
+def test_many_states_come_back_at_once(variant: dict[str, Any]) -> None:
+    model, numbers = model_of(variant), variant.get("numbers", False)
+    first, other = FrozenRegressor(model, 3), FrozenRegressor(model, 9)
+    served(first, np.arange(30) % 3, events(30, 21, numbers), 5)
+    kept = first.streams_to_bytes([0, 1, 2])
+
+    other.streams_from_bytes([8, 7, 6], kept)
+
+    assert np.array_equal(other.streams_to_bytes([8, 7, 6]), kept)
+    with pytest.raises(ValueError, match="expected a state for each of 2 slots, got 3"):
+        other.streams_from_bytes([0, 1], kept)
+    with pytest.raises(ValueError, match="it must come from the same model"):
+        other.streams_from_bytes([0, 1, 2], kept[:, :-1])
+
+
 def test_a_state_is_no_larger_than_it_must_be() -> None:
     sizes = {
         name: FrozenRegressor(model_of(dict(variant)), 2).bytes_per_stream

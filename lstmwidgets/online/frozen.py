@@ -193,14 +193,41 @@ class FrozenRegressor:
             If it has not the length that this model's states have.
         """
         at = self._place(slot)
-        if len(state) != self.bytes_per_stream:
-            raise ValueError(
-                f"expected a state of {self.bytes_per_stream} bytes, got {len(state)}; "
-                "it must come from the same model"
-            )
+        self._check_length(len(state))
         split = self._memory[at].nbytes
         self._memory[at] = np.frombuffer(state[:split], "<f4").reshape(self._memory.shape[1:])
         self._past[at] = np.frombuffer(state[split:], "<f8")
+
+    def streams_from_bytes(self, slots: ArrayLike, states: NDArray[np.uint8]) -> None:
+        """Let the streams in N slots go on from what `streams_to_bytes` returned.
+
+        Parameters
+        ----------
+        slots : array_like of int
+            Which streams, (N,).
+        states : ndarray
+            The bytes of each, (N, bytes).
+
+        Raises
+        ------
+        ValueError
+            If they have not the length that this model's states have, or are not N.
+        """
+        which = check_slots(slots, self.streams)
+        self._check_length(states.shape[-1])
+        if len(states) != len(which):
+            raise ValueError(f"expected a state for each of {len(which)} slots, got {len(states)}")
+        split = self._memory[0].nbytes
+        memory, past = map(np.ascontiguousarray, (states[:, :split], states[:, split:]))
+        self._memory[which] = memory.view("<f4").reshape(len(which), *self._memory.shape[1:])
+        self._past[which] = past.view("<f8")
+
+    def _check_length(self, length: int) -> None:
+        if length != self.bytes_per_stream:
+            raise ValueError(
+                f"expected a state of {self.bytes_per_stream} bytes, got {length}; "
+                "it must come from the same model"
+            )
 
     def _place(self, slot: int) -> int:
         which = check_slots(slot, self.streams)

@@ -36,7 +36,7 @@ def known_only(
             yield None
             continue
         new = [name for name in event.x if name not in known]
-        known |= {name: any(map(_of(name), columns)) for name in new}
+        known |= {name: is_known(name, columns) for name in new}
         extra = [name for name in new if not known[name]]
         if all(known[name] for name in event.x) or not any(known[name] for name in event.x):
             yield event
@@ -53,7 +53,7 @@ def columns_of(model: LSTMEstimator) -> list[str]:
     return list(encoder.columns)
 
 
-def _of(name: Any) -> Callable[[str], bool]:
-    """Return what says whether a column is of a feature."""
+def is_known(name: Any, columns: list[str]) -> bool:
+    """Say whether one of a model's columns is a feature's."""
     written = repr(name)
-    return lambda column: column == written or column.startswith(f"{written} ")
+    return any(column == written or column.startswith(f"{written} ") for column in columns)
