@@ -106,5 +106,5 @@ docs: $(VENV)/docs ## the site, without a network: out/site/index.html
 	$(BIN)/python -m scripts.build_site out/site
 
 clean: ## remove what can be made again: caches (compiled kernels too), builds, outputs
-	rm -rf build dist out screenshots .hypothesis .mypy_cache .pytest_cache .ruff_cache .import_linter_cache *.egg-info
+	rm -rf build dist out docs/executed docs/recordings screenshots .hypothesis .mypy_cache .pytest_cache .ruff_cache .import_linter_cache *.egg-info
 	find lstmwidgets/ streaming tests benchmarks -name __pycache__ -type d -prune -exec rm -rf {} +

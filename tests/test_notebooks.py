@@ -12,6 +12,8 @@ pytestmark = pytest.mark.xdist_group("notebooks")
 
 NOTEBOOKS = sorted((Path(__file__).resolve().parent.parent / "notebooks").glob("*.ipynb"))
 
+SAYS = {"06_streaming": "going on after "}  # else its job had ended before it was killed
+
 
 @pytest.mark.filterwarnings("default")  # the kernel's machinery is not ours to keep quiet
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
@@ -23,3 +25,5 @@ def test_a_notebook_runs(path: Path, tmp_path: Path) -> None:
     client.execute()
     streams = [out for cell in notebook.cells for out in cell.get("outputs", [])]
     assert not [out for out in streams if out.output_type == "error" or out.get("name") == "stderr"]
+    printed = "".join(out.get("text", "") for out in streams)
+    assert SAYS.get(path.stem, "") in printed
