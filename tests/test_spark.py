@@ -284,8 +284,12 @@ def test_an_event_needs_a_key(spark: Any, folder: Path) -> None:
         ({"key": "sensor"}, "stream_df has no column 'sensor'; it has n, key, a, kind, y"),
         ({"order": []}, "order is empty"),
         ({"features": ["a", "n"]}, "n: not among the features that the model has learned"),
+        ({"features": ["a", "y"]}, "y: key and target are no features"),
         ({"features": []}, "no column of stream_df: not among the features"),
-        ({"target": "kind"}, "the target 'kind' must be a number, got string; cast it"),
+        (
+            {"target": "kind", "features": ["a"]},
+            "the target 'kind' must be a number, got string; cast it",
+        ),
         ({"buckets": 0}, "buckets must be a whole number from 1 on, got 0"),
         ({"idle_seconds": 0}, "idle_seconds must be above 0, got 0"),
     ],

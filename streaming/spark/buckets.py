@@ -105,7 +105,7 @@ def predict(
     xs: Sequence[Features],
     ys: Sequence[float | None] | None,
     *,
-    now: int = 0,
+    now: int,
     idle: int | None = None,
 ) -> NDArray[np.float64]:
     """Predict events in their order, and let them pass; the bucket then has their keys' states.

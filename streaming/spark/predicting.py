@@ -112,9 +112,8 @@ def spark_predict(
     columns = _columns(stream_df, learned, key, target, orders, given, list(keep))
     idle = None if idle_seconds is None else int(idle_seconds * MILLISECONDS)
     read = [_read(functions.col(_quoted(name)), name, columns) for name in columns.names]
-    if idle is not None:
-        columns.names.append(NOW)
-        read.append(functions.unix_millis(functions.current_timestamp()))
+    columns.names.append(NOW)
+    read.append(functions.unix_millis(functions.current_timestamp()))
     hashed = functions.xxhash64(read[columns.names.index(key)])
     events = stream_df.select(
         functions.pmod(hashed, functions.lit(buckets)).cast("int").alias(BUCKET),
@@ -213,6 +212,11 @@ def _columns(
             raise StreamError(f"stream_df {problem} {name!r}; it has {', '.join(there)}")
     if features is None:
         features = [name for name in there if name not in (key, target) and is_known(name, learned)]
+    if taken := [name for name in features if name in (key, target)]:
+        raise StreamError(
+            f"{', '.join(taken)}: key and target are no features; name a copy of the column, as "
+            "stream_df.withColumn makes it"
+        )
     unknown = [name for name in features if not is_known(name, learned)]
     if unknown or not features:
         what = ", ".join(unknown) if unknown else "no column of stream_df"

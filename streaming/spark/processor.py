@@ -80,7 +80,6 @@ class BucketPredictor:
     def handleInputRows(self, key: Any, rows: Iterable[Any], timerValues: Any) -> Iterator[Any]:
         """Predict the events of a bucket; yield them with their predictions as one row."""
         events = self._sorted(row[EVENTS] for row in rows)
-        now = 0 if self._idle is None else events[NOW][0].as_py()
         bucket = self._read()
         columns = self._columns
         predictions = predict(
@@ -89,7 +88,7 @@ class BucketPredictor:
             events[columns.key].to_pylist(),
             _features(events, columns.features),
             None if columns.target is None else events[columns.target].to_pylist(),
-            now=now,
+            now=events[NOW][0].as_py(),
             idle=self._idle,
         )
         self._value.update((msgspec.msgpack.encode(bucket),))
