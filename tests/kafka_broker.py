@@ -163,7 +163,11 @@ class Proxy:
             except OSError:  # it does not speak it
                 client.close()
                 return
-        server = socket.create_connection(("127.0.0.1", self.target))
+        try:
+            server = socket.create_connection(("127.0.0.1", self.target))
+        except ConnectionRefusedError:  # the broker has ended
+            client.close()
+            return
         for one, other in ((client, server), (server, client)):
             self._pairs[one] = other
             ready.register(one, selectors.EVENT_READ)

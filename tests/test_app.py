@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import os
 import shutil
 import subprocess
 from pathlib import Path
@@ -25,8 +26,14 @@ INK = """canvas => {
 def test_make_opens_it() -> None:
     if shutil.which("make") is None:
         pytest.skip("make is not installed")
+    without = {name: value for name, value in os.environ.items() if "MAKE" not in name}
     done = subprocess.run(
-        ["make", "--dry-run", "app"], cwd=ROOT, capture_output=True, text=True, check=True
+        ["make", "--dry-run", "app"],
+        cwd=ROOT,
+        env=without,  # what the make that runs the tests tells others
+        capture_output=True,
+        text=True,
+        check=True,
     )
     command = done.stdout.splitlines()[-1].split()
     assert Path(command[0]).name == "voila"

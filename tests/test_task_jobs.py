@@ -64,9 +64,10 @@ def test_pictures_and_late_targets_do_not_depend_on_how_many_events_were_at_hand
             run.run()
         assert run.record is not None
         recording = run.record.recording()
+        points = run.record.points.items
         return (
             [path.read_bytes() for path in files],
-            repr(run.record.points.items),
+            repr([point._replace(weights=run.record.shares(point)) for point in points]),
             run.record.scores.counted(),
             {name: layers.tobytes() for name, layers in recording.layers.items()},
             repr((recording.labels, recording.columns)),
