@@ -32,7 +32,7 @@ setup: $(STAMP) ## everything that demo, tests, notebooks and benchmarks need: b
 	@sh scripts/install_redis.sh
 	@$(BIN)/lstmwidgets warmup
 
-test: setup ## the tests (nine to ten minutes on two cores; WORKERS=8 runs eight processes)
+test: setup ## the tests (16 minutes on two cores; WORKERS=8 runs eight processes)
 	$(BIN)/pytest --numprocesses $(WORKERS) --dist loadgroup
 
 test-slow: setup ## the tests that take minutes each
