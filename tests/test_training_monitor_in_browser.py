@@ -250,11 +250,11 @@ def test_a_page_without_a_kernel_tells_every_epoch(
 SHADE = """([epoch, low, high]) => {
     const {plot} = document.querySelector('.lw-monitor');
     const panel = plot.panels[0];
-    const {scene} = plot;
+    const {scene} = plot, ratio = devicePixelRatio;
     const [bottom, top] = panel.extent(plot.store);
     const y = value => panel.height - 5 - (panel.height - 11) * (value - bottom) / (top - bottom);
     const [x, at] = [scene.x(epoch), y((low + high) / 2)];
-    return [...panel.pen.getImageData(x * scene.ratio - 4, at * scene.ratio - 4, 9, 9).data];
+    return [...panel.pen.getImageData(x * ratio - 4, at * ratio - 4, 9, 9).data];
 }"""
 
 

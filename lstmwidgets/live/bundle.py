@@ -8,7 +8,8 @@ from pathlib import Path
 CHART_MODULES = (
     *("live/theme.js", "live/kernel.js", "live/keys.js", "live/session.js"),
     *("live/colors.js", "live/palette.js"),
-    *("live/ticks.js", "live/store.js", "live/drawing.js", "live/panel.js", "live/lines_panel.js"),
+    *("live/ticks.js", "live/store.js", "live/drawing.js", "live/tip.js", "live/fed_session.js"),
+    *("live/message.js", "live/panel.js", "live/lines_panel.js"),
     *("live/classes_panel.js", "live/heatmap_panel.js", "live/curve_panel.js"),
     *("live/inputs_panel.js", "live/panels.js", "live/axis.js", "live/pointer.js"),
     *("live/chart.js", "live/pace.js"),

@@ -7,6 +7,7 @@ import { PANELS } from "./panels.js";
 import { DARK, LIGHT } from "./palette.js";
 import { pointer, tellPointer } from "./pointer.js";
 import { isDark, onThemeChange } from "./theme.js";
+import { Tip } from "./tip.js";
 
 const RIGHT = 12;
 const WORDS = 40; // beside each other
@@ -46,7 +47,7 @@ export class Chart {
 
   makeOverlay() {
     this.cross = element(this.root, "div", { class: "lw-cross", hidden: "" });
-    this.tip = element(this.root, "div", { class: "lw-tip", role: "tooltip", hidden: "" });
+    this.tip = new Tip(this.root);
     this.badge = element(this.root, "div", { class: "lw-badge-row", hidden: "" });
     this.where = element(this.badge, "span");
     element(this.badge, "button", { type: "button", text: this.resting ? "Show all" : "Follow again" }, {
@@ -261,21 +262,9 @@ export class Chart {
         told = [...units.map(([name, value]) => [short ? `${short}, ${name}` : name, value]), ...told];
       }
     }
-    tip.replaceChildren();
-    element(tip, "div", { class: "lw-tip-head", text: store.label(step) });
-    for (const [name, value] of told) {
-      const row = element(tip, "div", { class: "lw-tip-row" });
-      element(row, "span", { text: name });
-      element(row, "b", { text: value });
-    }
-    tip.hidden = false;
-    const box = this.root.getBoundingClientRect();
-    const x = this.scene.x(step);
-    const y = event ? event.clientY - box.top : this.panels[0].canvas.offsetTop;
-    const { offsetWidth: wide, offsetHeight: tall } = tip;
-    const left = x + 14 + wide > this.width ? x - 14 - wide : x + 14;
-    const top = Math.max(0, Math.min(y - 12, this.root.clientHeight - tall));
-    tip.style.transform = `translate(${Math.max(0, left)}px, ${top}px)`;
+    tip.tell(store.label(step), told);
+    const y = event ? event.clientY - this.root.getBoundingClientRect().top : this.panels[0].canvas.offsetTop;
+    tip.place(this.scene.x(step), y - 12);
   }
 
   grab(event) {

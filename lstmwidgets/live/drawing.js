@@ -9,6 +9,19 @@ export function element(parent, tag, { text, ...attributes } = {}, listeners = {
   return node;
 }
 
+// The pen of a canvas that is made so large and empty, in CSS pixels.
+export function penOf(canvas, width, height, font) {
+  const ratio = globalThis.devicePixelRatio || 1;
+  canvas.width = Math.round(width * ratio);
+  canvas.height = Math.round(height * ratio);
+  canvas.style.height = `${height}px`;
+  const pen = canvas.getContext("2d");
+  pen.setTransform(ratio, 0, 0, ratio, 0, 0);
+  pen.font = font;
+  pen.lineJoin = "round";
+  return pen;
+}
+
 export const say = (node, text) => {
   if (node.textContent !== text) node.textContent = text;
 };

@@ -1,10 +1,9 @@
 // Two widgets of a kind beside each other: pointing at one is pointing at the other.
 
 import { element, say } from "../live/drawing.js";
-import { keepKeys } from "../live/keys.js";
 import { pointer, tellPointer } from "../live/pointer.js";
 import { WidgetSession } from "../live/session.js";
-import { isDark, onThemeChange } from "../live/theme.js";
+import { WidgetView } from "../live/view.js";
 
 const SIDES = ["left", "right"];
 
@@ -25,14 +24,12 @@ class Side {
   }
 }
 
-class CompareView {
+class CompareView extends WidgetView {
   constructor(session, host, parent) {
-    this.session = session;
+    super(session, parent, {
+      class: "lw-live lw-compare", "aria-label": "Two runs of an LSTM beside each other",
+    }, { narrow: 0, wide: 900 });
     const { model } = session;
-    this.root = element(parent, "div", {
-      class: "lw-live lw-compare", role: "group", "aria-label": "Two runs of an LSTM beside each other",
-    });
-    keepKeys(this.root);
     const bar = element(this.root, "div", { class: "lw-compare-bar" });
     this.said = element(bar, "span", { class: "lw-compare-said", role: "status" });
     const label = element(bar, "label", {
@@ -47,23 +44,15 @@ class CompareView {
     this.sides = SIDES.map((_, n) => new Side(grid, model.get("names")[n]));
     this.links = [];
     this.fill(host);
-    const moved = ({ detail }) => this.follow(detail);
-    pointer.addEventListener("move", moved);
-    const forgetTheme = onThemeChange(() => this.show());
-    this.sized = new ResizeObserver(() => {
-      this.root.dataset.size = this.root.clientWidth < 900 ? "narrow" : "wide";
-    });
-    this.sized.observe(this.root);
-    this.close = () => {
-      pointer.removeEventListener("move", moved);
-      forgetTheme();
-      this.sized.disconnect();
-      for (const unlink of this.links) unlink();
-      session.views.delete(this);
-      this.root.remove();
-    };
-    session.views.add(this);
-    this.show();
+    this.moved = ({ detail }) => this.follow(detail);
+    pointer.addEventListener("move", this.moved);
+    this.begin();
+  }
+
+  close() {
+    pointer.removeEventListener("move", this.moved);
+    for (const unlink of this.links) unlink();
+    super.close();
   }
 
   async fill(host) {
@@ -147,9 +136,7 @@ class CompareView {
 
   show() {
     const { model } = this.session;
-    const theme = model.get("theme");
-    const dark = theme === "auto" ? isDark() : theme === "dark";
-    this.root.dataset.theme = dark ? "dark" : "light";
+    this.showTheme();
     this.sides.forEach((side, n) => {
       say(side.name, model.get("names")[n]);
       side.root.setAttribute("aria-label", model.get("names")[n]);

@@ -40,7 +40,8 @@ KINDS = (StateHeatmap, GateLab, MemoryTimeline, CellInspector, PatternMatch)
 
 MODULES = (
     *("live/theme.js", "live/kernel.js", "live/keys.js", "live/session.js"),
-    *("live/colors.js", "live/drawing.js", "live/pointer.js", "widgets/compare.js"),
+    *("live/palette.js", "live/drawing.js", "live/view.js", "live/pointer.js"),
+    "widgets/compare.js",
 )
 
 ALWAYS = ("order", "quantities", "theme", "write", "wipe", "hold", "lags", "quantity", "threshold")

@@ -1,6 +1,6 @@
 // One cost against the hidden size, both on logarithmic axes, with a mark at the size that is chosen.
 
-import { element, path, say } from "../live/drawing.js";
+import { element, path, penOf, say } from "../live/drawing.js";
 import { writtenCost } from "./cost_numbers.js";
 
 const COST_HEIGHT = 172, COST_LEFT = 50, COST_RIGHT = 12, COST_TOP = 8, COST_BOTTOM = 34;
@@ -17,7 +17,6 @@ export class CostChart {
     element(head, "b", { text: this.title });
     this.noted = element(head, "span", { class: "lw-cost-note" });
     this.canvas = element(this.root, "canvas", { class: "lw-canvas", role: "img" });
-    this.pen = this.canvas.getContext("2d");
     this.legend = element(this.root, "div", { class: "lw-cost-legend" });
     const listeners = {
       pointermove: (event) => this.onPoint(this.sizeAt(event)),
@@ -44,14 +43,7 @@ export class CostChart {
   draw() {
     const width = Math.floor(this.root.clientWidth);
     if (!width) return; // hidden for a moment
-    const { canvas, pen } = this;
-    const ratio = globalThis.devicePixelRatio || 1;
-    canvas.width = Math.round(width * ratio);
-    canvas.height = Math.round(COST_HEIGHT * ratio);
-    canvas.style.height = `${COST_HEIGHT}px`;
-    pen.setTransform(ratio, 0, 0, ratio, 0, 0);
-    pen.font = `12px ${getComputedStyle(this.root).fontFamily}`;
-    pen.lineJoin = "round";
+    this.pen = penOf(this.canvas, width, COST_HEIGHT, `12px ${getComputedStyle(this.root).fontFamily}`);
     const sizes = this.sizes(), curves = this.curves(), own = this.own();
     const first = Math.log(sizes[0] / COST_ROOM), last = Math.log(sizes.at(-1) * COST_ROOM);
     const room = width - COST_LEFT - COST_RIGHT;

@@ -4,10 +4,8 @@
 
 import { element, say } from "../live/drawing.js";
 import { SAVED, tellKernel } from "../live/kernel.js";
-import { keepKeys } from "../live/keys.js";
-import { DARK, LIGHT } from "../live/palette.js";
 import { WidgetSession } from "../live/session.js";
-import { isDark, onThemeChange } from "../live/theme.js";
+import { WidgetView } from "../live/view.js";
 import { CostChart } from "./cost_chart.js";
 import { COST_CHARTS, costCurves, costSaid, ownCost } from "./cost_numbers.js";
 
@@ -20,36 +18,28 @@ const COST_CELLS = {
 };
 const OCTAVE = 8; // places of the slider for each doubling of the hidden size
 
-class CostView {
+class CostView extends WidgetView {
   constructor(session, parent) {
-    this.session = session;
+    super(session, parent, {
+      class: "lw-live lw-costs", "aria-label": "What an LSTM costs",
+    }, { narrow: 0, medium: 560, wide: 900 });
     this.pointed = null;
-    this.root = element(parent, "div", {
-      class: "lw-live lw-costs", role: "group", "aria-label": "What an LSTM costs",
-    });
-    keepKeys(this.root);
     this.makeControls();
     this.progress = element(this.root, "progress", { max: 1, "aria-label": "Measured" });
     this.message = element(this.root, "div", { class: "lw-message", role: "status", hidden: "" });
     this.said = element(this.root, "p", { class: "lw-said", role: "status" });
     this.makeCharts();
     this.foot = element(this.root, "p", { class: "lw-cost-foot" });
-    const forgetTheme = onThemeChange(() => this.show());
-    this.sized = new ResizeObserver(() => {
-      const width = this.root.clientWidth;
-      this.root.dataset.size = width < 560 ? "narrow" : width < 900 ? "medium" : "wide";
-      this.refresh();
-    });
-    this.sized.observe(this.root);
-    this.close = () => {
-      forgetTheme();
-      this.sized.disconnect();
-      cancelAnimationFrame(this.frame);
-      session.views.delete(this);
-      this.root.remove();
-    };
-    session.views.add(this);
-    this.show();
+    this.begin();
+  }
+
+  close() {
+    cancelAnimationFrame(this.frame);
+    super.close();
+  }
+
+  resize() {
+    this.refresh();
   }
 
   makeControls() {
@@ -155,10 +145,7 @@ class CostView {
 
   show() {
     const { model, answers } = this.session;
-    const theme = model.get("theme");
-    const dark = theme === "auto" ? isDark() : theme === "dark";
-    this.palette = dark ? DARK : LIGHT;
-    this.root.dataset.theme = dark ? "dark" : "light";
+    this.showTheme();
     const hidden = model.get("hidden_size");
     const place = nearest(this.places, hidden);
     if (Number(this.slider.value) !== place) this.slider.value = place;

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 MODULES = (
     *("live/theme.js", "live/kernel.js", "live/keys.js", "live/session.js", "live/colors.js"),
-    *("live/palette.js", "live/ticks.js", "live/drawing.js"),
+    *("live/palette.js", "live/ticks.js", "live/drawing.js", "live/view.js"),
     *("widgets/cost_numbers.js", "widgets/cost_chart.js", "widgets/cost_panel.js"),
 )
 STYLES = ("live/live.css", "widgets/cost_panel.css")

@@ -1,6 +1,6 @@
 // A panel of a training's picture: lines over epochs or events, on a canvas of its own.
 
-import { area, element, path, say } from "../live/drawing.js";
+import { area, element, path, penOf, say } from "../live/drawing.js";
 import { numberTicks, written } from "../live/ticks.js";
 
 const COURSE_HEIGHTS = { loss: 190, score: 120, norm: 110, lr: 84, gates: 130, dead: 76 };
@@ -28,7 +28,6 @@ export class CoursePanel {
       return { line, swatch, value: element(entry, "b") };
     });
     this.canvas = element(this.root, "canvas", { class: "lw-canvas", role: "img" });
-    this.pen = this.canvas.getContext("2d");
   }
 
   text(value) {
@@ -49,14 +48,9 @@ export class CoursePanel {
   }
 
   draw(scene) {
-    const { pen, canvas, height, spec } = this;
-    const { store, palette, ratio, left, room } = scene;
-    canvas.width = Math.round(scene.width * ratio);
-    canvas.height = Math.round(height * ratio);
-    canvas.style.height = `${height}px`;
-    pen.setTransform(ratio, 0, 0, ratio, 0, 0);
-    pen.font = scene.font;
-    pen.lineJoin = "round";
+    const { height, spec } = this;
+    const { store, palette, left, room } = scene;
+    const pen = (this.pen = penOf(this.canvas, scene.width, height, scene.font));
     for (const { line, swatch } of this.entries)
       swatch.style.setProperty("--lw-colour", palette[line.colour] ?? line.colour);
     const [low, high] = this.extent(store);

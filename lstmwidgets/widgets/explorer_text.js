@@ -3,6 +3,7 @@
 import { element, say } from "../live/drawing.js";
 import { newName } from "../live/kernel.js";
 import { classColour } from "../live/palette.js";
+import { Tip } from "../live/tip.js";
 
 const WORDS_IN_VIEW = 150; // of a longer text one looks at so many at a time
 const GATE_NAMES = ["input gate", "forget gate", "output gate"];
@@ -38,7 +39,7 @@ export class ExplorerText {
         if (place !== null) calls.onWord(place);
       },
     });
-    this.tip = element(this.root, "div", { class: "lw-tip", hidden: "" });
+    this.tip = new Tip(this.root);
     this.shown = [];
     this.rows = [];
   }
@@ -226,16 +227,9 @@ export class ExplorerText {
     word.setAttribute("aria-selected", "true");
     this.words.setAttribute("aria-activedescendant", word.id);
     const [[, head], ...pairs] = this.told(place);
-    this.tip.replaceChildren();
-    element(this.tip, "div", { class: "lw-tip-head", text: `${place + 1}. ${head}` });
-    for (const [name, value] of pairs) {
-      const row = element(this.tip, "div", { class: "lw-tip-row" });
-      element(row, "span", { text: name });
-      element(row, "b", { text: value });
-    }
+    this.tip.tell(`${place + 1}. ${head}`, pairs);
     const { offsetLeft, offsetTop, offsetHeight } = word;
-    const room = this.root.clientWidth - this.tip.offsetWidth;
-    this.tip.style.transform = `translate(${Math.max(0, Math.min(offsetLeft, room))}px, ${offsetTop + offsetHeight + 3}px)`;
+    this.tip.at(Math.min(offsetLeft, this.root.clientWidth - this.tip.root.offsetWidth), offsetTop + offsetHeight + 3);
   }
 
   key(event) {

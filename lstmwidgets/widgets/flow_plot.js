@@ -1,7 +1,8 @@
 // Curves on a logarithmic axis over the steps before a prediction, with a pointer.
 
-import { element, path } from "../live/drawing.js";
+import { element, path, penOf } from "../live/drawing.js";
 import { eventTicks, step125, written } from "../live/ticks.js";
+import { PLOT_LEFT, PLOT_RIGHT, PointedPlot } from "./pointed_plot.js";
 
 const FLOW_HEIGHT = 300, FLOW_BOTTOM = 34, FLOW_TOP = 10;
 const DECADES = 40; // how far below the largest value the axis goes at most
@@ -20,68 +21,36 @@ export function writtenPower(log) {
   return `${(10 ** (log - exponent)).toFixed(1)}\u00a0×\u00a0${power(exponent)}`;
 }
 
-export class FlowPlot {
+export class FlowPlot extends PointedPlot {
   // options: {curves: () => [{name, label, colour, logs, dashed, wide, pale}], palette(),
-  //           label: (lag) => text, onPoint(lag), onPick(lag)}
+  //           label: (lag) => text, onPoint(lag)}
   constructor(parent, options) {
-    Object.assign(this, options);
-    this.lag = null; // under the pointer
-    this.root = element(parent, "div", {
-      class: "lw-chart lw-flow-chart", tabindex: "0", role: "group", "aria-roledescription": "chart",
+    super(parent, {
+      class: "lw-chart lw-flow-chart",
       "aria-label": "Size of the gradient over the steps before the prediction. Arrow keys go through steps.",
-    });
+    }, options);
+    this.high = FLOW_HEIGHT;
     this.canvas = element(this.root, "canvas", { class: "lw-canvas", role: "img" });
-    this.pen = this.canvas.getContext("2d");
-    this.cross = element(this.root, "div", { class: "lw-cross", hidden: "" });
-    this.tip = element(this.root, "div", { class: "lw-tip", role: "tooltip", hidden: "" });
-    const listeners = {
-      pointermove: (event) => this.point(this.lagAt(event), event),
-      pointerleave: () => this.point(null),
-      keydown: (event) => this.press(event),
-    };
-    for (const [name, call] of Object.entries(listeners)) this.root.addEventListener(name, call);
-    this.resized = new ResizeObserver(() => this.refresh());
-    this.resized.observe(this.root);
   }
 
-  close() {
-    this.resized.disconnect();
-    cancelAnimationFrame(this.frame);
-  }
-
-  refresh() {
-    cancelAnimationFrame(this.frame);
-    this.frame = requestAnimationFrame(() => this.draw());
-  }
-
-  draw() {
-    const width = Math.floor(this.root.clientWidth);
-    if (!width) return; // hidden for a moment
-    const { canvas, pen } = this;
-    const ratio = globalThis.devicePixelRatio || 1;
-    canvas.width = Math.round(width * ratio);
-    canvas.height = Math.round(FLOW_HEIGHT * ratio);
-    canvas.style.height = `${FLOW_HEIGHT}px`;
-    pen.setTransform(ratio, 0, 0, ratio, 0, 0);
-    pen.font = `12px ${getComputedStyle(this.root).fontFamily}`;
-    pen.lineJoin = "round";
-    const left = 58, right = 16;
+  draw(width) {
+    const pen = (this.pen = penOf(this.canvas, width, FLOW_HEIGHT, this.font));
     const curves = this.curves();
     const most = Math.max(1, ...curves.map(({ logs }) => logs.length - 1));
-    this.scene = { left, room: width - left - right, most };
-    this.scene.x = (lag) => left + this.scene.room * (1 - lag / most);
-    const [low, high] = extent(curves);
+    const left = PLOT_LEFT, room = width - PLOT_LEFT - PLOT_RIGHT;
     const bottom = FLOW_HEIGHT - FLOW_BOTTOM;
+    this.scene = { left, room, most, top: FLOW_TOP, bottom, x: (lag) => left + room * (1 - lag / most) };
+    const [low, high] = extent(curves);
     const y = (log) => bottom - ((bottom - FLOW_TOP) * (log - low)) / (high - low);
     this.axes(low, high, y, bottom);
     pen.save();
     pen.beginPath();
-    pen.rect(left, FLOW_TOP - 4, this.scene.room + 3, bottom - FLOW_TOP + 5);
+    pen.rect(left, FLOW_TOP - 4, room + 3, bottom - FLOW_TOP + 5);
     pen.clip();
     for (const curve of curves) this.line(curve, y);
     pen.restore();
-    this.canvas.setAttribute("aria-label", this.told(curves));
-    if (this.lag !== null) this.point(Math.min(this.lag, most));
+    this.canvas.setAttribute("aria-label", this.inWords(curves));
+    if (this.at !== null) this.point(Math.min(this.at, most));
   }
 
   line({ logs, colour, dashed, wide, pale }, y) {
@@ -126,7 +95,7 @@ export class FlowPlot {
     pen.fillText("steps before the prediction", scene.left + scene.room / 2, bottom + 26);
   }
 
-  told(curves) {
+  inWords(curves) {
     const most = Math.min(100, this.scene.most);
     const parts = curves
       .filter(({ dashed, logs }) => !dashed && logs.length > most)
@@ -134,64 +103,36 @@ export class FlowPlot {
     return `Size of the gradient ${most} steps before the prediction: ${parts.join(", ")}.`;
   }
 
-  lagAt(event) {
-    if (!this.scene) return null;
-    const { left, room, most } = this.scene;
-    const across = event.clientX - this.root.getBoundingClientRect().left - left;
-    if (across < -6 || across > room + 6) return null;
-    return Math.min(most, Math.max(0, Math.round(most * (1 - across / room))));
+  placeOf(share) {
+    const { most } = this.scene;
+    return Math.min(most, Math.max(0, Math.round(most * (1 - share))));
+  }
+
+  across(lag) {
+    return this.scene.x(lag);
   }
 
   point(lag, event = null) {
-    const changed = lag !== this.lag;
-    this.lag = lag;
-    this.cross.hidden = this.tip.hidden = lag === null;
-    if (changed) this.onPoint?.(lag);
-    if (lag === null || !this.scene) return;
-    const x = this.scene.x(lag);
-    this.cross.style.top = `${FLOW_TOP}px`;
-    this.cross.style.height = `${FLOW_HEIGHT - FLOW_BOTTOM - FLOW_TOP}px`;
-    this.cross.style.transform = `translateX(${x.toFixed(1)}px)`;
-    this.showTip(lag, x, event);
+    if (lag !== this.at) this.onPoint(lag);
+    super.point(lag, event);
   }
 
-  showTip(lag, x, event) {
-    const { tip } = this;
-    tip.replaceChildren();
+  told(tip, lag) {
     const label = this.label(lag);
     const head = lag === 0 ? "at the prediction" : `${lag.toLocaleString("en")} step${lag > 1 ? "s" : ""} before`;
-    element(tip, "div", { class: "lw-tip-head", text: label ? `${head}: ${label}` : head });
-    for (const { label: name, logs, colour } of this.curves()) {
-      if (logs.length <= lag) continue;
-      const row = element(tip, "div", { class: "lw-tip-row" });
-      const named = element(row, "span", { class: "lw-entry" });
-      const swatch = element(named, "span", { class: "lw-swatch", "aria-hidden": "true" });
-      swatch.style.setProperty("--lw-colour", colour);
-      element(named, "span", { text: name });
-      element(row, "b", { text: writtenPower(logs.at(-1 - lag)) });
-    }
-    const { offsetWidth: wide, offsetHeight: tall } = tip;
-    const room = this.root.clientWidth;
-    const across = x + 14 + wide > room ? x - 14 - wide : x + 14;
-    const above = event ? event.clientY - this.root.getBoundingClientRect().top - 12 : FLOW_TOP;
-    const down = Math.max(0, Math.min(above, FLOW_HEIGHT - tall));
-    tip.style.transform = `translate(${Math.max(0, across)}px, ${down}px)`;
+    const rows = this.curves()
+      .filter(({ logs }) => logs.length > lag)
+      .map(({ label: name, logs, colour }) => [name, writtenPower(logs.at(-1 - lag)), { colour }]);
+    tip.tell(label ? `${head}: ${label}` : head, rows);
   }
 
-  press(event) {
-    if (event.ctrlKey || event.metaKey || event.altKey || event.target !== this.root) return;
-    if (!this.scene) return;
+  goal(key) {
     const { most } = this.scene;
-    const from = this.lag ?? -1;
+    const from = this.at ?? -1;
     const to = {
-      ArrowLeft: from + 1, ArrowRight: Math.max(0, from - 1),
-      PageUp: from + 20, PageDown: from - 20, Home: most, End: 0,
-    }[event.key];
-    if (event.key === "Escape") this.point(null);
-    else if (to === undefined) return;
-    else this.point(Math.min(most, Math.max(0, to)));
-    event.preventDefault();
-    event.stopPropagation();
+      ArrowLeft: from + 1, ArrowRight: from - 1, PageUp: from + 20, PageDown: from - 20, Home: most, End: 0,
+    }[key];
+    return to === undefined ? undefined : Math.min(most, Math.max(0, to));
   }
 }
 

@@ -28,7 +28,7 @@ class GateView extends StateView {
     this.gates = new GateControls(this, this.root);
     super.makeBar();
     const { session } = this;
-    const bar = this.order.closest(".lw-controls");
+    const bar = this.bar.root;
     const label = element(bar, "label");
     this.difference = element(label, "input", { type: "checkbox" }, {
       change: () => session.set("difference", this.difference.checked),

@@ -4,12 +4,11 @@
 //                 + [logarithms to the base of 10 in float32 (kinds, steps), of each curve]
 // page -> kernel: {type: "hello"}
 
-import { keepKeys } from "../live/keys.js";
-import { SAVED, tellKernel, watchKernel } from "../live/kernel.js";
+import { SAVED, tellKernel } from "../live/kernel.js";
 import { element, say } from "../live/drawing.js";
-import { DARK, LIGHT } from "../live/palette.js";
 import { float32, unpack } from "../live/store.js";
-import { isDark, onThemeChange } from "../live/theme.js";
+import { WidgetSession, widgetOf } from "../live/session.js";
+import { WidgetView } from "../live/view.js";
 import { FlowPlot, writtenPower } from "./flow_plot.js";
 import { FlowWords } from "./flow_words.js";
 
@@ -37,39 +36,20 @@ const FLOW_SLIDERS = {
 };
 const LAG_TOLD = 100; // steps before the prediction at which the curves are compared in words
 
-class FlowSession {
+class FlowSession extends WidgetSession {
   constructor(model) {
-    this.model = model;
-    this.views = new Set();
+    super(model);
     this.curves = {};
     this.due = model.get("_due");
-    const show = () => this.each((view) => view.show());
     const listeners = {
       "msg:custom": (message, buffers) => message.type === "curves" && this.take(message, buffers),
       "change:_whole": () => this.takeWhole(),
-      "change:_due": () => {
-        this.due = model.get("_due");
-        show();
-      },
+      "change:_due": () => (this.due = model.get("_due")),
     };
-    const names = ["of", "step", "output", "layer", "relative", "shown", "theme", "error", "_about"];
-    for (const name of [...names, "with_own_weights", ...Object.keys(FLOW_SLIDERS)])
-      listeners[`change:${name}`] = show;
-    for (const [name, call] of Object.entries(listeners)) model.on(name, call);
-    const forgetKernel = watchKernel(model, (answers) => {
-      this.answers = answers;
-      show();
-    });
-    this.close = () => {
-      forgetKernel();
-      for (const [name, call] of Object.entries(listeners)) model.off(name, call);
-    };
+    const shown = ["of", "step", "output", "layer", "relative", "shown", "theme", "error", "_about", "_due"];
+    this.listen(listeners, [...shown, "with_own_weights", ...Object.keys(FLOW_SLIDERS)]);
     this.takeWhole();
     tellKernel(this, { type: "hello" });
-  }
-
-  each(call) {
-    for (const view of this.views) call(view);
   }
 
   takeWhole() {
@@ -85,12 +65,6 @@ class FlowSession {
       this.curves[name] = { logs, prediction };
       this.due = this.due.filter((each) => each !== name);
     });
-    this.each((view) => view.show());
-  }
-
-  set(name, value) {
-    this.model.set(name, value);
-    this.model.save_changes();
     this.each((view) => view.show());
   }
 
@@ -114,14 +88,12 @@ class FlowSession {
   }
 }
 
-class FlowView {
+class FlowView extends WidgetView {
   constructor(session, parent) {
-    this.session = session;
-    const { model } = session;
-    this.root = element(parent, "div", {
-      class: "lw-live lw-flow", role: "group", "aria-label": "What a prediction feels of the past",
+    super(session, parent, {
+      class: "lw-live lw-flow", "aria-label": "What a prediction feels of the past",
     });
-    keepKeys(this.root);
+    const { model } = session;
     this.makeChoices();
     this.message = element(this.root, "div", { class: "lw-message", role: "status", hidden: "" });
     this.makeToggles();
@@ -134,20 +106,12 @@ class FlowView {
     this.makeSliders();
     this.said = element(this.root, "p", { class: "lw-said", role: "status" });
     this.makeWords();
-    const forgetTheme = onThemeChange(() => this.show());
-    this.sized = new ResizeObserver(() => {
-      this.root.dataset.size = this.root.clientWidth < 640 ? "narrow" : "wide";
-    });
-    this.sized.observe(this.root);
-    this.close = () => {
-      forgetTheme();
-      this.sized.disconnect();
-      this.plot.close();
-      session.views.delete(this);
-      this.root.remove();
-    };
-    session.views.add(this);
-    this.show();
+    this.begin();
+  }
+
+  close() {
+    this.plot.close();
+    super.close();
   }
 
   choice(parent, text, name, read) {
@@ -251,10 +215,7 @@ class FlowView {
   show() {
     const { session } = this;
     const { model, answers } = session;
-    const theme = model.get("theme");
-    const dark = theme === "auto" ? isDark() : theme === "dark";
-    this.palette = dark ? DARK : LIGHT;
-    this.root.dataset.theme = dark ? "dark" : "light";
+    this.showTheme();
     this.showChoices();
     for (const [name, { button, swatch, colour }] of Object.entries(this.toggles)) {
       swatch.style.setProperty("--lw-colour", this.palette[colour] ?? colour);

@@ -26,10 +26,10 @@ if TYPE_CHECKING:
     import pandas as pd  # type: ignore[import-untyped]
 
 MODULES = (
-    *("live/theme.js", "live/kernel.js", "live/keys.js", "live/colors.js", "live/palette.js"),
-    "live/ticks.js",
-    *("live/store.js", "live/drawing.js"),
-    *("widgets/flow_plot.js", "widgets/flow_words.js", "widgets/gradient_flow.js"),
+    *("live/theme.js", "live/kernel.js", "live/keys.js", "live/session.js", "live/palette.js"),
+    *("live/ticks.js", "live/store.js", "live/drawing.js", "live/tip.js", "live/view.js"),
+    *("widgets/pointed_plot.js", "widgets/flow_plot.js", "widgets/flow_words.js"),
+    "widgets/gradient_flow.js",
 )
 STYLES = ("live/live.css", "widgets/gradient_flow.css")
 

@@ -2,10 +2,12 @@
 
 import { Chart } from "../live/chart.js";
 import { keepKeys } from "../live/keys.js";
-import { newName, SAVED, tellKernel, watchKernel } from "../live/kernel.js";
+import { newName, SAVED, tellKernel } from "../live/kernel.js";
 import { element } from "../live/drawing.js";
+import { FedSession } from "../live/fed_session.js";
+import { showMessage } from "../live/message.js";
 import { Pace, PACING } from "../live/pace.js";
-import { RunStore, unpack } from "../live/store.js";
+import { RunStore } from "../live/store.js";
 import { widgetOf } from "../live/session.js";
 
 const SPEEDS = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, null]; // null: full speed
@@ -16,17 +18,14 @@ const TITLES = {
 const READING = 500; // ms over which the rate of events is counted
 const SILENCE = 3; // seconds without an event until the page says so
 
-class Session {
+class Session extends FedSession {
   constructor(model) {
-    this.model = model;
-    this.views = new Set();
-    this.id = newName();
+    super(model);
     this.run = model.get("_about").run; // as those that follow know it
     this.store = new RunStore(model.get("_about").window);
-    this.asked = false;
     this.heard = performance.now();
     this.pace = new Pace((seconds) =>
-      tellKernel(this, { type: "pace", view: this.id, seconds }));
+      tellKernel(this, { type: "pace", view: this.name, seconds }));
     const listeners = {
       "msg:custom": (message, buffers) => message.type === "frame" && this.take(message, buffers),
       "change:_whole": () => this.takeWhole(),
@@ -34,18 +33,12 @@ class Session {
       "change:settings": () => this.each((view) => view.showSettings()),
       "change:folded": () => this.each((view) => view.chart.setFolded(model.get("folded"))),
     };
-    for (const name of ["playing", "speed", "learning", "state", "error", "_details", "_note"])
-      listeners[`change:${name}`] = () => this.each((view) => view.show());
-    for (const [name, call] of Object.entries(listeners)) model.on(name, call);
-    this.looking = setInterval(() => this.look(), PACING);
-    const forgetKernel = watchKernel(model, (answers) => {
-      this.answers = answers;
-      this.each((view) => view.show());
-    });
+    this.listen(listeners, ["playing", "speed", "learning", "state", "error", "_details", "_note"]);
+    const looking = setInterval(() => this.look(), PACING);
+    const { close } = this;
     this.close = () => {
-      forgetKernel();
-      clearInterval(this.looking);
-      for (const [name, call] of Object.entries(listeners)) model.off(name, call);
+      clearInterval(looking);
+      close();
     };
     this.takeWhole();
   }
@@ -54,38 +47,16 @@ class Session {
     return this.answers && this.model.get("playing");
   }
 
-  each(call) {
-    for (const view of this.views) call(view);
-  }
-
   take(header, buffers) {
     this.pace.take();
     this.heard = performance.now();
-    if (header.whole) this.asked = false;
-    if (!this.store.take(header, buffers)) this.ask();
+    super.take(header, buffers);
     this.each((view) => view.refresh());
-  }
-
-  takeWhole() {
-    const [header, buffers] = unpack(this.model.get("_whole")) ?? [];
-    if (header && header.seq > this.store.seq) this.take(header, buffers);
-  }
-
-  // A page that was loaded anew, or a message that was lost: the kernel sends all there is.
-  ask() {
-    if (this.asked) return;
-    this.asked = true;
-    tellKernel(this, { type: "whole" });
   }
 
   look() {
     this.each((view) => view.read());
     this.pace.look([...this.views].map((view) => view.chart), this.playing);
-  }
-
-  set(name, value) {
-    this.model.set(name, value);
-    this.model.save_changes();
   }
 }
 
@@ -241,7 +212,7 @@ class View {
     this.root.dataset.state = state;
     const was = this.chart.moving;
     this.chart.moving = playing;
-    this.showMessage(model);
+    this.showMessage();
     if (was && !playing) this.announce(state);
     this.chart.refresh();
     this.read();
@@ -252,25 +223,11 @@ class View {
       if (this.fields[name] !== this.root.getRootNode().activeElement) this.fields[name].value = value ?? "";
   }
 
-  showMessage(model) {
+  showMessage() {
+    const { model, answers } = this.session;
     const [error, details] = ["error", "_details"].map((name) => model.get(name));
-    const note = this.session.answers ? model.get("_note") : SAVED;
-    const key = JSON.stringify([error, details, note]);
-    if (key === this.shown) return;
-    this.shown = key;
-    const { message } = this;
-    message.replaceChildren();
-    message.hidden = !error && !note;
-    message.className = `lw-message${error ? " lw-error" : ""}`;
-    if (error) message.setAttribute("role", "alert");
-    else message.removeAttribute("role");
-    const ended = model.get("state") === "failed" ? "The player has ended. " : "";
-    if (error) element(message, "span", { text: ended });
-    element(message, error ? "b" : "span", { text: error || note });
-    if (!details) return;
-    const more = element(message, "details");
-    element(more, "summary", { text: "Traceback" });
-    element(more, "pre", { text: details });
+    const before = model.get("state") === "failed" ? "The player has ended. " : "";
+    showMessage(this.message, { error, details, note: answers ? model.get("_note") : SAVED, before });
   }
 
   // How far it is, and how fast. In a source of texts what one plays are their words.

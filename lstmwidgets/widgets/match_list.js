@@ -1,8 +1,9 @@
 // Matches under each other, aligned at their first steps: words, units that are on, numbers, categories.
 
-import { element, path } from "../live/drawing.js";
+import { element, path, penOf } from "../live/drawing.js";
 import { classColour } from "../live/palette.js";
 import { middle } from "../live/panel.js";
+import { Tip } from "../live/tip.js";
 import { written } from "../live/ticks.js";
 
 const EDGE = 12; // pixels right of the steps
@@ -19,7 +20,7 @@ export class MatchList {
     this.root = element(parent, "div", { class: "lw-found" });
     this.list = element(this.root, "div", { class: "lw-matches", role: "list", "aria-label": "Matches" });
     this.cross = element(this.list, "div", { class: "lw-cross", hidden: "" });
-    this.tip = element(this.root, "div", { class: "lw-tip", role: "tooltip", hidden: "" });
+    this.tip = new Tip(this.root);
     this.items = [];
     this.at = null; // {item, offset} under the pointer: steps from the first one of a match
     this.list.addEventListener("pointerleave", () => this.point(null));
@@ -103,7 +104,6 @@ export class MatchList {
   draw() {
     const width = Math.floor(this.list.clientWidth);
     if (!width || !this.palette || !this.items.length) return;
-    const ratio = globalThis.devicePixelRatio || 1;
     const left = width < 640 ? 100 : 118;
     const room = width - left - EDGE;
     const pen = this.items[0].canvas.getContext("2d");
@@ -124,12 +124,7 @@ export class MatchList {
     const rows = this.rows();
     const high = rows.reduce((sum, row) => sum + row.high + GAP, 0);
     for (const { strip, canvas } of this.items) {
-      canvas.width = Math.round(width * ratio);
-      canvas.height = Math.round(high * ratio);
-      canvas.style.height = `${high}px`;
-      const pen = canvas.getContext("2d");
-      pen.setTransform(ratio, 0, 0, ratio, 0, 0);
-      pen.font = this.font;
+      const pen = penOf(canvas, width, high, this.font);
       pen.textBaseline = "middle";
       let top = 0;
       for (const row of rows) {
@@ -230,23 +225,16 @@ export class MatchList {
     if (at === null && this.at === null) return;
     this.at = at;
     this.placeCross();
-    this.tip.hidden = at === null;
-    if (at === null) return this.calls.point(null);
+    if (at === null) {
+      this.tip.hidden = true;
+      return this.calls.point(null);
+    }
     const { strip } = at.item;
     const step = strip.at + at.offset;
     this.calls.point(strip.recording, strip.number + step * strip.stride);
-    this.tip.replaceChildren();
-    element(this.tip, "div", { class: "lw-tip-head", text: strip.labels[step] });
-    for (const [name, value] of this.told(strip, step)) {
-      const row = element(this.tip, "div", { class: "lw-tip-row" });
-      element(row, "span", { text: name });
-      element(row, "b", { text: value });
-    }
+    this.tip.tell(strip.labels[step], this.told(strip, step));
     const box = this.root.getBoundingClientRect(), canvas = at.item.canvas.getBoundingClientRect();
-    const x = this.x(at.offset + 1) + 10;
-    const left = x + this.tip.offsetWidth > this.list.clientWidth ? this.x(at.offset) - 10 - this.tip.offsetWidth : x;
-    const top = Math.min(canvas.top - box.top, this.root.clientHeight - this.tip.offsetHeight);
-    this.tip.style.transform = `translate(${Math.max(0, left)}px, ${Math.max(0, top)}px)`;
+    this.tip.place(this.x(at.offset + 0.5), canvas.top - box.top, { apart: 10 + this.wide / 2 });
   }
 
   told(strip, step) {

@@ -11,6 +11,7 @@ import { WidgetSession, widgetOf } from "../live/session.js";
 import { float32, unpack, WholeStore } from "../live/store.js";
 import { written } from "../live/ticks.js";
 import { stateAt, STATES, steps } from "./memory_panels.js";
+import { UnitBar } from "./unit_bar.js";
 import { Marks } from "./unit_panels.js";
 import { UnitPointer } from "./unit_pointer.js";
 
@@ -162,7 +163,7 @@ class MemoryView {
     this.root.chart = this.chart;
     this.unitRow = element(this.root, "div", { class: "lw-means" });
     element(this.root, "div", { class: "lw-means", text: ABOUT });
-    new RowPointer(this.chart, { pin: (unit) => this.pin(unit), brush() {}, shown: () => this.pointed() });
+    new RowPointer(this.chart, { pin: (unit) => this.bar.pin(unit), brush() {}, shown: () => this.pointed() });
     this.show();
   }
 
@@ -179,35 +180,17 @@ class MemoryView {
 
   makeBar() {
     const { session } = this;
-    const bar = element(this.root, "div", { class: "lw-controls", role: "group", "aria-label": "Units" });
-    const field = (text, title = "") => {
-      const label = element(bar, "label", title ? { title } : {});
-      element(label, "span", { text });
-      return label;
-    };
-    this.order = element(field("Order of units"), "select", {}, {
-      change: () => session.set("order", this.order.value),
-    });
-    for (const [value, text] of Object.entries(MEMORY_ORDERS)) element(this.order, "option", { value, text });
-    this.layerField = field("Layer");
-    this.layer = element(this.layerField, "select", {}, {
-      change: () => session.set("layer", Number(this.layer.value)),
-    });
-    const pins = { type: "text", placeholder: "such as 3, 17", class: "lw-pins" };
-    this.pins = element(field("Pinned units"), "input", pins, {
-      change: () => this.typed(this.pins.value),
-      keydown: (event) => event.key === "Enter" && this.typed(this.pins.value),
-    });
+    const hidden = () => this.about.hidden;
+    this.bar = new UnitBar(this.root, session, { orders: MEMORY_ORDERS, hidden });
     this.lags = element(
-      field("Lags up to", "How many steps before the cell state is compared with"), "input",
+      this.bar.field("Lags up to", "How many steps before the cell state is compared with"), "input",
       { type: "number", min: 0, step: 1, class: "lw-lags" },
       { change: () => this.chosenLags() },
     );
-    this.startField = field("From", "The first step drawn");
+    this.startField = this.bar.field("From", "The first step drawn");
     this.start = element(this.startField, "input", { type: "range", min: 0, step: 1 }, {
       change: () => session.set("start", Number(this.start.value)),
     });
-    this.wrong = element(bar, "span", { class: "lw-wrong", role: "alert" });
     const sliders = element(this.root, "div", {
       class: "lw-thresholds", role: "group", "aria-label": "From when on units count as written, wiped, holding",
     });
@@ -229,29 +212,12 @@ class MemoryView {
   chosenLags() {
     const lags = Number(this.lags.value), { mostLags } = this.about;
     if (this.lags.value !== "" && Number.isInteger(lags) && lags >= 0 && lags <= mostLags) {
-      this.wrong.textContent = "";
+      this.bar.wrong.textContent = "";
       this.session.set("lags", lags);
     } else {
-      this.wrong.textContent = `Lags are a whole number from 0 to ${mostLags}.`;
+      this.bar.wrong.textContent = `Lags are a whole number from 0 to ${mostLags}.`;
       this.lags.value = this.session.model.get("lags");
     }
-  }
-
-  typed(text) {
-    const { hidden } = this.about;
-    const words = text.split(/[\s,;]+/).filter(Boolean);
-    const wrong = words.find((word) => !/^\d+$/.test(word) || Number(word) >= hidden);
-    this.wrong.textContent =
-      wrong === undefined ? "" : `There is no unit ${wrong}: units are numbers from 0 to ${hidden - 1}.`;
-    if (wrong === undefined) this.session.set("pinned", [...new Set(words.map(Number))]);
-    else this.pins.value = this.session.model.get("pinned").join(", ");
-  }
-
-  pin(unit) {
-    const pinned = this.session.model.get("pinned");
-    const others = pinned.filter((each) => each !== unit);
-    this.wrong.textContent = "";
-    this.session.set("pinned", others.length < pinned.length ? others : [...pinned, unit]);
   }
 
   // What the controls say, whoever has changed it.
@@ -259,17 +225,7 @@ class MemoryView {
     const { session, chart } = this;
     const { model, store } = session;
     const { layers = 1, hidden = 0, mostStart = 0, mostLags = 0 } = this.about;
-    this.order.value = model.get("order");
-    if (this.layer.length !== layers) {
-      const names = { 0: "0, the lowest", [layers - 1]: `${layers - 1}, the top` };
-      this.layer.replaceChildren();
-      for (let n = 0; n < layers; n++) element(this.layer, "option", { value: n, text: names[n] ?? String(n) });
-    }
-    this.layerField.hidden = layers < 2;
-    this.layer.value = model.get("layer");
-    const pinned = model.get("pinned");
-    if (pinned.join() !== this.marks.pinned.join()) this.pins.value = pinned.join(", ");
-    this.marks.pin(pinned);
+    this.bar.show(layers, this.marks);
     this.lags.max = mostLags;
     if (document.activeElement !== this.lags) this.lags.value = model.get("lags");
     this.startField.hidden = !mostStart;
@@ -280,7 +236,7 @@ class MemoryView {
       tell(model.get(name));
     }
     const { answers } = session;
-    for (const each of [this.order, this.layer, this.lags, this.start]) each.disabled = !answers;
+    for (const each of [this.lags, this.start]) each.disabled = !answers;
     this.showNote(answers);
     Object.assign(chart, { lasting: session.lasting, thresholds: session.thresholds, held: session.held });
     this.unitRow.hidden = !hidden;

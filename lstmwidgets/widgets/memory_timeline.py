@@ -32,7 +32,8 @@ if TYPE_CHECKING:
 
 MODULES = (
     *CHART_MODULES,
-    *("widgets/unit_panels.js", "widgets/unit_pointer.js", "widgets/memory_panels.js"),
+    *("widgets/unit_bar.js", "widgets/unit_panels.js", "widgets/unit_pointer.js"),
+    "widgets/memory_panels.js",
     "widgets/memory_timeline.js",
 )
 STYLES = ("live/live.css", "widgets/state_heatmap.css", "widgets/memory_timeline.css")

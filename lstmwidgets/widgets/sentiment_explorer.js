@@ -8,10 +8,9 @@
 
 import { element, say } from "../live/drawing.js";
 import { SAVED, tellKernel } from "../live/kernel.js";
-import { keepKeys } from "../live/keys.js";
 import { WidgetSession, widgetOf } from "../live/session.js";
 import { float32, unpack } from "../live/store.js";
-import { isDark, onThemeChange } from "../live/theme.js";
+import { WidgetView } from "../live/view.js";
 import { ExplorerFlips, ExplorerLessons } from "./explorer_parts.js";
 import { ExplorerText } from "./explorer_text.js";
 
@@ -89,13 +88,11 @@ class ExplorerSession extends WidgetSession {
   }
 }
 
-class ExplorerView {
+class ExplorerView extends WidgetView {
   constructor(session, parent) {
-    this.session = session;
-    this.root = element(parent, "div", {
-      class: "lw-live lw-explorer", role: "group", "aria-label": "What a classifier thinks of a text",
+    super(session, parent, {
+      class: "lw-live lw-explorer", "aria-label": "What a classifier thinks of a text",
     });
-    keepKeys(this.root);
     this.makeInput();
     this.message = element(this.root, "div", { class: "lw-message", role: "status", hidden: "" });
     this.makeLegend();
@@ -112,19 +109,10 @@ class ExplorerView {
       onTeach: (place) => session.tell({ type: "teach", text: session.text, place }),
       onUndo: () => session.tell({ type: "undo" }),
     });
-    const forgetTheme = onThemeChange(() => this.show());
-    this.sized = new ResizeObserver(() => {
-      this.root.dataset.size = this.root.clientWidth < 640 ? "narrow" : "wide";
-      this.show();
-    });
-    this.sized.observe(this.root);
-    this.close = () => {
-      forgetTheme();
-      this.sized.disconnect();
-      session.views.delete(this);
-      this.root.remove();
-    };
-    session.views.add(this);
+    this.begin();
+  }
+
+  resize() {
     this.show();
   }
 
@@ -198,9 +186,7 @@ class ExplorerView {
   show() {
     const { session } = this;
     const { model, answers } = session;
-    const theme = model.get("theme");
-    const dark = theme === "auto" ? isDark() : theme === "dark";
-    this.root.dataset.theme = dark ? "dark" : "light";
+    this.showTheme();
     const { text } = session;
     if (this.input.value !== text) {
       this.input.value = text;

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 MODULES = (
     *("live/theme.js", "live/kernel.js", "live/keys.js", "live/session.js", "live/palette.js"),
-    *("live/ticks.js", "live/store.js", "live/drawing.js"),
+    *("live/ticks.js", "live/store.js", "live/drawing.js", "live/tip.js", "live/view.js"),
     *("widgets/explorer_text.js", "widgets/explorer_parts.js", "widgets/sentiment_explorer.js"),
 )
 STYLES = ("live/live.css", "widgets/sentiment_explorer.css")

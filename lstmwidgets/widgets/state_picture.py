@@ -22,7 +22,8 @@ from .threads import AnsweredAnywhere
 
 MODULES = (
     *CHART_MODULES,
-    *("widgets/unit_panels.js", "widgets/unit_pointer.js", "widgets/state_view.js"),
+    *("widgets/unit_bar.js", "widgets/unit_panels.js", "widgets/unit_pointer.js"),
+    "widgets/state_view.js",
 )
 STYLES = ("live/live.css", "widgets/state_heatmap.css")
 

@@ -7,9 +7,10 @@
 import { Chart } from "../live/chart.js";
 import { keepKeys } from "../live/keys.js";
 import { newName, SAVED, tellKernel } from "../live/kernel.js";
-import { WidgetSession } from "../live/session.js";
 import { element } from "../live/drawing.js";
-import { unpack, WholeStore } from "../live/store.js";
+import { FedSession } from "../live/fed_session.js";
+import { WholeStore } from "../live/store.js";
+import { UnitBar } from "./unit_bar.js";
 import { Marks } from "./unit_panels.js";
 import { UnitPointer } from "./unit_pointer.js";
 
@@ -23,7 +24,7 @@ const HINT =
   "Click a row to pin its unit, drag for the means in a box (Escape removes it). " +
   "Shift + wheel zooms steps, Alt + wheel rows.";
 
-export class StateSession extends WidgetSession {
+export class StateSession extends FedSession {
   // traits: further ones that views show
   constructor(model, traits = []) {
     super(model);
@@ -31,7 +32,6 @@ export class StateSession extends WidgetSession {
     this.run = run || newName();
     this.store = new WholeStore(window);
     this.store.capacity = window; // no more than Python has
-    this.asked = false;
     const listeners = {
       "msg:custom": (message, buffers) => message.type === "frame" && this.take(message, buffers),
       "change:_whole": () => this.takeWhole(),
@@ -43,20 +43,8 @@ export class StateSession extends WidgetSession {
   }
 
   take(header, buffers) {
-    if (header.whole) this.asked = false;
-    if (!this.store.take(header, buffers)) this.ask();
+    super.take(header, buffers);
     this.each((view) => view.news(header));
-  }
-
-  takeWhole() {
-    const [header, buffers] = unpack(this.model.get("_whole")) ?? [];
-    if (header && header.seq > this.store.seq) this.take(header, buffers);
-  }
-
-  ask() {
-    if (this.asked) return;
-    this.asked = true;
-    tellKernel(this, { type: "whole" });
   }
 }
 
@@ -101,7 +89,7 @@ export class StateView {
       folded: this.allFolded(),
       onFold: (folded) => this.fold(folded),
       marks: this.marks,
-      onPin: (unit) => this.pin(unit),
+      onPin: (unit) => this.bar.pin(unit),
     });
     this.chart.root.setAttribute(
       "aria-label",
@@ -109,7 +97,7 @@ export class StateView {
         "arrow keys draw a box, plus and minus zoom.",
     );
     new UnitPointer(this.chart, {
-      pin: (unit) => this.pin(unit),
+      pin: (unit) => this.bar.pin(unit),
       brush: (box) => this.brush(box),
       shown: () => this.mark(),
     });
@@ -133,28 +121,11 @@ export class StateView {
 
   makeBar() {
     const { session } = this;
-    const bar = element(this.root, "div", { class: "lw-controls", role: "group", "aria-label": "Units" });
-    const field = (text) => {
-      const label = element(bar, "label");
-      element(label, "span", { text });
-      return label;
-    };
-    this.order = element(field("Order of units"), "select", {}, {
-      change: () => session.set("order", this.order.value),
-    });
-    for (const [value, text] of Object.entries(ORDERS)) element(this.order, "option", { value, text });
+    const hidden = () => session.model.get("_about").hidden;
+    this.bar = new UnitBar(this.root, session, { orders: ORDERS, hidden });
     const about = { type: "button", text: "Order again", title: "Order the units by what is recorded now" };
-    this.again = element(bar, "button", about, { click: () => tellKernel(session, { type: "reorder" }) });
-    this.layerField = field("Layer");
-    this.layer = element(this.layerField, "select", {}, {
-      change: () => session.set("layer", Number(this.layer.value)),
-    });
-    const pins = { type: "text", placeholder: "such as 3, 17", class: "lw-pins" };
-    this.pins = element(field("Pinned units"), "input", pins, {
-      change: () => this.typed(this.pins.value),
-      keydown: (event) => event.key === "Enter" && this.typed(this.pins.value),
-    });
-    this.wrong = element(bar, "span", { class: "lw-wrong", role: "alert" });
+    this.again = element(null, "button", about, { click: () => tellKernel(session, { type: "reorder" }) });
+    this.bar.layerField.before(this.again);
   }
 
   allFolded() {
@@ -173,23 +144,6 @@ export class StateView {
     const shown = maps.filter((id) => !folded.includes(id));
     if (shown.length) session.set("quantities", shown); // one is the least
     else this.show();
-  }
-
-  typed(text) {
-    const { hidden } = this.session.model.get("_about");
-    const words = text.split(/[\s,;]+/).filter(Boolean);
-    const wrong = words.find((word) => !/^\d+$/.test(word) || Number(word) >= hidden);
-    this.wrong.textContent =
-      wrong === undefined ? "" : `There is no unit ${wrong}: units are numbers from 0 to ${hidden - 1}.`;
-    if (wrong === undefined) this.session.set("pinned", [...new Set(words.map(Number))]);
-    else this.pins.value = this.session.model.get("pinned").join(", ");
-  }
-
-  pin(unit) {
-    const pinned = this.session.model.get("pinned");
-    const others = pinned.filter((each) => each !== unit);
-    this.wrong.textContent = "";
-    this.session.set("pinned", others.length < pinned.length ? others : [...pinned, unit]);
   }
 
   brush(box) {
@@ -216,23 +170,12 @@ export class StateView {
   show() {
     const { model } = this.session;
     const about = model.get("_about");
-    this.order.value = model.get("order");
+    this.bar.show(about.layers, this.marks);
     this.again.hidden = !about.again;
-    if (this.layer.length !== about.layers) {
-      const names = { 0: "0, the lowest", [about.layers - 1]: `${about.layers - 1}, the top` };
-      this.layer.replaceChildren();
-      for (let n = 0; n < about.layers; n++)
-        element(this.layer, "option", { value: n, text: names[n] ?? String(n) });
-    }
-    this.layerField.hidden = about.layers < 2;
-    this.layer.value = model.get("layer");
-    const pinned = model.get("pinned");
-    if (pinned.join() !== this.marks.pinned.join()) this.pins.value = pinned.join(", ");
-    this.marks.pin(pinned);
     const folded = this.allFolded();
     if (folded.join() !== this.chart.folded.join()) this.chart.setFolded(folded);
     const { answers } = this.session;
-    for (const each of [this.order, this.again, this.layer]) each.disabled = !answers;
+    this.again.disabled = !answers;
     const note = answers ? model.get("_note") : SAVED;
     this.note.hidden = !note;
     if (this.note.textContent !== note) this.note.textContent = note;

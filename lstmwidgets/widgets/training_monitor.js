@@ -7,11 +7,10 @@
 
 import { element, say } from "../live/drawing.js";
 import { SAVED, tellKernel } from "../live/kernel.js";
-import { keepKeys } from "../live/keys.js";
-import { DARK, LIGHT } from "../live/palette.js";
+import { showMessage } from "../live/message.js";
 import { WidgetSession, widgetOf } from "../live/session.js";
 import { unpack } from "../live/store.js";
-import { isDark, onThemeChange } from "../live/theme.js";
+import { WidgetView } from "../live/view.js";
 import { written } from "../live/ticks.js";
 import { CoursePlot, CourseStore } from "./course_plot.js";
 
@@ -50,13 +49,9 @@ class MonitorSession extends WidgetSession {
   }
 }
 
-class MonitorView {
+class MonitorView extends WidgetView {
   constructor(session, parent) {
-    this.session = session;
-    this.root = element(parent, "div", {
-      class: "lw-live lw-monitor", role: "group", "aria-label": "Training of an LSTM",
-    });
-    keepKeys(this.root);
+    super(session, parent, { class: "lw-live lw-monitor", "aria-label": "Training of an LSTM" });
     this.makeControls();
     this.progress = element(this.root, "progress", { "aria-label": "Trained", hidden: "" });
     this.message = element(this.root, "div", { class: "lw-message", hidden: "" });
@@ -67,20 +62,12 @@ class MonitorView {
     this.verdict = element(this.root, "p", { class: "lw-verdict" });
     this.changes = element(this.root, "p", { class: "lw-changes" });
     this.root.addEventListener("keydown", (event) => this.press(event));
-    const forgetTheme = onThemeChange(() => this.show());
-    this.sized = new ResizeObserver(() => {
-      this.root.dataset.size = this.root.clientWidth < 640 ? "narrow" : "wide";
-    });
-    this.sized.observe(this.root);
-    this.close = () => {
-      forgetTheme();
-      this.sized.disconnect();
-      this.plot.close();
-      session.views.delete(this);
-      this.root.remove();
-    };
-    session.views.add(this);
-    this.show();
+    this.begin();
+  }
+
+  close() {
+    this.plot.close();
+    super.close();
   }
 
   makeControls() {
@@ -124,10 +111,8 @@ class MonitorView {
 
   show() {
     const { model, answers, playing, store } = this.session;
-    const [state, theme] = ["state", "theme"].map((name) => model.get(name));
-    const dark = theme === "auto" ? isDark() : theme === "dark";
-    this.palette = dark ? DARK : LIGHT;
-    this.root.dataset.theme = dark ? "dark" : "light";
+    const state = model.get("state");
+    this.showTheme();
     this.root.dataset.state = state;
     const isEpochs = model.get("_about").unit === "epoch";
     const over = isEpochs && OVER.includes(state);
@@ -160,21 +145,7 @@ class MonitorView {
     const { model, answers } = this.session;
     const [error, details, state] = ["error", "_details", "state"].map((name) => model.get(name));
     const ready = state === "ready" ? "Press Train; everything can be changed on the way." : "";
-    const note = answers ? ready : SAVED;
-    const key = JSON.stringify([error, details, note]);
-    if (key === this.shown) return;
-    this.shown = key;
-    const { message } = this;
-    message.replaceChildren();
-    message.hidden = !error && !note;
-    message.className = `lw-message${error ? " lw-error" : ""}`;
-    if (error) message.setAttribute("role", "alert");
-    else message.removeAttribute("role");
-    element(message, error ? "b" : "span", { text: error || note });
-    if (!details) return;
-    const more = element(message, "details");
-    element(more, "summary", { text: "Traceback" });
-    element(more, "pre", { text: details });
+    showMessage(this.message, { error, details, note: answers ? ready : SAVED });
   }
 
   // How far it is, its rate, and how long it still takes.

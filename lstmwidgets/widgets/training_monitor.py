@@ -28,8 +28,9 @@ if TYPE_CHECKING:
 
 MODULES = (
     *("live/theme.js", "live/kernel.js", "live/keys.js", "live/session.js", "live/palette.js"),
-    *("live/ticks.js", "live/store.js", "live/drawing.js"),
-    *("widgets/course_panel.js", "widgets/course_plot.js", "widgets/training_monitor.js"),
+    *("live/ticks.js", "live/store.js", "live/drawing.js", "live/tip.js", "live/view.js"),
+    *("live/message.js", "widgets/pointed_plot.js", "widgets/course_panel.js"),
+    *("widgets/course_plot.js", "widgets/training_monitor.js"),
 )
 STYLES = ("live/live.css", "widgets/training_monitor.css")
 
