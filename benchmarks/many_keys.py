@@ -6,6 +6,11 @@ as 1/k) from a million, then one event of each of a million others, and then eve
 from all that have come. The first half of the drawn events is not counted: in it the keys in memory
 become those that come often.
 
+At the start two in five of the drawn events are the first of their key, which there is nothing to
+learn from yet and nothing to be read for. What the size of the database alone costs is told by
+another job, which has come to know 50,000 keys, each of which has come before: events by the same
+law, of which those that are not among the 10,000 most frequent have one of the other keys.
+
 The bytes of a key's state are those of its row, without its name and whatever else SQLite keeps.
 """
 
@@ -34,11 +39,15 @@ DRAWN = 200_000
 PART = 100_000
 """Events that a rate is of."""
 
+FREQUENT, FEW = 10_000, 50_000
+"""Keys that are drawn by the law itself, and how many there are in all, in the small database."""
+
 CASE = "a million keys"
 
 TARGETS: Targets = {
     (CASE, "database / bytes of the states"): Target("≤", 1.1),
     (CASE, "Zipf's law, a million keys in / at the start"): Target("≥", 1.0),
+    (CASE, "Zipf's law, a million keys in / 50,000 known keys"): Target("≥", 1.0),
     (CASE, "new keys, the last / the first 100,000"): Target("≥", 1.0),
 }
 
@@ -48,6 +57,8 @@ def figures() -> Iterator[Figure]:
     with tempfile.TemporaryDirectory() as place:
         folder = Path(place) / "job"
         _run(Watched(2_000, 2_000), Path(place) / "first")  # which loads and compiles
+        few = Known(FEW, DRAWN)
+        _run(few, Path(place) / "few")
         source = Watched(KEYS, DRAWN)
         _run(source, folder)
         size = (folder / DATABASE).stat().st_size
@@ -60,6 +71,9 @@ def figures() -> Iterator[Figure]:
     yield Figure(CASE, "Zipf's law, at the start", "events/s", (start,))
     yield Figure(CASE, "Zipf's law, a million keys in", "events/s", (after,))
     yield Figure(CASE, "Zipf's law, a million keys in / at the start", RATIO, (after / start,))
+    yield Figure(CASE, "Zipf's law, 50,000 known keys", "events/s", (few.rates[0],))
+    part = after / few.rates[0]
+    yield Figure(CASE, "Zipf's law, a million keys in / 50,000 known keys", RATIO, (part,))
     yield Figure(CASE, "new keys, the first 100,000", "events/s", (first,))
     yield Figure(CASE, "new keys, the last / the first 100,000", RATIO, (last / first,))
     for name, pages in zip(("at the start", "a million keys in"), source.resident, strict=True):
@@ -103,8 +117,7 @@ class Watched(Source):
     def __iter__(self) -> Iterator[Event | None]:
         """Yield the events."""
         draw = np.random.default_rng(0)
-        shares = 1 / np.arange(1, self._keys + 1)
-        drawn = draw.choice(self._keys, 2 * self._drawn, p=shares / shares.sum())
+        drawn = by_zipf(self._keys, 2 * self._drawn, draw)
         part = min(PART, self._drawn // 2, self._keys // 2)
         yield from self._events(drawn[: self._drawn - part], draw)
         yield from self._timed(drawn[self._drawn - part : self._drawn], draw)
@@ -136,6 +149,26 @@ class Watched(Source):
             for n, (key, row) in enumerate(zip(some, rows, strict=True), start=begin):
                 x = {f"x{k}": value for k, value in enumerate(row[:5])}
                 yield Event(n, x, row[5], None, f"key {key}")
+
+
+class Known(Watched):
+    """Events of keys that have all come before."""
+
+    def __iter__(self) -> Iterator[Event | None]:
+        """Yield the events."""
+        draw = np.random.default_rng(0)
+        yield from self._events(np.arange(self._keys), draw)
+        drawn = by_zipf(KEYS, self._drawn, draw)
+        rare = drawn >= FREQUENT
+        drawn[rare] = FREQUENT + drawn[rare] % (self._keys - FREQUENT)
+        yield from self._events(drawn[:-PART], draw)
+        yield from self._timed(drawn[-PART:], draw)
+
+
+def by_zipf(keys: int, count: int, draw: np.random.Generator) -> Any:
+    """Return numbers of keys, of which number k, counted from 1, comes as often as 1/k."""
+    shares = 1 / np.arange(1, keys + 1)
+    return draw.choice(keys, count, p=shares / shares.sum())
 
 
 def _resident() -> float:

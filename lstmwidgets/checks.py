@@ -89,6 +89,8 @@ def as_numbers(
 
 def check_slots(slots: ArrayLike, streams: int) -> NDArray[np.int64]:
     """Return slots, (N,), as a fresh array if all of them exist, else raise."""
+    if type(slots) is int and 0 <= slots < streams:  # as nearly always, and once an event
+        return np.array([slots])
     which = np.atleast_1d(as_numbers(slots, "slots"))
     if which.size and which.dtype.kind not in "iu":
         raise TypeError(f"slots must be whole numbers, got {which.dtype}")
