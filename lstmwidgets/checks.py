@@ -87,7 +87,7 @@ def as_numbers(
     return np.require(found, native, ["A", "W"])
 
 
-def check_slots(slots: ArrayLike, streams: int) -> NDArray[np.int64]:
+def check_slots(slots: ArrayLike | int, streams: int) -> NDArray[np.int64]:
     """Return slots, (N,), as a fresh array if all of them exist, else raise."""
     if type(slots) is int and 0 <= slots < streams:  # as nearly always, and once an event
         return np.array([slots])

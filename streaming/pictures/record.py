@@ -56,10 +56,15 @@ class Snapshot(NamedTuple):
     """What the LSTM did at one event: `activations`, in `ORDER`."""
 
     event: int
-    label: str
+    time: datetime | None
     target: Any
     prediction: Any
     activations: NDArray[np.float32]
+
+    @property
+    def label(self) -> str:
+        """The event's time, or its number, for people."""
+        return f"event {self.event:,}" if self.time is None else f"{self.time:%a %d %b %Y %H:%M}"
 
 
 class Follower(Protocol):
@@ -185,10 +190,8 @@ class RunRecord:
     def _snapshot(self, outcome: Outcome) -> Snapshot:
         event, activations = outcome.event, self._runner.activations
         assert activations is not None  # of a model that has just seen the event
-        label = f"event {outcome.number:,}"
-        if event.time is not None:
-            label = f"{event.time:%a %d %b %Y %H:%M}"
-        return Snapshot(outcome.number, label, event.y, outcome.prediction, activations.copy())
+        copied = activations.astype(np.float32)
+        return Snapshot(outcome.number, event.time, event.y, outcome.prediction, copied)
 
     def _point(self, outcome: Outcome) -> Point:
         event = outcome.event
