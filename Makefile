@@ -12,7 +12,7 @@ SPARK  := .venv-spark
 WORKERS ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help demo setup setup-mlflow setup-spark test test-slow test-mlflow test-spark lint format lab app bench bench-peers docs clean
+.PHONY: help demo setup setup-mlflow setup-spark test test-slow test-mlflow test-spark coverage mutants lint format lab app bench bench-peers docs clean
 
 help: ## list the targets
 	@sed -nE 's/^([a-z-]+):[^#]*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -60,6 +60,21 @@ setup-spark: $(SPARK)/installed ## what the tests of Spark need
 
 test-spark: setup-spark ## the tests of Spark (ten minutes on two cores)
 	OMP_NUM_THREADS=1 $(SPARK)/bin/pytest --noconftest -m "slow or not slow" tests/test_spark.py
+
+$(VENV)/trust: $(STAMP)
+	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[trust]'
+	@touch $@
+
+# What Numba has compiled runs unseen: the tests of the kernels run again without it.
+coverage: setup $(VENV)/trust ## which lines the tests run: out/coverage/index.html
+	$(BIN)/coverage erase
+	-$(BIN)/pytest --numprocesses $(WORKERS) --dist loadgroup --cov --cov-report=
+	-NUMBA_DISABLE_JIT=1 $(BIN)/pytest --cov --cov-append --cov-report= $(shell $(BIN)/python -m scripts.mutants kernels --tests)
+	$(BIN)/coverage html --directory out/coverage
+	$(BIN)/coverage report --skip-covered
+
+mutants: setup $(VENV)/trust ## which small changes the tests do not notice (PART=kernels, codec or checkpoint)
+	$(BIN)/python -m scripts.mutants $(PART) --report out/mutants-$(PART).md
 
 lint: $(STAMP) ## format and rules (ruff), types (mypy), layers (import-linter)
 	$(BIN)/ruff format --check $(PLACES)
