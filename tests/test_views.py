@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from numba import njit
+from numba import config, njit
 from numba.core.errors import TypingError
 from numpy.typing import NDArray
 
@@ -48,6 +48,7 @@ def test_chunks_are_those_of_numpy(length: int) -> None:
     np.testing.assert_array_equal(chunks(flat, 3), np.split(flat, 3))
 
 
+@pytest.mark.skipif(config.DISABLE_JIT, reason="only what is compiled has types")
 def test_arrays_with_other_strides_are_refused() -> None:
     with pytest.raises(TypingError):
         copy_part(np.arange(42.0)[::2], 0, np.zeros((2, 2)))

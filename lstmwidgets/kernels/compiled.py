@@ -11,11 +11,13 @@ from pathlib import Path
 from time import perf_counter
 from typing import Any, TypeVar
 
-from numba import njit
+from numba import config, njit
 from numba.core import event
 from numba.extending import register_jitable
 
 from . import COMPILING
+
+_COMPILES = not getattr(config, "DISABLE_JIT")  # noqa: B009  # made while Numba is imported
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -81,7 +83,8 @@ def kernel(name: str, *signatures: Any) -> Callable[[Function], Function]:
     """Compile what Python calls, on its first call; keep the machine code on disk if possible.
 
     Numba looks for ``__pycache__`` beside the source, then for the user's cache folder;
-    ``NUMBA_CACHE_DIR`` names another one.
+    ``NUMBA_CACHE_DIR`` names another one. With ``NUMBA_DISABLE_JIT=1`` nothing is compiled: slow,
+    but a debugger can walk through it.
 
     Parameters
     ----------
@@ -92,6 +95,8 @@ def kernel(name: str, *signatures: Any) -> Callable[[Function], Function]:
     """
 
     def decorate(function: Function) -> Function:
+        if not _COMPILES:
+            return function
         # A part of the cached file's name.
         function.__qualname__ += f"-{name}-{_SOURCES[Path(function.__code__.co_filename)][:12]}"
         try:
