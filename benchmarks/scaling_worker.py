@@ -1,0 +1,150 @@
+"""Micro-batches of Spark, measured: ``python -m benchmarks.scaling_worker FOLDER MASTER``.
+
+`FOLDER/runs.json` lists what to run. What Spark says of the micro-batches is printed as JSON. A run
+that is `live` goes on until there is a file `FOLDER/stop`, and writes it to `FOLDER/NAME.jsonl`
+meanwhile.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import time
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from pyspark.sql import SparkSession
+
+from lstmwidgets.streaming.spark import spark_predict
+
+ROCKSDB = "org.apache.spark.sql.execution.streaming.state.RocksDBStateStoreProvider"
+FEATURES = 5
+EMPTY_TASKS = 500
+MILLI = 1e-3
+
+Json = dict[str, Any]
+
+
+def main(folder: Path, master: str) -> None:
+    os.environ["PYSPARK_PYTHON"] = sys.executable
+    spark = session(master)
+    runs = json.loads((folder / "runs.json").read_text(encoding="utf-8"))
+    found: Json = {run["name"]: measured(spark, folder, run) for run in runs}
+    found["task"] = empty_task(spark)
+    print(json.dumps(found))
+
+
+def session(master: str) -> Any:
+    """Return a session of Spark on this machine alone."""
+    options = {
+        "spark.driver.host": "127.0.0.1",
+        "spark.driver.bindAddress": "127.0.0.1",
+        "spark.ui.enabled": False,
+        "spark.ui.showConsoleProgress": False,
+        "spark.sql.streaming.stateStore.providerClass": ROCKSDB,
+        "spark.sql.streaming.stateStore.rocksdb.changelogCheckpointing.enabled": True,
+    }
+    return SparkSession.builder.master(master).config(map=options).getOrCreate()
+
+
+def empty_task(spark: Any) -> float:
+    """Return the seconds of a task that has next to nothing to do."""
+    numbers = of_the_jvm(spark)[0].range(0, EMPTY_TASKS, 1, EMPTY_TASKS)
+    numbers.count()
+    begin = time.perf_counter()
+    numbers.count()
+    return (time.perf_counter() - begin) / EMPTY_TASKS
+
+
+def of_the_jvm(spark: Any) -> tuple[Any, Any, Any]:
+    """Return the JVM's context, the JVM, and the gateway to it."""
+    context = spark.sparkContext
+    return context._jsc.sc(), context._jvm, context._gateway  # noqa: SLF001 (there is no other way)
+
+
+def measured(spark: Any, folder: Path, run: Json) -> Json:
+    """Return the micro-batches of a run, and the stages that sent events through a shuffle."""
+    spark.conf.set("spark.sql.shuffle.partitions", run["partitions"])
+    place = folder / run["name"]
+    seen = len(stages(spark))
+    query = started(spark, folder, run, place)
+    if run.get("live"):
+        watch(query, folder, run["name"])
+    query.awaitTermination()
+    batches = [batch(each, place) for each in query.recentProgress if each["numInputRows"]]
+    sent = [stage for stage in stages(spark)[seen:] if stage["shuffled"]]
+    return {"batches": batches, "stages": sent}
+
+
+def started(spark: Any, folder: Path, run: Json, place: Path) -> Any:
+    """Start the query of a run."""
+    names = ", ".join(f"x{n} double" for n in range(FEATURES))
+    stream = spark.readStream.schema(f"n long, key string, y double, {names}")
+    if not run.get("live"):
+        stream = stream.option("maxFilesPerTrigger", 1)
+    predictions = spark_predict(
+        stream.json(str(folder / run["events"])),
+        folder / "model.safetensors",
+        key="key",
+        order="n",
+        target="y",
+        buckets=run["buckets"],
+    )
+    writer = predictions.writeStream.option("checkpointLocation", str(place / "checkpoint"))
+    if not run.get("live"):
+        writer = writer.trigger(availableNow=True)
+    return writer.start(str(place / "out"))
+
+
+def watch(query: Any, folder: Path, name: str) -> None:
+    """Write down a query's micro-batches as they end, until it shall stop."""
+    written = -1
+    with (folder / f"{name}.jsonl").open("a", encoding="utf-8") as file:
+        while not (folder / "stop").exists():
+            time.sleep(0.1)
+            for progress in query.recentProgress:
+                if progress["batchId"] > written and progress["numInputRows"]:
+                    written = progress["batchId"]
+                    file.write(json.dumps(batch(progress, folder / name)) + "\n")
+                    file.flush()
+            if query.exception() is not None:
+                raise query.exception()
+    query.stop()
+
+
+def batch(progress: Any, place: Path) -> Json:
+    """Return what Spark says of a micro-batch, and the bytes that its states added on the disk."""
+    (state,) = progress["stateOperators"]
+    version = progress["batchId"] + 1
+    added = (place / "checkpoint" / "state").rglob(f"{version}*.changelog")
+    spent = progress["durationMs"]
+    return {
+        "number": progress["batchId"],
+        "events": progress["numInputRows"],
+        "began": datetime.fromisoformat(progress["timestamp"]).timestamp(),
+        "seconds": spent["triggerExecution"] * MILLI,
+        "planned": spent.get("queryPlanning", 0) * MILLI,
+        "logged": (spent["walCommit"] + spent["commitOffsets"]) * MILLI,
+        "committed": state["commitTimeMs"] * MILLI,
+        "checkpoint": sum(path.stat().st_size for path in added),
+    }
+
+
+def stages(spark: Any) -> list[Json]:
+    """Return the stages so far: seconds of their tasks and the bytes that they have shuffled."""
+    context, jvm, gateway = of_the_jvm(spark)
+    context.listenerBus().waitUntilEmpty()
+    none = jvm.java.util.ArrayList()
+    quantiles = gateway.new_array(jvm.double, 0)
+    found = context.statusStore().stageList(none, False, False, quantiles, none)
+    listed = [found.apply(place) for place in range(found.size())]
+    return [
+        {"seconds": stage.executorRunTime() * MILLI, "shuffled": stage.shuffleWriteBytes()}
+        for stage in sorted(listed, key=lambda stage: stage.stageId())
+    ]
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), sys.argv[2])
