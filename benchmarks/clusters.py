@@ -230,7 +230,7 @@ def bucket_shares(keys: int, buckets: int, zipf: float = 0.0, seed: int = 0) -> 
     """
     draw = np.random.default_rng(seed)
     popular = min(keys, POPULAR)
-    weights = np.arange(1, popular + 1) ** -zipf
+    weights = np.arange(1.0, popular + 1) ** -zipf
     rest = _zipf_sum(popular, keys, zipf)
     shares = np.full(buckets, rest / buckets)
     shares += np.bincount(draw.integers(buckets, size=popular), weights, buckets)

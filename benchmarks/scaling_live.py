@@ -9,6 +9,7 @@ import subprocess
 import time
 from collections.abc import Callable
 from pathlib import Path
+from statistics import median
 from threading import Thread
 from typing import Any, NamedTuple
 
@@ -21,9 +22,9 @@ RATE = 4_000
 """Events a second."""
 APART = 0.25
 """Seconds between the files in which they come."""
-SETTLED, KILLED, UNTIL = 40.0, 75.0, 150.0
+SETTLED, KILLED, UNTIL = 40.0, 80.0, 230.0
 """Seconds from the first micro-batch's end: measured from, killed at, fed until."""
-TOO_LONG = 120.0
+TOO_LONG = 300.0
 
 Json = dict[str, Any]
 
@@ -39,15 +40,18 @@ class Live(NamedTuple):
         When they were answered, before and behind the kill.
     settled, killed : float
         From when on it counts, and when all processes were killed.
-    restarted : float
-        When the first micro-batch began behind that.
+    start : float
+        Seconds from then to the end of the first micro-batch, less what one took before.
+    others : float
+        Share of the cores that others had, of those micro-batches that count.
     """
 
     arrivals: Arrivals
     batches: list[Batch]
     settled: float
     killed: float
-    restarted: float
+    start: float
+    others: float
 
 
 def live(folder: Path, cores: int) -> Live:
@@ -87,7 +91,12 @@ def live(folder: Path, cores: int) -> Live:
     said = _batches(log)
     arrivals = Arrivals(np.array(came) - began, np.full(len(came), size))
     batches = _as_batches(said[1:], size, began)
-    return Live(arrivals, batches, SETTLED, killed - began, said[before]["began"] - began)
+    counted = [each for each in said[1:before] if each["began"] >= began + SETTLED]
+    had = sum(each["others"] for each in counted) / sum(each["seconds"] for each in counted)
+    first = said[before]
+    usual = median(each["seconds"] for each in counted)
+    start = first["began"] + first["seconds"] - killed - usual
+    return Live(arrivals, batches, SETTLED, killed - began, start, had / cores)
 
 
 def _start(folder: Path, cores: int) -> subprocess.Popen[str]:
@@ -95,7 +104,6 @@ def _start(folder: Path, cores: int) -> subprocess.Popen[str]:
         worker(folder, cores),
         stdout=subprocess.DEVNULL,
         text=True,
-        start_new_session=True,
         **surroundings(),
     )
 

@@ -29,10 +29,10 @@ PYTHON = ROOT / ".venv-spark" / "bin" / "python"
 FEATURES = [f"x{n}" for n in range(5)]
 FEW, MANY = 100, 100_000
 BUCKETS = 64
-FILES = (100_000, 1_000, 100_000, 10_000, 30_000, 1_000, 100_000, 30_000)
+FILES = (100_000, 1_000, 100_000, 30_000, 1_000, 100_000)
 """Events of each micro-batch; the first has every key, and is not counted."""
-SMALL = (30_000, 1_000, 30_000, 1_000, 30_000)
-WARM = (30_000,) * 5
+SMALL = (30_000, 1_000, 30_000, 1_000)
+WARM = (30_000,) * 4
 
 Json = dict[str, Any]
 
@@ -94,9 +94,8 @@ def session(folder: Path, cores: int, *, backwards: bool = False) -> Json:
     in_turn = [first, *(reversed(others) if backwards else others)]
     listed = [run._asdict() | {"events": f"{run.name}-events"} for run in in_turn]
     (folder / "runs.json").write_text(json.dumps(listed), encoding="utf-8")
-    done = subprocess.run(
-        worker(folder, cores), check=True, stdout=subprocess.PIPE, text=True, **surroundings()
-    )
+    command = worker(folder, cores)
+    done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True, **surroundings())
     found: Json = json.loads(done.stdout.splitlines()[-1])
     return found
 
@@ -110,41 +109,49 @@ def worker(folder: Path, cores: int) -> list[str]:
 def surroundings() -> Json:
     """Return the options with which the worker is started."""
     environment = os.environ | {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
-    return {"cwd": ROOT, "env": environment, "stderr": subprocess.DEVNULL}
+    return {
+        "cwd": ROOT,
+        "env": environment,
+        "stderr": subprocess.DEVNULL,
+        "start_new_session": True,
+    }
 
 
 def fitted(found: Json) -> Costs:
-    """Return the service times that fit the micro-batches of a session on one core best."""
+    """Return the service times that fit the micro-batches of sessions on one core best.
+
+    The seconds in which others had the core are taken off.
+    """
     rows, seconds = [], []
     for run in runs(1)[1:]:
         for batch in found[run.name]["batches"][1:]:
             rows.append([1, run.partitions, batch["events"], run.touched, run.keys])
-            seconds.append(batch["seconds"])
+            seconds.append(batch["seconds"] - batch["others"])
     weighted = np.array(rows) / np.array(seconds)[:, None]
     size = weighted.max(axis=0)  # of like sizes, for the solver
     fit, _ = nnls(weighted / size, np.ones(len(rows)))
     batch, partition, event, bucket, key = fit / size
     task = min(found["task"], partition)
-    read = min(_slope(found["few"]), event)
+    before, behind = (_slope(found["few"], stages) for stages in ("sent", "received"))
+    read = event * before / (before + behind)
     return Costs(batch, task, read, event - read, partition - task, bucket, key)
 
 
-def _slope(run: Json) -> float:
-    """Return the seconds that the tasks before the shuffle take for each event more."""
-    batches = [(batch["events"], stage["seconds"]) for batch, stage in _sent(run)][1:]
-    events, seconds = zip(*batches, strict=True)
+def _slope(run: Json, stages: str) -> float:
+    """Return the seconds that the tasks of a stage take for each event more."""
+    events = [batch["events"] for batch in run["batches"][1:]]
+    seconds = [stage["seconds"] for stage in run[stages][1:]]
     return float(np.polyfit(events, seconds, 1)[0])
 
 
 def shuffled(run: Json) -> float:
     """Return the bytes that an event takes in the shuffle, of the largest micro-batches."""
-    most = max(batch["events"] for batch in run["batches"])
-    of = [stage["shuffled"] / most for batch, stage in _sent(run) if batch["events"] == most]
-    return median(of)
-
-
-def _sent(run: Json) -> list[tuple[Json, Json]]:
-    return list(zip(run["batches"], run["stages"], strict=True))
+    sent = [
+        (batch["events"], stage["sent"])
+        for batch, stage in zip(run["batches"], run["sent"], strict=True)
+    ]
+    most = max(events for events, _ in sent)
+    return median(size / events for events, size in sent if events == most)
 
 
 def parts(keys: int) -> dict[str, float]:

@@ -19,6 +19,8 @@ from pyspark.sql import SparkSession
 
 from lstmwidgets.streaming.spark import spark_predict
 
+from .core_time import CoreTime
+
 ROCKSDB = "org.apache.spark.sql.execution.streaming.state.RocksDBStateStoreProvider"
 FEATURES = 5
 EMPTY_TASKS = 500
@@ -31,7 +33,8 @@ def main(folder: Path, master: str) -> None:
     os.environ["PYSPARK_PYTHON"] = sys.executable
     spark = session(master)
     runs = json.loads((folder / "runs.json").read_text(encoding="utf-8"))
-    found: Json = {run["name"]: measured(spark, folder, run) for run in runs}
+    with CoreTime() as cores:
+        found: Json = {run["name"]: measured(spark, folder, run, cores) for run in runs}
     found["task"] = empty_task(spark)
     print(json.dumps(found))
 
@@ -64,18 +67,21 @@ def of_the_jvm(spark: Any) -> tuple[Any, Any, Any]:
     return context._jsc.sc(), context._jvm, context._gateway  # noqa: SLF001 (there is no other way)
 
 
-def measured(spark: Any, folder: Path, run: Json) -> Json:
-    """Return the micro-batches of a run, and the stages that sent events through a shuffle."""
+def measured(spark: Any, folder: Path, run: Json, cores: CoreTime) -> Json:
+    """Return the micro-batches of a run, and the stages before and behind the shuffle."""
     spark.conf.set("spark.sql.shuffle.partitions", run["partitions"])
     place = folder / run["name"]
     seen = len(stages(spark))
     query = started(spark, folder, run, place)
     if run.get("live"):
-        watch(query, folder, run["name"])
+        watch(query, folder, run["name"], cores)
     query.awaitTermination()
-    batches = [batch(each, place) for each in query.recentProgress if each["numInputRows"]]
-    sent = [stage for stage in stages(spark)[seen:] if stage["shuffled"]]
-    return {"batches": batches, "stages": sent}
+    said = [each for each in query.recentProgress if each["numInputRows"]]
+    batches = [batch(each, place, cores) for each in said]
+    ended = stages(spark)[seen:]
+    sent = [stage for stage in ended if stage["sent"]]
+    received = [stage for stage in ended if stage["received"]]
+    return {"batches": batches, "sent": sent, "received": received}
 
 
 def started(spark: Any, folder: Path, run: Json, place: Path) -> Any:
@@ -98,7 +104,7 @@ def started(spark: Any, folder: Path, run: Json, place: Path) -> Any:
     return writer.start(str(place / "out"))
 
 
-def watch(query: Any, folder: Path, name: str) -> None:
+def watch(query: Any, folder: Path, name: str, cores: CoreTime) -> None:
     """Write down a query's micro-batches as they end, until it shall stop."""
     written = -1
     with (folder / f"{name}.jsonl").open("a", encoding="utf-8") as file:
@@ -107,33 +113,34 @@ def watch(query: Any, folder: Path, name: str) -> None:
             for progress in query.recentProgress:
                 if progress["batchId"] > written and progress["numInputRows"]:
                     written = progress["batchId"]
-                    file.write(json.dumps(batch(progress, folder / name)) + "\n")
+                    file.write(json.dumps(batch(progress, folder / name, cores)) + "\n")
                     file.flush()
             if query.exception() is not None:
                 raise query.exception()
     query.stop()
 
 
-def batch(progress: Any, place: Path) -> Json:
-    """Return what Spark says of a micro-batch, and the bytes that its states added on the disk."""
+def batch(progress: Any, place: Path, cores: CoreTime) -> Json:
+    """Return what Spark says of a micro-batch, what it added on the disk, and who had the cores."""
     (state,) = progress["stateOperators"]
     version = progress["batchId"] + 1
     added = (place / "checkpoint" / "state").rglob(f"{version}*.changelog")
     spent = progress["durationMs"]
+    began = datetime.fromisoformat(progress["timestamp"]).timestamp()
+    seconds = spent["triggerExecution"] * MILLI
     return {
         "number": progress["batchId"],
         "events": progress["numInputRows"],
-        "began": datetime.fromisoformat(progress["timestamp"]).timestamp(),
-        "seconds": spent["triggerExecution"] * MILLI,
-        "planned": spent.get("queryPlanning", 0) * MILLI,
-        "logged": (spent["walCommit"] + spent["commitOffsets"]) * MILLI,
+        "began": began,
+        "seconds": seconds,
+        "others": cores.others(began, began + seconds),
         "committed": state["commitTimeMs"] * MILLI,
         "checkpoint": sum(path.stat().st_size for path in added),
     }
 
 
 def stages(spark: Any) -> list[Json]:
-    """Return the stages so far: seconds of their tasks and the bytes that they have shuffled."""
+    """Return the stages so far: seconds of their tasks and bytes that they sent and received."""
     context, jvm, gateway = of_the_jvm(spark)
     context.listenerBus().waitUntilEmpty()
     none = jvm.java.util.ArrayList()
@@ -141,7 +148,11 @@ def stages(spark: Any) -> list[Json]:
     found = context.statusStore().stageList(none, False, False, quantiles, none)
     listed = [found.apply(place) for place in range(found.size())]
     return [
-        {"seconds": stage.executorRunTime() * MILLI, "shuffled": stage.shuffleWriteBytes()}
+        {
+            "seconds": stage.executorRunTime() * MILLI,
+            "sent": stage.shuffleWriteBytes(),
+            "received": stage.shuffleReadBytes(),
+        }
         for stage in sorted(listed, key=lambda stage: stage.stageId())
     ]
 
