@@ -28,18 +28,24 @@ KEYS = (10**6, 10**8, 10**9)
 
 KEYS_A_CORE = 100_000
 BUCKETS_A_CORE = 64
-SECONDS = 10.0
-"""That a micro-batch may take: `plan` finds the most events that do not take longer."""
+EVENTS_A_CORE = 100_000
+"""Of a micro-batch: the most that is measured."""
 BUSY = 0.7
-"""Share of that rate at which latencies are simulated."""
+"""Share of the rate of such micro-batches at which latencies are simulated."""
 MACHINE = 4
 """Cores of an executor, of which one is lost."""
 DETECT, BACK = 10.0, 60.0
 """Seconds until a lost executor is noticed, and until there is another."""
+SETTLED = 60.0
+"""Seconds until the simulation counts."""
 UPLOAD = 1.25e9 / 16
 """Bytes a second and core that go into the checkpoint's store: ten gigabits for 16 cores."""
 LARGEST = 2**31
 """Bytes of a value: the JVM's arrays end there."""
+
+
+EVENTS = 1_000_000
+"""Of a micro-batch, in the table of keys."""
 
 
 class Plan(NamedTuple):
@@ -47,8 +53,10 @@ class Plan(NamedTuple):
 
     cores: int
     keys: int
+    seconds: float
+    """That a micro-batch takes."""
     rate: float
-    """Events a second in micro-batches of `SECONDS`."""
+    """Events a second in such micro-batches."""
     median: float
     slowest: float
     """Latency at a share `BUSY` of that rate: median and 99th percentile, seconds."""
@@ -58,8 +66,8 @@ class Plan(NamedTuple):
     """Events a second if keys come by Zipf's law."""
 
 
-def plan(costs: Costs, cores: int, seconds: float = SECONDS) -> Plan:
-    """Return what so many cores do, simulated, with keys and buckets in proportion.
+def plan(costs: Costs, cores: int) -> Plan:
+    """Return what so many cores do, simulated, with keys, buckets and events in proportion.
 
     Parameters
     ----------
@@ -67,8 +75,6 @@ def plan(costs: Costs, cores: int, seconds: float = SECONDS) -> Plan:
         Service times, as measured on one core.
     cores : int
         How many there are.
-    seconds : float
-        That a micro-batch takes.
 
     Returns
     -------
@@ -79,27 +85,20 @@ def plan(costs: Costs, cores: int, seconds: float = SECONDS) -> Plan:
     even, zipf = (
         Cluster(costs, cores, cores, bucket_shares(keys, buckets, power), keys) for power in (0, 1)
     )
-    rate = most(even, cores, seconds) / seconds
-    arrivals = steady(BUSY * rate, 40 * seconds, apart=seconds / 100)
+    events = EVENTS_A_CORE * cores
+    seconds = even(events, cores)
+    rate = events / seconds
+    arrivals = steady(BUSY * rate, 400.0, apart=0.02)
     batches = simulate(arrivals, even, cores)
-    late = arrivals.times > 10 * seconds
+    late = arrivals.times > SETTLED
     waited, counts = latencies(arrivals, batches)[late], arrivals.counts[late]
     back = float("nan")
     if cores > MACHINE:
-        loss = Loss(20 * seconds, MACHINE, DETECT, BACK)
+        loss = Loss(2 * SETTLED, MACHINE, DETECT, BACK)
         broken = simulate(arrivals, even, cores, loss=loss)
-        back = recovery(arrivals, broken, loss.at, settled=10 * seconds)
+        back = recovery(arrivals, broken, loss.at, settled=SETTLED)
     quantiles = (quantile(waited, counts, share) for share in (0.5, 0.99))
-    return Plan(cores, keys, rate, *quantiles, back, most(zipf, cores, seconds) / seconds)
-
-
-def most(cluster: Cluster, cores: int, seconds: float) -> int:
-    """Return the most events that a micro-batch can have and take no more than some seconds."""
-    low, high = 0, 1 << 36
-    while high - low > max(1, low // 500):
-        middle = (low + high) // 2
-        low, high = (middle, high) if cluster(middle, cores) <= seconds else (low, middle)
-    return low
+    return Plan(cores, keys, seconds, rate, *quantiles, back, events / zipf(events, cores))
 
 
 def best_buckets(costs: Costs, keys: int, events: int, key_bytes: float) -> int:
@@ -129,6 +128,7 @@ def cores_table(costs: Costs, key_bytes: float, event_bytes: float) -> Table:
     plans = [plan(costs, cores) for cores in CORES]
     states = [each.keys * key_bytes for each in plans]
     table.add_row("keys", *(f"{each.keys:,}" for each in plans))
+    table.add_row("a micro-batch, s", *(f"{each.seconds:.1f}" for each in plans))
     table.add_row("events/s", *(_round(each.rate) for each in plans))
     table.add_row("in times of one core", *(f"{each.rate / plans[0].rate:.3g}" for each in plans))
     table.add_row("latency, median, s", *(f"{each.median:.1f}" for each in plans))
@@ -172,10 +172,6 @@ def keys_table(costs: Costs, key_bytes: float) -> Table:
         *(f"{keys * key_bytes / UPLOAD / 100:.2g}" for keys in KEYS),
     )
     return table
-
-
-EVENTS = 1_000_000
-"""Of a micro-batch, in the table of keys."""
 
 
 def _hottest(keys: int) -> float:

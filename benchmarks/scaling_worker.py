@@ -19,7 +19,7 @@ from pyspark.sql import SparkSession
 
 from lstmwidgets.streaming.spark import spark_predict
 
-from .core_time import CoreTime
+from .core_time import EVERY, CoreTime
 
 ROCKSDB = "org.apache.spark.sql.execution.streaming.state.RocksDBStateStoreProvider"
 FEATURES = 5
@@ -35,7 +35,7 @@ def main(folder: Path, master: str) -> None:
     runs = json.loads((folder / "runs.json").read_text(encoding="utf-8"))
     with CoreTime() as cores:
         found: Json = {run["name"]: measured(spark, folder, run, cores) for run in runs}
-    found["task"] = empty_task(spark)
+        found["task"] = empty_task(spark, cores)
     print(json.dumps(found))
 
 
@@ -52,13 +52,15 @@ def session(master: str) -> Any:
     return SparkSession.builder.master(master).config(map=options).getOrCreate()
 
 
-def empty_task(spark: Any) -> float:
-    """Return the seconds of a task that has next to nothing to do."""
+def empty_task(spark: Any, cores: CoreTime) -> float:
+    """Return the seconds of a task that has next to nothing to do, without those of others."""
     numbers = of_the_jvm(spark)[0].range(0, EMPTY_TASKS, 1, EMPTY_TASKS)
     numbers.count()
-    begin = time.perf_counter()
+    begin = time.time()
     numbers.count()
-    return (time.perf_counter() - begin) / EMPTY_TASKS
+    end = time.time()
+    time.sleep(EVERY)  # until the cores have been looked at
+    return (end - begin - cores.others(begin, end)) / EMPTY_TASKS
 
 
 def of_the_jvm(spark: Any) -> tuple[Any, Any, Any]:
