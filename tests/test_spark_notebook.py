@@ -38,4 +38,4 @@ def test_the_notebook_predicts_the_same_though_it_is_killed(tmp_path: Path) -> N
     assert 0 < int(counts[0][0]) < int(counts[1][0]) == 132_000
     assert all(float(apart) < 1e-6 for _, apart in counts)
     assert "the same predictions\n" in printed
-    assert 60 < int(re.search(r"as fast as before (\d+) s after", printed)[1]) < 240
+    assert 10 < int(re.search(r"as fast as before (\d+) s after", printed)[1]) < 300
