@@ -40,8 +40,8 @@ SETTLED = 60.0
 """Seconds until the simulation counts."""
 UPLOAD = 1.25e9 / 16
 """Bytes a second and core that go into the checkpoint's store: ten gigabits for 16 cores."""
-LARGEST = 2**31
-"""Bytes of a value: the JVM's arrays end there."""
+LARGEST = 16e6
+"""Bytes of a bucket, so that there are enough of them for all cores (2 GiB is the JVM's bound)."""
 
 
 EVENTS = 1_000_000
@@ -154,7 +154,7 @@ def keys_table(costs: Costs, key_bytes: float) -> Table:
     table.add_row("states", *(_bytes(keys * key_bytes) for keys in KEYS))
     table.add_row("a bucket, if there are 64", *(_bytes(keys * key_bytes / 64) for keys in KEYS))
     table.add_row("all states once, core-seconds", *(_round(keys * costs.key) for keys in KEYS))
-    table.add_row("cheapest number of buckets", *(f"{each:,}" for each in buckets))
+    table.add_row("cheapest number of buckets, 16 MB at most", *(f"{each:,}" for each in buckets))
     table.add_row(
         "states then, core-seconds",
         *(_round(states_seconds(costs, keys, EVENTS, each)) for keys, each in pairs),
