@@ -71,23 +71,27 @@ def live(folder: Path, cores: int) -> Live:
     log = folder / f"{name}.jsonl"
 
     process = _start(folder, cores)
-    files[0].rename(events / files[0].name)
-    _wait(lambda: _batches(log), process)  # which takes what a start takes
-    began = time.time()
-    came: list[float] = []
-    feeder = Thread(target=_feed, args=(files[1:], events, began, came))
-    feeder.start()
-    time.sleep(max(0.0, began + KILLED - time.time()))
-    _wait(lambda: _in_a_batch(folder / name / "checkpoint", len(_batches(log))), process, 0.005)
-    killed = time.time()
-    os.killpg(process.pid, signal.SIGKILL)
-    process.wait()
-    before = len(_batches(log))
-    process = _start(folder, cores)
-    feeder.join()
-    _wait(lambda: sum(each["events"] for each in _batches(log)) == len(files) * size, process)
-    (folder / "stop").touch()
-    process.wait(TOO_LONG)
+    try:
+        files[0].rename(events / files[0].name)
+        _wait(lambda: _batches(log), process)  # which takes what a start takes
+        began = time.time()
+        came: list[float] = []
+        feeder = Thread(target=_feed, args=(files[1:], events, began, came), daemon=True)
+        feeder.start()
+        time.sleep(max(0.0, began + KILLED - time.time()))
+        _wait(lambda: _in_a_batch(folder / name / "checkpoint", len(_batches(log))), process, 0.005)
+        killed = time.time()
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+        before = len(_batches(log))
+        process = _start(folder, cores)
+        feeder.join()
+        _wait(lambda: sum(each["events"] for each in _batches(log)) == len(files) * size, process)
+        (folder / "stop").touch()
+        process.wait(TOO_LONG)
+    finally:
+        if process.poll() is None:
+            os.killpg(process.pid, signal.SIGKILL)
     said = _batches(log)
     arrivals = Arrivals(np.array(came) - began, np.full(len(came), size))
     batches = _as_batches(said[1:], size, began)
