@@ -26,6 +26,7 @@ BENCHMARKS = {
     "many_keys": "A job that comes to know a million keys, with keys by Zipf's law",
     "monitoring": "Training epochs with a TrainingMonitor, beside without",
     "patterns": "Looking for patterns of units in a million steps, and moving a threshold",
+    "scaling": "Micro-batches on Spark, and a simulation that predicts them",
     "spark": "Predictions on Spark, beside one process",
     "streams": "Whole streaming jobs, of one key and of many",
     "training": "Training steps and forward passes of a batch",

@@ -2,7 +2,8 @@
 
 The files are those of `make bench-peers` and `make bench`; if none is named, `out/peers.json` and
 `out/benchmarks.json`. In a page, what stands between ``<!-- peers: PART -->`` or
-``<!-- bench: NAME -->`` and ``<!-- end -->`` becomes that part's tables, as they were printed.
+``<!-- bench: NAME -->`` and ``<!-- end -->`` becomes that part's tables, as they were printed;
+``<!-- bench: NAME_TABLE -->`` is a table that the benchmark's `tables` computes from its figures.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from .peers import PARTS
 from .peers import RESULTS as PEERS
 from .summary import summary
 
-PAGES = (Path("README.md"), Path("docs/benchmarks.md"))
+PAGES = (Path("README.md"), Path("docs/benchmarks.md"), Path("docs/scaling.md"))
 BLOCK = re.compile(r"(<!-- ((?:peers|bench): \w+) -->\n).*?(<!-- end -->)", re.DOTALL)
 
 
@@ -47,12 +48,21 @@ def main() -> None:
 def texts_of(record: dict[str, Any]) -> dict[str, str]:
     """Return what a file of results puts into pages, by the names of the blocks."""
     if "benchmarks" in record:
-        return {f"bench: {name}": results.page(each) for name, each in record["benchmarks"].items()}
+        return dict(_bench_texts(record["benchmarks"]))
     parts = record["parts"]
     texts = {f"peers: {part}": markdown(_tables(part, parts)) for part in parts}
     if set(PARTS) <= set(parts):
         texts["peers: summary"] = markdown(summary(parts))
     return texts
+
+
+def _bench_texts(entries: dict[str, results.Entry]) -> Iterator[tuple[str, str]]:
+    for name, each in entries.items():
+        yield f"bench: {name}", results.page(each)
+        module = import_module(f"{__package__}.{name}")
+        if hasattr(module, "tables"):
+            for table, shown in module.tables(each).items():
+                yield f"bench: {name}_{table}", markdown([shown])
 
 
 def _tables(part: str, parts: dict[str, Any]) -> Iterator[RenderableType]:

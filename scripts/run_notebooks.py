@@ -2,7 +2,8 @@
 
 Each runs in a folder of its own, two at a time. Afterwards every widget that a cell shows becomes a
 page, as it is when the last cell has run, and the notebook is written with these pages in frames
-where the widgets were. It runs again only when it, its data or the library has changed.
+where the widgets were. It runs again only when it, its data or the library has changed. What needs
+Spark runs in Spark's environment, if that is there.
 """
 
 from __future__ import annotations
@@ -11,12 +12,14 @@ import json
 import os
 import re
 import shutil
+import subprocess
 import sys
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from functools import cache
 from hashlib import sha256
 from html import escape, unescape
+from importlib.util import find_spec
 from multiprocessing import get_context
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -34,6 +37,7 @@ ROOT = Path(__file__).resolve().parent.parent
 NOTEBOOKS = ROOT / "notebooks"
 EXECUTED = ROOT / "docs" / "executed"
 FIGURES = ROOT / "docs" / "recordings" / "notebooks"
+SPARK = ROOT / ".venv-spark"
 SECONDS = 300
 """That a cell may take."""
 
@@ -61,11 +65,29 @@ def run(notebooks: list[Path]) -> None:
     """Run those notebooks that have changed, and write them with their figures."""
     EXECUTED.mkdir(parents=True, exist_ok=True)
     changed = [path for path in notebooks if _kept(path) != fingerprint(path)]
-    if not changed:
+    here = [path for path in changed if not lacks_spark(path)]
+    if here:
+        workers = min(2, os.cpu_count() or 1)
+        with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
+            list(pool.map(execute, here))
+    if elsewhere := [path.stem for path in changed if lacks_spark(path)]:
+        run_with_spark(elsewhere)
+
+
+def lacks_spark(path: Path) -> bool:
+    """Say whether a notebook needs Spark, which this environment has not."""
+    return "pyspark" in path.read_text(encoding="utf-8") and find_spec("pyspark") is None
+
+
+def run_with_spark(stems: list[str]) -> None:
+    """Run notebooks in Spark's environment; they stay without figures where there is none."""
+    python = SPARK / "bin" / "python"
+    if Path(sys.prefix) == SPARK or not python.exists() or shutil.which("java") is None:
+        missing = f"{', '.join(stems)}: without figures, for Spark is not there; make setup-spark"
+        sys.stderr.write(missing + "\n")
         return
-    workers = min(2, os.cpu_count() or 1)
-    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
-        list(pool.map(execute, changed))
+    command = [python, "-m", "scripts.run_notebooks", *stems]
+    subprocess.run(command, cwd=ROOT, check=True)  # noqa: S603 (our own script)
 
 
 def execute(path: Path) -> None:
@@ -120,8 +142,8 @@ def _library() -> bytes:
     for path in sorted(path for folder in folders for path in folder.rglob("*")):
         if path.suffix in (".py", ".js", ".css", ".csv", ".safetensors"):
             digest.update(str(path.relative_to(ROOT)).encode() + path.read_bytes())
-    for script in ("run_notebooks.py", "chart_page.py"):
-        digest.update((ROOT / "scripts" / script).read_bytes())
+    for script in ("scripts/run_notebooks.py", "scripts/chart_page.py", "benchmarks/clusters.py"):
+        digest.update((ROOT / script).read_bytes())
     return digest.digest()
 
 

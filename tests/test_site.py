@@ -93,6 +93,10 @@ def test_every_link_within_the_site_leads_somewhere(site: Path) -> None:
     assert checked > 1_000
 
 
+def executed(path: Path) -> bool:
+    return (ROOT / "docs" / "executed" / path.name).exists()
+
+
 def test_pages_are_small_and_those_with_recordings_not_large(site: Path) -> None:
     moving = 0
     for path, page in pages(site).items():
@@ -100,11 +104,14 @@ def test_pages_are_small_and_those_with_recordings_not_large(site: Path) -> None
         moving += bool(recordings)
         size = path.stat().st_size + sum(each.stat().st_size for each in recordings)
         assert size < (5 * MILLION if recordings else MILLION), path
-    assert moving >= 4 + len(NOTEBOOKS)
+    assert moving >= 4 + sum(map(executed, NOTEBOOKS))
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
 def test_a_notebook_is_shown_with_its_figures(path: Path, site: Path) -> None:
+    if not executed(path):
+        assert "pyspark" in path.read_text(encoding="utf-8")
+        pytest.skip("needs Spark's own environment: make setup-spark")
     shown = site / "notebooks" / f"{path.stem}.html"
     page = Anatomy(shown.read_text(encoding="utf-8"))
     figures = [shown.parent / frame for frame in page.frames]
