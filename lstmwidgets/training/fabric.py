@@ -1,49 +1,151 @@
-"""Lightning's Fabric: where a training runs, and in which precision."""
+"""Lightning's Fabric: where a training runs, on how many devices, and in which precision.
+
+Fabric and not Lightning's `Trainer`, because the loop stays ours: a Trainer's epochs cannot be
+yielded to who asks for them, and its checkpoints do not go on bit for bit within a random order.
+"""
 
 from __future__ import annotations
 
+import multiprocessing
+import os
+import sys
+from inspect import signature
+from pathlib import Path
 from typing import Any
 
 import torch
 
 from ..models import SequenceModel
+from .options import STRATEGIES, Options
+
+STARTED = "LT_CLI_USED"
+"""Is ``"1"`` where Lightning's command, or `launching`, has started the processes."""
 
 
-def make_fabric(device: str | torch.device, precision: str, model: SequenceModel) -> Any:
-    """Return a Fabric of one device.
+def make_fabric(options: Options, model: SequenceModel) -> Any:
+    """Return a Fabric; where there are several processes they are all there afterwards.
 
     Parameters
     ----------
-    device : str or torch.device
-        ``"auto"``, or as PyTorch names devices: ``"cpu"``, ``"cuda:1"``.
-    precision : str
-        ``"auto"``, or as Fabric names precisions. ``"auto"`` is ``"bf16-mixed"`` for float32
-        weights on CUDA where it can, else ``"32-true"``, which leaves weights and inputs in the
-        dtype that the model was made with.
+    options : Options
+        Of these `device`, `devices`, `num_nodes`, `strategy` and `precision`.
     model : SequenceModel
-        Whose dtype decides.
+        Whose dtype decides what ``precision="auto"`` is: ``"bf16-mixed"`` for float32 weights on
+        CUDA where it can, else ``"32-true"``, which leaves weights and inputs in their dtype.
 
     Raises
     ------
     ImportError
         If Lightning is not installed.
+    ValueError
+        If several processes have to be started, and that needs `fit`.
     """
     try:
         from lightning.fabric import Fabric
+        from lightning.fabric.strategies.ddp import DDPStrategy
     except ImportError as error:
         raise ImportError(
             "training needs Lightning, which is not installed: pip install lstmwidgets[train]"
         ) from error
 
-    accelerator, devices = "auto", 1
-    if device != "auto":
-        place = torch.device(device)
-        accelerator = place.type
-        devices = [place.index] if place.index is not None and place.type == "cuda" else 1  # type: ignore[assignment]
-    if precision == "auto":
-        chosen = Fabric(accelerator=accelerator, devices=devices).device
+    devices, num_nodes = placed(options)
+    method = start_method(options)
+    if method not in (None, "popen"):
+        raise ValueError(
+            f"iter_fit cannot start {_count(devices) * num_nodes} processes from here: put it "
+            "into a script, started by python or torchrun, or use fit"
+        )
+    place = None if options.device == "auto" else torch.device(options.device)
+    precise: Any = options.precision
+    if precise == "auto":
+        cuda = torch.cuda.is_available() if place is None else place.type == "cuda"
         plain = model.head.weight.dtype == torch.float32
-        mixed = chosen.type == "cuda" and plain and torch.cuda.is_bf16_supported()
-        precision = "bf16-mixed" if mixed else "32-true"
-    precise: Any = precision
-    return Fabric(accelerator=accelerator, devices=devices, precision=precise)
+        mixed = cuda and plain and torch.cuda.is_bf16_supported()
+        precise = "bf16-mixed" if mixed else "32-true"
+    strategy: Any = "auto"
+    if _is_distributed(options):
+        start: Any = STRATEGIES[options.strategy] if STARTED in os.environ else "popen"
+        strategy = DDPStrategy(start_method=start or "popen", **{_name_of_sync(): False})
+    fabric = Fabric(
+        accelerator="auto" if place is None else place.type,
+        devices=devices,
+        num_nodes=num_nodes,
+        strategy=strategy,
+        precision=precise,
+    )
+    if os.environ.get(STARTED) != "1":
+        fabric.launch()
+    return fabric
+
+
+def placed(options: Options) -> tuple[int | list[int], int]:
+    """Return the devices of a node, and how many nodes, as asked for or as torchrun says."""
+    devices, nodes = options.devices, options.num_nodes
+    place = torch.device("cpu" if options.device == "auto" else options.device)
+    if place.type == "cuda" and place.index is not None:
+        return [place.index], nodes
+    if devices != "auto":
+        return devices, nodes  # type: ignore[return-value]
+    if torch.distributed.is_available() and torch.distributed.is_torchelastic_launched():
+        local = int(os.environ["LOCAL_WORLD_SIZE"])
+        return local, int(os.environ["WORLD_SIZE"]) // local
+    on_gpus = options.strategy != "auto" and (options.device == "auto" or place.type == "cuda")
+    return max(1, torch.cuda.device_count()) if on_gpus else 1, nodes
+
+
+def start_method(options: Options) -> str | None:
+    """Return how the other processes have to be started; None if there are none, or they are there.
+
+    ``"popen"`` runs the script again; ``"fork"`` and ``"spawn"`` call a function. They take its
+    place where there is no script: in notebooks, in ``python -c``, at a prompt.
+
+    Raises
+    ------
+    ValueError
+        If processes cannot be forked here.
+    """
+    devices, nodes = placed(options)
+    if "LOCAL_RANK" in os.environ or _count(devices) * nodes == 1:
+        return None
+    method = STRATEGIES[options.strategy] or "popen"
+    if method != "popen" and nodes > 1:
+        raise ValueError(
+            f"strategy={options.strategy!r} is for one node; start a script on each, by torchrun"
+        )
+    if method != "popen" or _has_script():
+        return method
+    if "fork" not in multiprocessing.get_all_start_methods():
+        raise ValueError(
+            "there is no script to be run again in other processes: write one, or "
+            'use strategy="ddp_spawn"'
+        )
+    return "fork"
+
+
+def _is_distributed(options: Options) -> bool:
+    devices, nodes = placed(options)
+    return options.strategy != "auto" or _count(devices) * nodes > 1
+
+
+def _name_of_sync() -> str:
+    """Return what says whether DDP sends buffers before each batch.
+
+    Ours never change, and to send them would have all processes run equally many batches.
+    """
+    known = signature(torch.nn.parallel.DistributedDataParallel).parameters
+    name = "forward_sync_buffers"  # the other one is deprecated since PyTorch 2.13
+    return name if name in known else "broadcast_buffers"
+
+
+def _count(devices: int | list[int]) -> int:
+    if isinstance(devices, list):
+        return len(devices)
+    return max(1, torch.cuda.device_count()) if devices == -1 else devices
+
+
+def _has_script() -> bool:
+    """Say whether Python runs a file or a module, and so can run it again."""
+    main = sys.modules["__main__"]
+    if hasattr(sys, "ps1") or sys.flags.interactive:
+        return False
+    return main.__spec__ is not None or Path(sys.argv[0]).is_file()

@@ -49,7 +49,8 @@ class Objective(nn.Module):
         Returns
         -------
         loss : Tensor
-            Mean over what has a target: cross entropy, or the squared error of standardised values.
+            Mean over what has a target: cross entropy, or the squared error of standardised values;
+            0 where nothing has one.
         totals : Tensor
             (4,): loss times its weight, that weight, sum of scores, number of scores. A score is 1
             for a right class, or the absolute error in the targets' units.
@@ -66,17 +67,19 @@ class Objective(nn.Module):
 
     def _of_classes(self, output: Tensor, y: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         output, y = output.flatten(0, -2), y.flatten()
-        loss = cross_entropy(
+        total = cross_entropy(
             output,
             y,
             self.class_weight,
             ignore_index=IGNORED,
             label_smoothing=self.label_smoothing,
+            reduction="sum",
         )
         count = (y != IGNORED).sum()
         weight = count
         if self.class_weight is not None:
             weight = self.class_weight[y.clamp(min=0)].where(y != IGNORED, 0).sum()
+        loss = total / weight.where(weight > 0, 1)
         return loss, weight, (output.argmax(-1) == y).sum(), count
 
     def _of_values(
