@@ -65,7 +65,8 @@ def make_fabric(options: Options, model: SequenceModel) -> Any:
     strategy: Any = "auto"
     if _is_distributed(options):
         start: Any = STRATEGIES[options.strategy] if STARTED in os.environ else "popen"
-        strategy = DDPStrategy(start_method=start or "popen", **{_name_of_sync(): False})
+        more: dict[str, Any] = {_name_of_sync(): False}
+        strategy = DDPStrategy(start_method=start or "popen", **more)
     fabric = Fabric(
         accelerator="auto" if place is None else place.type,
         devices=devices,

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
-from typing import Any
+from typing import Any, NoReturn
 
 import torch
 from torch import Tensor
@@ -21,7 +21,7 @@ from torch import Tensor
 from ..models import SequenceModel
 from .epochs import Epoch, FitResult
 from .fabric import STARTED, placed
-from .loop import LEARNED, Loop
+from .loop import LEARNED, DivergedError, Loop
 from .onlookers import run
 from .options import Options
 from .progress import shown
@@ -73,6 +73,31 @@ class Outcome:
         return FitResult(model, self.epochs, self.stopped, self.trivial_loss)
 
 
+@dataclass(frozen=True)
+class Failure:
+    """What was raised in another process.
+
+    Attributes
+    ----------
+    error : Exception
+        It.
+    trace : str
+        Where it came from.
+    outcome : Outcome or None
+        What the training had come to, if it had.
+    """
+
+    error: Exception
+    trace: str
+    outcome: Outcome | None = None
+
+    def reraise(self, rank: int, model: SequenceModel) -> NoReturn:
+        """Raise it here, with the weights that were the best in a model."""
+        if self.outcome is not None:
+            self.outcome.result(model)
+        raise self.error from RuntimeError(f"in process {rank}:\n{self.trace}")
+
+
 def fit_in_processes(method: str, options: Options, given: Mapping[str, Any]) -> FitResult:
     """Train in processes of this machine; return when they have ended.
 
@@ -119,7 +144,7 @@ def fit_in_processes(method: str, options: Options, given: Mapping[str, Any]) ->
                 stop.set()
                 continue
             for rank in [rank for rank, each in waiting.items() if each in ready]:
-                match _received(waiting[rank], rank):
+                match _received(waiting[rank], rank, given["model"]):
                     case Epoch() as epoch:
                         show(epoch)
                     case outcome:
@@ -167,25 +192,17 @@ def _started(
             each.close()
 
 
-def _received(connection: Connection, rank: int) -> Any:
-    """Return what a process sent; raise what was raised in it."""
+def _received(connection: Connection, rank: int, model: SequenceModel) -> Any:
+    """Return what a process sent; raise what was raised in it, with the best weights in a model."""
     try:
         found = pickle.loads(connection.recv_bytes())  # noqa: S301  # of our own process
     except EOFError as error:
         raise RuntimeError(
             f"process {rank} of the training has died; see what it printed"
         ) from error
-    if isinstance(found, _Failure):
-        raise found.error from RuntimeError(f"in process {rank}:\n{found.trace}")
+    if isinstance(found, Failure):
+        found.reraise(rank, model)
     return found
-
-
-@dataclass(frozen=True)
-class _Failure:
-    """What was raised in a process."""
-
-    error: Exception
-    trace: str
 
 
 def _train(
@@ -200,10 +217,15 @@ def _train(
     given = payload if is_forked else pickle.loads(payload)  # noqa: S301  # of our own process
     try:
         loop = Loop(**given)
-        result = run(loop, _sender(connection, stop, parent))
-        _send(connection, Outcome.of(result) if not loop.share.rank else None)
+        try:
+            result = run(loop, _sender(connection, stop, parent))
+        except DivergedError as error:
+            reached = Outcome.of(TrainingRun(loop).result)
+            _send(connection, Failure(error, traceback.format_exc(), reached))
+        else:
+            _send(connection, Outcome.of(result) if not result.rank else None)
     except Exception as error:  # noqa: BLE001  # raised again where `fit` was called
-        _send(connection, _Failure(error, traceback.format_exc()))
+        _send(connection, Failure(error, traceback.format_exc()))
     connection.close()
 
 

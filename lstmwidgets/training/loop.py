@@ -162,11 +162,11 @@ class Loop:
     # --- before the first epoch -------------------------------------------------------------------
 
     def _read_checkpoint(self, resume: bool) -> dict[str, Any] | None:
-        if self._checkpoint is None:
-            return None
-        reads = resume and not self.share.rank
-        data = self._fabric.broadcast(checkpoints.find(self._checkpoint) if reads else None)
-        if data is None:
+        data = None
+        if self._checkpoint is not None and resume and not self.share.rank:
+            data = checkpoints.find(self._checkpoint)
+        self._checkpoint, data = self._fabric.broadcast((self._checkpoint, data))
+        if self._checkpoint is None or data is None:
             return None
         found = checkpoints.from_bytes(data, self._checkpoint)
         config = self.model.config
@@ -188,7 +188,8 @@ class Loop:
 
     def _check_alike(self) -> None:
         """Raise in all processes if they were not asked for the same."""
-        mine = {**self._identity, **self.model.config, "epochs": self.options.epochs}
+        also = {name: getattr(self.options, name) for name in ("epochs", "patience", "accumulate")}
+        mine = {**self._identity, **self.model.config, **also}
         first, *others = self._gather(mine)
         for rank, other in enumerate(others, 1):
             for name in first:

@@ -84,6 +84,8 @@ def shared_loader(loader: DataLoader[Any], rank: int, world: int, seed: int) -> 
         If it has a sampler or batches of its own.
     """
     dataset, sampler = loader.dataset, loader.sampler
+    if hasattr(dataset, "set_share"):
+        dataset.set_share(rank, world)
     if world == 1 or isinstance(dataset, IterableDataset):
         return loader
     if isinstance(sampler, DistributedSampler | SharedSampler):

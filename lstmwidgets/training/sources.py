@@ -109,7 +109,8 @@ def _pair(validation: Any) -> tuple[Any, Any]:
 
 def _checksum(source: Source | None) -> str | None:
     if not isinstance(source, Sequences):
-        return None if source is None else "DataLoader"
+        describe = getattr(getattr(source, "dataset", None), "describe", None)
+        return describe() if describe else None if source is None else "DataLoader"
     total = 0
     for part in (source.x, source.y, source.lengths):
         numbers: Any = part.cpu().contiguous().view(torch.uint8).numpy()
