@@ -12,6 +12,7 @@ from torch import Tensor
 
 from ..state import State
 from .batches import Batch
+from .objective import divisor
 from .options import Options
 
 LOSS, WEIGHT, SCORES, COUNT, STOPS = range(5)
@@ -75,15 +76,15 @@ class Steps:
         for n, part in enumerate(parts):
             with self._apart(n < len(parts) - 1):
                 loss, added, state = self._run(part, states, n)
-                weighted = loss if whole else loss * added[WEIGHT] / self._options.batch_size
-                self._fabric.backward(weighted)
+                total = loss * divisor(added[WEIGHT]) / self._options.batch_size
+                self._fabric.backward(loss if whole else total)
             totals[:STOPS] += added
             after.append(state)
         if not whole:
             totals[STOPS] = told_to_stop
             totals = self.summed(totals)
             self._divide(totals[WEIGHT])
-            loss = _share(totals[LOSS], totals[WEIGHT])
+            loss = totals[LOSS] / divisor(totals[WEIGHT])
         norm = self._clipped()
         self._optimizer.step()
         self._optimizer.zero_grad()
@@ -126,7 +127,9 @@ class Steps:
             parts = (each[:, : len(batch.x)].detach() for each in states[n])
             before = type(states[n])(*parts)
         loss, added, state = self.module(batch.x, batch.y, batch.lengths, before)
-        return loss, torch.zeros_like(added) if batch.stand_in else added, state
+        if batch.stand_in:
+            return loss * 0, torch.zeros_like(added), state
+        return loss, added, state
 
     def _apart(self, more: bool) -> AbstractContextManager[None]:
         """Leave the gradients of processes apart while more parts come."""
@@ -139,7 +142,7 @@ class Steps:
 
     def _divide(self, weight: Tensor) -> None:
         """Make the gradient of the weighted sums, a mean of processes, that of the batch's mean."""
-        factor = _share(torch.full_like(weight, self.world * self._options.batch_size), weight)
+        factor = self.world * self._options.batch_size / divisor(weight)
         gradients = [each.grad for each in self._parameters() if each.grad is not None]
         torch._foreach_mul_(gradients, factor.to(gradients[0].dtype))
 
@@ -158,8 +161,3 @@ class Steps:
 
     def _parameters(self) -> list[Tensor]:
         return list(self.module.parameters())
-
-
-def _share(total: Tensor, weight: Tensor) -> Tensor:
-    """Return a total a weight; 0 where there is no weight."""
-    return total / weight.where(weight > 0, 1) * (weight > 0)
