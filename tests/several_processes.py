@@ -155,7 +155,7 @@ def to_be_killed(devices: int, path: Path) -> dict[str, Any]:
     """Train for as long as it takes to be killed a few times."""
     data = series(300)
     model = model_of(input_size=2, dropout=0.3)
-    more = {"epochs": 40, "devices": devices, "progress": False}
+    more = {"epochs": 60, "devices": devices, "progress": False}
     fit(model, data, means(data), checkpoint=path, **BASE | LONG | more)
     return weights(model)
 
@@ -178,7 +178,8 @@ OTHERS: dict[str, Callable[[int], dict[str, Any]]] = {
 
 def main(folder: str, count: str, *cases: str) -> None:
     torch.set_num_threads(1)
-    devices, found = int(count), {}
+    devices: Any = count if count == "auto" else int(count)
+    found: dict[str, Any] = {}
     for case in cases:
         if case in WITH_CHECKPOINT:
             found[case] = WITH_CHECKPOINT[case](devices, Path(folder) / f"{case}.ckpt")

@@ -6,11 +6,11 @@ import os
 import random
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import time
 from collections.abc import Callable
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -202,13 +202,12 @@ def test_killed_at_any_moment_they_go_on_bit_for_bit(whom: str, tmp_path: Path) 
     wanted = torch.load(tmp_path / "whole" / "0", weights_only=False)["to be killed"]
     there = tmp_path / "killed"
     kept = there / "to be killed.ckpt"
-    kills = 0
-    while not (there / "1").exists():
+    for _ in range(3):
         pair = Pair(there)
-        pair.wait_for(kept)
-        time.sleep(draw.uniform(0, 1.5))
-        kills += pair.kill(whom)
-    assert kills >= 2
+        pair.wait_for_epoch(kept)
+        time.sleep(draw.uniform(0, 0.5))
+        pair.kill(whom)
+    Pair(there).wait()
     for rank in range(2):
         found = torch.load(there / str(rank), weights_only=False)["to be killed"]
         assert_equal(found, wanted)
@@ -230,9 +229,13 @@ class Pair:
     def has_ended(self) -> bool:
         return self._first.poll() is not None
 
-    def wait_for(self, path: Path) -> None:
-        """Wait until a file is there, or the processes have ended."""
-        self.wait_until(lambda: path.exists() or self.has_ended)
+    def wait_for_epoch(self, kept: Path) -> None:
+        """Wait until these processes have written a checkpoint."""
+        before = kept.stat().st_mtime_ns if kept.exists() else 0
+        self.wait_until(lambda: kept.exists() and kept.stat().st_mtime_ns > before)
+
+    def wait(self) -> None:
+        assert self._first.wait(TOO_LONG) == 0, (self._folder / "log").read_text()
 
     def wait_until(self, true: Callable[[], bool]) -> None:
         deadline = time.monotonic() + TOO_LONG
@@ -240,18 +243,17 @@ class Pair:
             assert time.monotonic() < deadline, (self._folder / "log").read_text()
             time.sleep(0.01)
 
-    def kill(self, whom: str) -> bool:
-        """Kill one or both; return, when nothing is left of them, whether they were still there."""
-        children = self._children()
-        there = not self.has_ended and bool(children)
-        if there:
-            chosen = [] if whom == "the second" else [self._first.pid]
-            for pid in chosen + ([] if whom == "the first" else children):
-                with suppress(ProcessLookupError):
-                    os.kill(pid, signal.SIGKILL)
+    def kill(self, whom: str) -> None:
+        """Kill one or both in their midst; return when nothing is left of them."""
+        (second,) = self._children()
+        assert not self.has_ended, (self._folder / "log").read_text()
+        assert not (self._folder / "0").exists()
+        if whom != "the second":
+            os.kill(self._first.pid, signal.SIGKILL)
+        if whom != "the first":
+            os.kill(second, signal.SIGKILL)
         self._first.wait(TOO_LONG)
-        self.wait_until(lambda: not any(map(_is_running, children)))
-        return there
+        self.wait_until(lambda: not _is_running(second))
 
     def _children(self) -> list[int]:
         task = Path(f"/proc/{self._first.pid}/task")
@@ -269,13 +271,24 @@ def _is_running(pid: int) -> bool:
 # --- other ways to begin ----------------------------------------------------------------------
 
 
-def test_torchrun_says_how_many_there_are(tmp_path: Path, both: list[dict[str, Any]]) -> None:
-    torchrun = (sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2")
-    run(command(tmp_path, 2, "numbers", launcher=torchrun))
-    assert_equal(
-        torch.load(tmp_path / "0", weights_only=False)["numbers"]["weights"],
-        both[0]["numbers"]["weights"],
-    )
+@pytest.mark.slow
+def test_two_nodes_train_as_one_does(tmp_path: Path, both: list[dict[str, Any]]) -> None:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    where = ("--master-addr=127.0.0.1", f"--master-port={port}", "--nnodes=2")
+    start = (sys.executable, "-m", "torch.distributed.run", *where)
+    nodes = [
+        subprocess.Popen(
+            command(tmp_path, "auto", "numbers", launcher=(*start, f"--node-rank={rank}")),
+            cwd=ROOT,
+            env=environment(),
+        )
+        for rank in range(2)
+    ]
+    assert [each.wait(TOO_LONG) for each in nodes] == [0, 0]
+    found = torch.load(tmp_path / "1", weights_only=False)["numbers"]["weights"]
+    assert_equal(found, both[0]["numbers"]["weights"])
 
 
 FROM_A_FUNCTION = """

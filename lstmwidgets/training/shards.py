@@ -19,6 +19,7 @@ from ..checks import check_size
 from .batches import bucketed
 
 Array = NDArray[Any]
+SIZE = "total_byte_size"
 Paths = str | os.PathLike[str] | Sequence[str | os.PathLike[str]]
 
 
@@ -138,8 +139,9 @@ class ParquetRows(IterableDataset[Any]):
 
     def describe(self) -> str:
         """Return what tells these data from others."""
-        rows = sum(group.count_rows() for group in self._groups)
-        return f"{rows} rows of {len(self._groups)} row groups, {self._names}"
+        groups = [group.row_groups[0] for group in self._groups]
+        rows, size = (sum(getattr(one, name) for one in groups) for name in ("num_rows", SIZE))
+        return f"{rows} rows of {len(groups)} row groups, {size} bytes, {self._names}"
 
     def __iter__(self) -> Iterator[Any]:
         generator = None
@@ -169,7 +171,8 @@ class ParquetRows(IterableDataset[Any]):
     @property
     def _names(self) -> list[str]:
         both = (self._inputs, self._target or [])
-        return [name for names in both for name in ([names] if isinstance(names, str) else names)]
+        found = [name for names in both for name in ([names] if isinstance(names, str) else names)]
+        return list(dict.fromkeys(found))
 
     @cached_property
     def _dataset(self) -> Any:
@@ -190,9 +193,9 @@ def _inputs(table: Any, names: str | Sequence[str]) -> tuple[list[Array], NDArra
     """Return the inputs of each row, (T,) tokens or (T, I), and the lengths (N,)."""
     columns = [names] if isinstance(names, str) else list(names)
     lengths = _lengths(table, columns[0])
-    parts = [_steps(table, name, lengths, columns[0]) for name in columns]
     if not lengths.all():
         raise ValueError(f"a row has an empty list as {columns[0]!r}: leave such rows out")
+    parts = [_steps(table, name, lengths, columns[0]) for name in columns]
     if len(parts) > 1 or not isinstance(names, str) or parts[0].dtype.kind == "f":
         flat = np.concatenate([part.reshape(len(part), -1) for part in parts], axis=1)
     else:
