@@ -14,11 +14,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import nbformat
 import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from nbclient import NotebookClient
 
 from lstmwidgets.training import fit, iter_fit, memory
 from lstmwidgets.training.batches import Share
@@ -291,46 +293,64 @@ def test_two_nodes_train_as_one_does(tmp_path: Path, both: list[dict[str, Any]])
     assert_equal(found, both[0]["numbers"]["weights"])
 
 
-FROM_A_FUNCTION = """
-import warnings
+WITHOUT_A_SCRIPT = """
+from lstmwidgets.training import DivergedError
 from tests.several_processes import *
-if True:
-    folder = sys.argv[1]
-    found = {how: shared("numbers", 2, strategy=how) for how in ("ddp", "ddp_spawn")}
-    try:
-        fit(model_of(input_size=2), *diverging(0), lr=1e30, clip=None, optimizer="sgd",
-            devices=2, strategy="ddp_notebook", **{**BASE, "seed": 0})
-    except DivergedError as error:
-        found["error"] = str(error)
-    torch.save(found, folder + "/found")
+path, *strategies = sys.argv[1:]
+found = {how: shared("numbers", 2, strategy=how) for how in strategies}
+try:
+    fit(model_of(input_size=2), *diverging(0), lr=1e30, clip=None, optimizer="sgd",
+        devices=2, strategy="ddp_notebook", **BASE)
+except DivergedError as error:
+    found["error"] = str(error)
+torch.save(found, path)
 """
 
 
-def test_processes_are_forked_or_spawned_where_there_is_no_script(
-    tmp_path: Path, both: list[dict[str, Any]]
+def assert_trained_from_a_function(
+    found: dict[str, Any], both: list[dict[str, Any]], strategies: list[str]
 ) -> None:
-    run([sys.executable, "-c", FROM_A_FUNCTION, str(tmp_path)])
-    found = torch.load(tmp_path / "found", weights_only=False)
-    for how in ("ddp", "ddp_spawn"):
+    for how in strategies:
         assert found[how]["rank"] == 0
         assert found[how]["epochs"] == both[0]["numbers"]["epochs"]
         assert_equal(found[how]["weights"], both[0]["numbers"]["weights"])
     assert "the training loss became" in found["error"]
 
 
+@pytest.mark.parametrize(
+    "strategies", [["auto", "ddp"], pytest.param(["ddp_fork", "ddp_spawn"], marks=pytest.mark.slow)]
+)
+def test_processes_are_forked_or_spawned_where_there_is_no_script(
+    strategies: list[str], tmp_path: Path, both: list[dict[str, Any]]
+) -> None:
+    path = tmp_path / "found"
+    run([sys.executable, "-c", WITHOUT_A_SCRIPT, str(path), *strategies])
+    assert_trained_from_a_function(torch.load(path, weights_only=False), both, strategies)
+
+
+def test_a_notebook_trains_in_processes(tmp_path: Path, both: list[dict[str, Any]]) -> None:
+    path = tmp_path / "found"
+    code = f"import sys; sys.path.insert(0, {str(ROOT)!r}); sys.argv[1:] = [{str(path)!r}, 'auto']"
+    shown = "fit(model_of(input_size=2), *other_data(0), devices=2, **BASE)"
+    cells = [nbformat.v4.new_code_cell(each) for each in (code, WITHOUT_A_SCRIPT, shown)]
+    notebook = nbformat.v4.new_notebook(cells=cells)
+    NotebookClient(notebook, timeout=TOO_LONG).execute()
+    assert_trained_from_a_function(torch.load(path, weights_only=False), both, ["auto"])
+    widget = "application/vnd.jupyter.widget-view+json"
+    assert any(widget in each.get("data", {}) for each in notebook.cells[2].outputs)
+
+
 INTERRUPTED = """
 import sys
 from tests.several_processes import *
 data = series(400)
-def show(epoch): print("epoch", flush=True)
-import lstmwidgets.training.launching as launching
 result = fit(model_of(input_size=2), data, means(data), validation=0.2, devices=2,
              checkpoint=sys.argv[1], **{**BASE, "epochs": 10**6}, progress=False)
 print(result.stopped, len(result.epochs), result.model.training)
 """
 
 
-@pytest.mark.parametrize("script", [True, False])
+@pytest.mark.parametrize("script", [True, pytest.param(False, marks=pytest.mark.slow)])
 def test_ctrl_c_ends_all_with_the_best_weights(script: bool, tmp_path: Path) -> None:
     (tmp_path / "script.py").write_text(INTERRUPTED)
     start = [str(tmp_path / "script.py")] if script else ["-c", INTERRUPTED]

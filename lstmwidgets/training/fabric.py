@@ -52,7 +52,7 @@ def make_fabric(options: Options, model: SequenceModel) -> Any:
     method = start_method(options)
     if method not in (None, "popen"):
         raise ValueError(
-            f"iter_fit cannot start {_count(devices) * num_nodes} processes from here: put it "
+            f"iter_fit cannot start {count(devices) * num_nodes} processes from here: put it "
             "into a script, started by python or torchrun, or use fit"
         )
     place = None if options.device == "auto" else torch.device(options.device)
@@ -63,7 +63,7 @@ def make_fabric(options: Options, model: SequenceModel) -> Any:
         mixed = cuda and plain and torch.cuda.is_bf16_supported()
         precise = "bf16-mixed" if mixed else "32-true"
     strategy: Any = "auto"
-    if _is_distributed(options):
+    if count(devices) * num_nodes > 1:
         start: Any = STRATEGIES[options.strategy] if STARTED in os.environ else "popen"
         more: dict[str, Any] = {_name_of_sync(): False}
         strategy = DDPStrategy(start_method=start or "popen", **more)
@@ -76,22 +76,52 @@ def make_fabric(options: Options, model: SequenceModel) -> Any:
     )
     if os.environ.get(STARTED) != "1":
         fabric.launch()
+    if fabric.world_size > 1 and torch.distributed.get_world_size() != fabric.world_size:
+        raise ValueError(
+            f"{torch.distributed.get_world_size()} processes were started before, and now there "
+            f"should be {fabric.world_size}: all trainings of a script need the same devices="
+        )
     return fabric
 
 
 def placed(options: Options) -> tuple[int | list[int], int]:
-    """Return the devices of a node, and how many nodes, as asked for or as torchrun says."""
-    devices, nodes = options.devices, options.num_nodes
+    """Return the devices of a node, and how many nodes, as asked for or as torchrun says.
+
+    Raises
+    ------
+    ValueError
+        If torchrun has started another number of processes, or GPUs are asked for that are not.
+    """
+    devices, nodes = _asked(options)
+    by_torchrun = torch.distributed.is_available() and torch.distributed.is_torchelastic_launched()
+    started = int(os.environ["WORLD_SIZE"]) if by_torchrun else 0
+    if devices == "auto" and started:
+        local = int(os.environ["LOCAL_WORLD_SIZE"])
+        return local, started // local
+    if devices == "auto":
+        on_gpus = options.strategy != "auto" and options.device in ("auto", "cuda")
+        devices = max(1, torch.cuda.device_count()) if on_gpus else 1
+    if started not in (0, count(devices) * nodes):
+        raise ValueError(
+            f"torchrun has started {started} processes, and devices={options.devices!r} with "
+            f"num_nodes={nodes} are {count(devices) * nodes}: leave devices and num_nodes out"
+        )
+    return devices, nodes
+
+
+def _asked(options: Options) -> tuple[Any, int]:
+    devices: Any = options.devices
     place = torch.device("cpu" if options.device == "auto" else options.device)
     if place.type == "cuda" and place.index is not None:
-        return [place.index], nodes
-    if devices != "auto":
-        return devices, nodes  # type: ignore[return-value]
-    if torch.distributed.is_available() and torch.distributed.is_torchelastic_launched():
-        local = int(os.environ["LOCAL_WORLD_SIZE"])
-        return local, int(os.environ["WORLD_SIZE"]) // local
-    on_gpus = options.strategy != "auto" and (options.device == "auto" or place.type == "cuda")
-    return max(1, torch.cuda.device_count()) if on_gpus else 1, nodes
+        return [place.index], options.num_nodes
+    there = torch.cuda.device_count()
+    if isinstance(devices, list | tuple):
+        if not all(each < there for each in devices):
+            raise ValueError(f"devices={devices!r} names GPUs that are not here: there are {there}")
+        return list(devices), options.num_nodes
+    if devices == -1 and not there:
+        raise ValueError("devices=-1 is all GPUs, and there is none here")
+    return there if devices == -1 else devices, options.num_nodes
 
 
 def start_method(options: Options) -> str | None:
@@ -106,7 +136,7 @@ def start_method(options: Options) -> str | None:
         If processes cannot be forked here.
     """
     devices, nodes = placed(options)
-    if "LOCAL_RANK" in os.environ or _count(devices) * nodes == 1:
+    if "LOCAL_RANK" in os.environ or count(devices) * nodes == 1:
         return None
     method = STRATEGIES[options.strategy] or "popen"
     if method != "popen" and nodes > 1:
@@ -123,11 +153,6 @@ def start_method(options: Options) -> str | None:
     return "fork"
 
 
-def _is_distributed(options: Options) -> bool:
-    devices, nodes = placed(options)
-    return options.strategy != "auto" or _count(devices) * nodes > 1
-
-
 def _name_of_sync() -> str:
     """Return what says whether DDP sends buffers before each batch.
 
@@ -138,10 +163,9 @@ def _name_of_sync() -> str:
     return name if name in known else "broadcast_buffers"
 
 
-def _count(devices: int | list[int]) -> int:
-    if isinstance(devices, list):
-        return len(devices)
-    return max(1, torch.cuda.device_count()) if devices == -1 else devices
+def count(devices: int | list[int]) -> int:
+    """Return how many devices there are of a number or a list."""
+    return len(devices) if isinstance(devices, list) else devices
 
 
 def _has_script() -> bool:

@@ -20,7 +20,7 @@ from torch import Tensor
 
 from ..models import SequenceModel
 from .epochs import Epoch, FitResult
-from .fabric import STARTED, placed
+from .fabric import STARTED, count, placed
 from .loop import LEARNED, DivergedError, Loop
 from .onlookers import run
 from .options import Options
@@ -124,11 +124,8 @@ def fit_in_processes(method: str, options: Options, given: Mapping[str, Any]) ->
             "CUDA is in use in this process, which therefore cannot be forked: restart the kernel "
             'and train before anything touches the GPU, or use strategy="ddp_spawn"'
         )
-    devices, _ = placed(options)
-    world = len(devices) if isinstance(devices, list) else devices
-    if world == -1:
-        world = torch.cuda.device_count()
-    there = {**given, "progress": False}
+    world = count(placed(options)[0])
+    there = {**given, "progress": False, "strategy": f"ddp_{method}"}
     with (
         shown(options.epochs, visible=given["progress"]) as show,
         _started(method, world, there) as (connections, stop),

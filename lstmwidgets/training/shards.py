@@ -141,7 +141,7 @@ class ParquetRows(IterableDataset[Any]):
         """Return what tells these data from others."""
         groups = [group.row_groups[0] for group in self._groups]
         rows, size = (sum(getattr(one, name) for one in groups) for name in ("num_rows", SIZE))
-        return f"{rows} rows of {len(groups)} row groups, {size} bytes, {self._names}"
+        return f"{rows} rows of {len(groups)} row groups, {size} bytes, {', '.join(self._names)}"
 
     def __iter__(self) -> Iterator[Any]:
         generator = None
