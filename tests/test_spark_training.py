@@ -129,11 +129,20 @@ def test_what_cannot_be_is_refused(spark: Any) -> None:
         fit_on_spark([1, 2], model, ["a"], num_processes=1)
 
 
-def test_the_script_of_the_page_trains(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "master", ["local[2]", pytest.param("local-cluster[2,1,900]", marks=pytest.mark.slow)]
+)
+def test_the_script_of_the_page_trains(master: str, tmp_path: Path) -> None:
     page = (ROOT / "docs" / "several_devices.md").read_text(encoding="utf-8")
     found = re.search(r"<!-- script -->\n+```python\n(.*?)^```", page, re.DOTALL | re.MULTILINE)
     assert found is not None
-    (tmp_path / "train.py").write_text(found[1], encoding="utf-8")
+    script = found[1].replace('.master("local[2]")', f'.master("{master}")')
+    if master != "local[2]":  # executors that are processes of their own
+        script = script.replace("num_processes=2", 'num_processes=2, folder="shared"')
+        script = script.replace(
+            ".getOrCreate()", '.config("spark.executor.memory", "900m").getOrCreate()'
+        )
+    (tmp_path / "train.py").write_text(script, encoding="utf-8")
     draw = np.random.default_rng(0)
     (tmp_path / "events").mkdir()
     with (tmp_path / "events" / "0.json").open("w") as file:

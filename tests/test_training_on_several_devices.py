@@ -318,7 +318,7 @@ def assert_trained_from_a_function(
 
 
 @pytest.mark.parametrize(
-    "strategies", [["auto", "ddp"], pytest.param(["ddp_fork", "ddp_spawn"], marks=pytest.mark.slow)]
+    "strategies", [["ddp"], pytest.param(["ddp_fork", "ddp_spawn"], marks=pytest.mark.slow)]
 )
 def test_processes_are_forked_or_spawned_where_there_is_no_script(
     strategies: list[str], tmp_path: Path, both: list[dict[str, Any]]
@@ -385,6 +385,12 @@ def test_ctrl_c_ends_all_with_the_best_weights(script: bool, tmp_path: Path) -> 
         ({"num_nodes": 0}, "num_nodes"),
         ({"strategy": "fsdp"}, "strategy"),
         ({"accumulate": 33}, "accumulate=33 parts need as many sequences: batch_size=32"),
+        pytest.param(
+            {"devices": -1, "device": "auto"},
+            "devices=-1 is all GPUs, and there is none here",
+            marks=pytest.mark.skipif(torch.cuda.is_available(), reason="there are GPUs here"),
+        ),
+        ({"devices": [7, 8], "device": "auto"}, r"devices=\[7, 8\] names GPUs that are not here"),
         ({"devices": 2, "strategy": "ddp_spawn"}, "iter_fit cannot start 2 processes from here"),
         ({"devices": 2, "num_nodes": 2, "strategy": "ddp_fork"}, "is for one node"),
     ],
@@ -393,6 +399,18 @@ def test_what_cannot_be_is_refused(options: dict[str, Any], message: str) -> Non
     data = series(5)
     with pytest.raises(ValueError, match=message):
         iter_fit(model_of(input_size=2), data, means(data), **{"device": "cpu"} | options)
+
+
+def test_another_number_than_torchruns_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in {
+        "TORCHELASTIC_RUN_ID": "a",
+        "WORLD_SIZE": "4",
+        "LOCAL_WORLD_SIZE": "4",
+    }.items():
+        monkeypatch.setenv(name, value)
+    data = series(5)
+    with pytest.raises(ValueError, match=r"torchrun has started 4 processes, and devices=1 with"):
+        fit(model_of(input_size=2), data, means(data), devices=1, **QUIET)
 
 
 @pytest.mark.cuda

@@ -40,14 +40,7 @@ def make_fabric(options: Options, model: SequenceModel) -> Any:
     ValueError
         If several processes have to be started, and that needs `fit`.
     """
-    try:
-        from lightning.fabric import Fabric
-        from lightning.fabric.strategies.ddp import DDPStrategy
-    except ImportError as error:
-        raise ImportError(
-            "training needs Lightning, which is not installed: pip install lstmwidgets[train]"
-        ) from error
-
+    fabric_class, strategy_class = classes()
     devices, num_nodes = placed(options)
     method = start_method(options)
     if method not in (None, "popen"):
@@ -66,8 +59,8 @@ def make_fabric(options: Options, model: SequenceModel) -> Any:
     if count(devices) * num_nodes > 1:
         start: Any = STRATEGIES[options.strategy] if STARTED in os.environ else "popen"
         more: dict[str, Any] = {_name_of_sync(): False}
-        strategy = DDPStrategy(start_method=start or "popen", **more)
-    fabric = Fabric(
+        strategy = strategy_class(start_method=start or "popen", **more)
+    fabric = fabric_class(
         accelerator="auto" if place is None else place.type,
         devices=devices,
         num_nodes=num_nodes,
@@ -82,6 +75,18 @@ def make_fabric(options: Options, model: SequenceModel) -> Any:
             f"should be {fabric.world_size}: all trainings of a script need the same devices="
         )
     return fabric
+
+
+def classes() -> tuple[Any, Any]:
+    """Return Lightning's Fabric and its DDPStrategy."""
+    try:
+        from lightning.fabric import Fabric
+        from lightning.fabric.strategies.ddp import DDPStrategy
+    except ImportError as error:
+        raise ImportError(
+            "training needs Lightning, which is not installed: pip install lstmwidgets[train]"
+        ) from error
+    return Fabric, DDPStrategy
 
 
 def placed(options: Options) -> tuple[int | list[int], int]:

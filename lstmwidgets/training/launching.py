@@ -20,7 +20,7 @@ from torch import Tensor
 
 from ..models import SequenceModel
 from .epochs import Epoch, FitResult
-from .fabric import STARTED, count, placed
+from .fabric import STARTED, classes, count, placed
 from .loop import LEARNED, DivergedError, Loop
 from .onlookers import run
 from .options import Options
@@ -124,6 +124,7 @@ def fit_in_processes(method: str, options: Options, given: Mapping[str, Any]) ->
             "CUDA is in use in this process, which therefore cannot be forked: restart the kernel "
             'and train before anything touches the GPU, or use strategy="ddp_spawn"'
         )
+    classes()  # imported here once, instead of in each process that is forked
     world = count(placed(options)[0])
     there = {**given, "progress": False, "strategy": f"ddp_{method}"}
     with (

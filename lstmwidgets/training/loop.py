@@ -6,6 +6,7 @@ import math
 import os
 from collections.abc import Generator, Iterator
 from dataclasses import asdict
+from functools import partial
 from time import perf_counter
 from typing import Any
 
@@ -16,6 +17,7 @@ from torch.optim.lr_scheduler import ReduceLROnPlateau
 from ..models import SequenceModel
 from ..state import State
 from . import checkpoints
+from .agreement import check_alike, gathered
 from .batch_log import BatchLog
 from .batches import Batch, Sequences, Share, batches
 from .epochs import Epoch
@@ -61,6 +63,8 @@ class Loop:
         Those that were run, before a resume too.
     stopped, trivial_loss
         As of `lstmwidgets.training.epochs.FitResult`.
+    share : Share
+        Which process this is, of how many.
     seed : int
         What was given, or drawn.
     optimizer, schedule
@@ -113,7 +117,7 @@ class Loop:
             scale=options.scale,
             seed=self.seed,
             share=self.share,
-            gather=self._gather,
+            gather=partial(gathered, world=self.share.world),
         )
         if options.window is not None and not isinstance(sources.training, Sequences):
             raise ValueError("window= needs the series themselves, not a DataLoader's batches")
@@ -124,7 +128,8 @@ class Loop:
             check_memory(model, sources.training, rows, options.window, place)
         self.trivial_loss = _trivial_loss(model, sources.training)
         self._identity = {"seed": self.seed, **options.plain(), **sources.describe()}
-        self._check_alike()
+        also = {name: getattr(options, name) for name in ("epochs", "patience", "accumulate")}
+        check_alike(gathered({**self._identity, **model.config, **also}, self.share.world))
         self._training = self._placed(sources.training)
         held = sources.validation
         self._validation = None if held is None else self._placed(held)
@@ -177,28 +182,6 @@ class Loop:
             if found[name] is not None and getattr(self.model, name) is None:
                 setattr(self.model, name, found[name])
         return found
-
-    def _gather(self, value: Any) -> list[Any]:
-        """Return what each process has."""
-        if self.share.world == 1:
-            return [value]
-        found = [None] * self.share.world
-        torch.distributed.all_gather_object(found, value)
-        return found
-
-    def _check_alike(self) -> None:
-        """Raise in all processes if they were not asked for the same."""
-        also = {name: getattr(self.options, name) for name in ("epochs", "patience", "accumulate")}
-        mine = {**self._identity, **self.model.config, **also}
-        first, *others = self._gather(mine)
-        for rank, other in enumerate(others, 1):
-            for name in first:
-                if other[name] != first[name]:
-                    raise ValueError(
-                        f"process {rank} was called with other arguments than process 0: {name} is "
-                        f"{other[name]!r} there and {first[name]!r} here; data that are drawn need "
-                        "the same seed in every process"
-                    )
 
     def _placed(self, source: Source) -> Source:
         """Return sequences on the device, if a quarter of its free memory is enough."""

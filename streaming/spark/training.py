@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from importlib import import_module
+from pathlib import Path
 from typing import Any
 
 from lstmwidgets.checks import check_size
@@ -167,16 +168,22 @@ def _gives_gpus(spark: Any, local_mode: bool) -> bool:
 def _written(data: Any, name: str, folder: Any, files: int) -> str | None:
     """Return the path of data, which are written there if they are a dataframe."""
     if data is None or isinstance(data, str | os.PathLike):
-        return None if data is None else os.fspath(data)
+        return None if data is None else _absolute(data)
     if not hasattr(data, "write"):
         raise TypeError(
             f"{name} must be a DataFrame of Spark's or a path, got {type(data).__name__}"
         )
     if folder is None:
         raise ValueError("a dataframe needs folder=, which every machine of the cluster can read")
-    path = f"{os.fspath(folder)}/{name}"
+    path = f"{_absolute(folder)}/{name}"
     data.repartition(files).write.parquet(path)
     return path
+
+
+def _absolute(path: str | os.PathLike[str]) -> str:
+    """Return a path that means the same in a process with another working directory."""
+    given = os.fspath(path)
+    return given if "://" in given else str(Path(given).absolute())
 
 
 def _train(payload: bytes) -> Outcome | Failure:
