@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -12,6 +14,8 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
+from torch.optim.lr_scheduler import StepLR
 
 pytest.importorskip("pyspark", reason="needs Spark's own environment: make test-spark")
 if shutil.which("java") is None:
@@ -91,6 +95,50 @@ def test_two_processes_go_on_bit_for_bit(spark: Any, tmp_path: Path) -> None:
     assert_equal(weights(resumed.model), weights(whole.model))
     assert [one.train_loss for one in resumed.epochs] == [one.train_loss for one in whole.epochs]
     assert resumed.model.classes == [0, 1]
+
+
+class Killed(StepLR):
+    """A schedule that kills its process with -9 after the second epoch, if it is told to."""
+
+    def __init__(self, optimizer: torch.optim.Optimizer) -> None:
+        super().__init__(optimizer, 2, 0.5)
+
+    def step(self, epoch: int | None = None) -> None:
+        super().step(epoch)
+        order = Path(os.environ["KILL"]) if "KILL" in os.environ else None
+        if (
+            order is not None
+            and order.exists()
+            and self.last_epoch == 2
+            and os.environ["RANK"] == "1"
+        ):
+            order.unlink()
+            os.kill(os.getpid(), signal.SIGKILL)
+
+
+@pytest.mark.slow
+def test_killed_on_spark_it_goes_on_bit_for_bit(
+    spark: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spark.createDataFrame(rows(60), SCHEMA).repartition(4).write.parquet(str(tmp_path / "data"))
+    monkeypatch.setenv("KILL", str(tmp_path / "kill"))
+    monkeypatch.setenv("PYTHONPATH", str(ROOT))  # of the processes, which load `Killed`
+
+    def run(**more: Any) -> Any:
+        return fit_on_spark(
+            tmp_path / "data", model_of(input_size=2, dropout=0.2), ["a", "b"], "mean",
+            num_processes=2, options={**OPTIONS, "schedule": Killed, **more},
+        )  # fmt: skip
+
+    whole = run()
+    (tmp_path / "kill").touch()
+    with pytest.raises(RuntimeError):
+        run(checkpoint=tmp_path / "c")
+    assert not (tmp_path / "kill").exists()
+    again = run(checkpoint=tmp_path / "c")
+
+    assert_equal(weights(again.model), weights(whole.model))
+    assert [one.train_loss for one in again.epochs] == [one.train_loss for one in whole.epochs]
 
 
 def test_one_process_of_spark_is_fit(spark: Any, tmp_path: Path) -> None:

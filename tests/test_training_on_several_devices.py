@@ -24,6 +24,7 @@ from nbclient import NotebookClient
 
 from lstmwidgets.training import fit, iter_fit, memory
 from lstmwidgets.training.batches import Share
+from lstmwidgets.training.random_numbers import RandomNumbers
 
 from .several_processes import BASE, COUNT, GPUS, LONG, OTHERS, SHARED, shared
 from .trainings import QUIET, assert_equal, means, model_of, series, weights
@@ -150,6 +151,15 @@ def test_a_batch_in_parts_is_the_batch(
     np.testing.assert_allclose(found[1][0], found[0][0], rtol=1e-9, atol=1e-12)
     for name, each in found[0][1].items():
         torch.testing.assert_close(found[1][1][name], each, rtol=1e-8, atol=1e-10)
+
+
+def test_processes_drop_out_other_units_in_the_same_order_of_sequences() -> None:
+    drawn = []
+    for rank in range(3):
+        with RandomNumbers(5, 2, torch.device("cpu"), rank) as numbers:
+            drawn.append((torch.rand(4), torch.randperm(20, generator=numbers.generator)))
+    assert all(torch.equal(drawn[0][1], order) for _, order in drawn)
+    assert len({tuple(units.tolist()) for units, _ in drawn}) == 3
 
 
 @given(rows=st.integers(1, 30), world=st.integers(1, 5), parts=st.integers(1, 5))
@@ -341,12 +351,13 @@ def test_a_notebook_trains_in_processes(tmp_path: Path, both: list[dict[str, Any
 
 
 INTERRUPTED = """
-import sys
+import os
 from tests.several_processes import *
 data = series(400)
 result = fit(model_of(input_size=2), data, means(data), validation=0.2, devices=2,
              checkpoint=sys.argv[1], **{**BASE, "epochs": 10**6}, progress=False)
-print(result.stopped, len(result.epochs), result.model.training)
+said = f"{result.stopped} {len(result.epochs)} {result.model.training}\\n"
+os.write(1, said.encode())  # in one piece, beside the other process
 """
 
 

@@ -1,7 +1,7 @@
 """Lightning's Fabric: where a training runs, on how many devices, and in which precision.
 
-Fabric and not Lightning's `Trainer`, because the loop stays ours: a Trainer's epochs cannot be
-yielded to who asks for them, and its checkpoints do not go on bit for bit within a random order.
+Fabric and not Lightning's `Trainer`, nor `torch.autocast` alone: so the loop is ours, with epochs
+that are yielded to who asks for them and resumed bit for bit, and the strategies are Lightning's.
 """
 
 from __future__ import annotations

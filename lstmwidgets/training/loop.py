@@ -287,7 +287,7 @@ class Loop:
                 raise _ToldToStop
             loss, norm, part, states = steps.train(parts, states, self.is_told_to_stop)
             self.log.append(loss, norm)
-            totals += part
+            totals[: len(part)] += part
             yield from self._rest(numbers)
         return _means(totals)
 

@@ -67,28 +67,36 @@ class Steps:
         loss, norm : Tensor
             Of the whole batch; the norm is that of the gradient before clipping.
         totals : Tensor
-            (5,), of all processes.
+            (5,), of all processes; of a single one without the last.
         states : list of State
             Of the parts, after the batch.
         """
-        totals, after = self.zeros(), []
-        whole = len(parts) == 1 and self.world == 1
-        for n, part in enumerate(parts):
-            with self._apart(n < len(parts) - 1):
-                loss, added, state = self._run(part, states, n)
-                total = loss * divisor(added[WEIGHT]) / self._options.batch_size
-                self._fabric.backward(loss if whole else total)
-            totals[:STOPS] += added
-            after.append(state)
-        if not whole:
-            totals[STOPS] = told_to_stop
-            totals = self.summed(totals)
+        if len(parts) == 1 and self.world == 1:
+            loss, totals, state = self._run(parts[0], states, 0)
+            self._fabric.backward(loss)
+            after = [state]
+        else:
+            totals, after = self._run_parts(parts, states, told_to_stop)
             self._divide(totals[WEIGHT])
             loss = totals[LOSS] / divisor(totals[WEIGHT])
         norm = self._clipped()
         self._optimizer.step()
         self._optimizer.zero_grad()
         return loss.detach(), norm, totals, after
+
+    def _run_parts(
+        self, parts: Sequence[Batch], states: Sequence[State], told_to_stop: bool
+    ) -> tuple[Tensor, list[State]]:
+        """Add up the gradients of weighted sums; return the totals, and the states after it."""
+        totals, after = self.zeros(), []
+        for n, part in enumerate(parts):
+            with self._apart(n < len(parts) - 1):
+                loss, added, state = self._run(part, states, n)
+                self._fabric.backward(loss * divisor(added[WEIGHT]) / self._options.batch_size)
+            totals[:STOPS] += added
+            after.append(state)
+        totals[STOPS] = told_to_stop
+        return self.summed(totals), after
 
     @torch.no_grad()
     def evaluate(self, batches: Iterable[Sequence[Batch]]) -> Tensor:
