@@ -22,7 +22,7 @@ from ..models import SequenceModel
 from .epochs import Epoch, FitResult
 from .fabric import STARTED, classes, count, placed
 from .loop import LEARNED, DivergedError, Loop
-from .onlookers import run
+from .onlookers import first_interrupt, run
 from .options import Options
 from .progress import shown
 from .steering import TrainingRun
@@ -130,17 +130,12 @@ def fit_in_processes(method: str, options: Options, given: Mapping[str, Any]) ->
     with (
         shown(options.epochs, visible=given["progress"]) as show,
         _started(method, world, there) as (connections, stop),
+        first_interrupt(stop.set),
     ):
         found: Outcome | None = None
         waiting = dict(enumerate(connections))
         while waiting:
-            try:
-                ready = wait(list(waiting.values()))
-            except KeyboardInterrupt:
-                if stop.is_set():
-                    raise
-                stop.set()
-                continue
+            ready = wait(list(waiting.values()))
             for rank in [rank for rank, each in waiting.items() if each in ready]:
                 match _received(waiting[rank], rank, given["model"]):
                     case Epoch() as epoch:

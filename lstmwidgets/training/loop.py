@@ -231,11 +231,12 @@ class Loop:
             return True
         if len(self.epochs) >= self.options.epochs:
             return True
-        if agreed and self.share.world > 1:
-            self.is_told_to_stop = self._steps.count(self.is_told_to_stop) > 0
-        if self.is_told_to_stop:
+        told = self.is_told_to_stop
+        if agreed and self.share.world > 1:  # it may be told meanwhile, too late for this time
+            told = self._steps.count(told) > 0
+        if told:
             self.stopped = "interrupted"
-        return self.is_told_to_stop
+        return told
 
     def _epoch(self, number: int) -> Generator[None, None, Epoch]:
         begin, self._away, self._in_epoch = perf_counter(), 0.0, True

@@ -31,7 +31,7 @@ def run(loop: Loop, *onlookers: Onlooker) -> FitResult:
     """
     with closing(TrainingRun(loop)) as training, ExitStack() as stack:
         if loop.share.world > 1:
-            stack.enter_context(_ends_at_interrupt(training))
+            stack.enter_context(first_interrupt(training.stop))
         every = [*onlookers, *(ONLOOKERS if not loop.share.rank else [])]
         tell = [stack.enter_context(onlooker(training)) for onlooker in every]
         try:
@@ -45,8 +45,11 @@ def run(loop: Loop, *onlookers: Onlooker) -> FitResult:
 
 
 @contextmanager
-def _ends_at_interrupt(training: TrainingRun) -> Iterator[None]:
-    """Let the first Ctrl-C end a training of several processes after the same batch in all."""
+def first_interrupt(tell: Callable[[], None]) -> Iterator[None]:
+    """Call a function at the first Ctrl-C, and let only the next one interrupt what runs.
+
+    So a training of several processes can end after the same batch in all of them.
+    """
     before = signal.getsignal(signal.SIGINT)
     here = threading.current_thread() is threading.main_thread()
     if not here or before is not signal.default_int_handler:
@@ -55,7 +58,7 @@ def _ends_at_interrupt(training: TrainingRun) -> Iterator[None]:
 
     def stop(*_: Any) -> None:
         signal.signal(signal.SIGINT, before)
-        training.stop()
+        tell()
 
     signal.signal(signal.SIGINT, stop)
     try:
