@@ -90,7 +90,7 @@ def test_windows_follow_each_other_and_leave_nothing_out(
     sequences = numbered(lengths, every_step=True)
     seen: list[float] = []
     rows: list[list[float]] = []
-    for batch in batches(sequences, size, torch.Generator(), window=window):
+    for (batch,) in batches(sequences, size, torch.Generator(), window=window):
         if batch.begins:
             rows = [[] for _ in batch.x]
         ends = [batch.x.shape[1]] * len(batch.x) if batch.lengths is None else batch.lengths

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 DOCS = Path(__file__).resolve().parent.parent / "docs"
-PAGES = [DOCS / "tutorial.md", *sorted((DOCS / "guides").glob("*.md"))]
+PAGES = [DOCS / "tutorial.md", DOCS / "several_devices.md", *sorted((DOCS / "guides").glob("*.md"))]
 FENCE = re.compile(r"^```(\S.*)\n((?:.|\n)*?)^```$", re.MULTILINE)
 OPTION = re.compile(r"^:(\w+): (.*)\n", re.MULTILINE)
 NOT_HERE = "pip install"  # that a wheel can be installed, test_wheel.py says

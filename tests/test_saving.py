@@ -226,7 +226,7 @@ def test_files_of_earlier_versions_say_what_to_do(path: Path) -> None:
             load(path)
     path.write_bytes(b"lstmwidgets checkpoint 1\n0123")
     with pytest.raises(ValueError, match=r"by an earlier version .*; give checkpoint= another"):
-        checkpoints.read(path)
+        checkpoints.from_bytes(path.read_bytes(), path)
 
 
 @pytest.mark.parametrize("thing", [LSTM(2, 3), {"a": 1}, np.zeros(3), LSTMRegressor], ids=type)

@@ -83,6 +83,14 @@ def test_loss_score_and_gradients_are_those_of_each_sequence_alone(
     )
 
 
+def test_a_batch_without_targets_counts_for_nothing() -> None:
+    model = model_of(input_size=2, output_size=3, task="classification")
+    loss, totals, _ = Objective(model)(torch.ones(2, 4, 2), torch.tensor([IGNORED, IGNORED]))
+    loss.backward()
+    assert (loss.item(), totals.tolist()) == (0, [0, 0, 0, 0])
+    assert not any(each.grad.any() for each in model.parameters() if each.grad is not None)
+
+
 @pytest.mark.parametrize("schedule", [None, "cosine", lambda optimizer: StepLR(optimizer, 2, 0.5)])
 def test_training_is_what_a_loop_by_hand_does(schedule: Any) -> None:
     rng = np.random.default_rng(0)

@@ -4,6 +4,7 @@ from .epochs import Epoch, FitResult
 from .fitting import fit, iter_fit
 from .loop import DivergedError
 from .prediction import predict, predict_proba
+from .shards import parquet_loader
 from .steering import TrainingRun
 
 __all__ = [
@@ -13,6 +14,7 @@ __all__ = [
     "TrainingRun",
     "fit",
     "iter_fit",
+    "parquet_loader",
     "predict",
     "predict_proba",
 ]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import torch
@@ -30,19 +30,23 @@ class Batch:
         (B,), None where all are T.
     begins : bool
         Whether sequences begin here; otherwise the first B rows of the last batch go on.
+    stand_in : bool
+        Whether it counts for nothing: a process that has no rows left runs it beside the others.
     """
 
     x: Tensor
     y: Tensor
     lengths: Tensor | None = None
     begins: bool = True
+    stand_in: bool = False
 
     def to(self, device: torch.device) -> Batch:
         """Return the same batch on a device."""
         if self.x.device == device:
             return self
         x, y = (part.to(device, non_blocking=True) for part in (self.x, self.y))
-        return Batch(x, y, None if self.lengths is None else self.lengths.to(device), self.begins)
+        lengths = None if self.lengths is None else self.lengths.to(device)
+        return replace(self, x=x, y=y, lengths=lengths)
 
 
 @dataclass(frozen=True)
@@ -137,6 +141,42 @@ def bucketed(
     yield from groups
 
 
+@dataclass(frozen=True)
+class Share:
+    """Which rows of a batch a process takes, and in how many parts.
+
+    Attributes
+    ----------
+    rank, world : int
+        Which process it is, of how many.
+    parts : int
+        So many go through the model one after the other before the optimizer steps.
+
+    Examples
+    --------
+    >>> [part.tolist() for part in Share(1, 2, parts=2).of(torch.arange(7))]
+    [[1, 5], [3]]
+    """
+
+    rank: int = 0
+    world: int = 1
+    parts: int = 1
+
+    def of(self, chosen: Tensor) -> list[Tensor]:
+        """Return the parts of this process that have rows, in the rows' order."""
+        every = self.world * self.parts
+        firsts = range(self.rank, min(every, len(chosen)), self.world)
+        return [chosen[first::every] for first in firsts]
+
+    def rows(self, batch_size: int) -> int:
+        """Return how many rows a part has at most."""
+        return -(-batch_size // (self.world * self.parts))
+
+
+WHOLE = Share()
+"""All rows, at once."""
+
+
 def batches(
     sequences: Sequences,
     batch_size: int,
@@ -144,21 +184,26 @@ def batches(
     *,
     sort: bool = True,
     window: int | None = None,
-) -> Iterator[Batch]:
-    """Yield an epoch's batches.
+    share: Share = WHOLE,
+) -> Iterator[list[Batch]]:
+    """Yield an epoch's batches, each as the parts that a process has of it, at least one.
 
     With a window each group of B sequences comes in chunks of that many steps, one after the other;
-    sequences that have ended are left out, the longest stand first.
+    sequences that have ended are left out, the longest stand first, and so do the parts that last
+    longest.
     """
     for chosen in bucketed(sequences.lengths, batch_size, generator, sort=sort):
         if window is None:
-            yield sequences.batch(chosen)
+            parts = [sequences.batch(part) for part in share.of(chosen)]
+            yield parts or [replace(sequences.batch(chosen[:1]), stand_in=True)]
             continue
         lengths = sequences.lengths[chosen]
         chosen = chosen[lengths.argsort(descending=True, stable=True)]
         for begin in range(0, int(lengths.max()), window):
-            going = int((lengths > begin).sum())
-            yield sequences.batch(chosen[:going], begin, begin + window)
+            going = chosen[: int((lengths > begin).sum())]
+            end = begin + window
+            parts = [sequences.batch(part, begin, end) for part in share.of(going)]
+            yield parts or [replace(sequences.batch(going[:1], begin, end), stand_in=True)]
 
 
 def _cut(order: Tensor, size: int) -> list[Tensor]:

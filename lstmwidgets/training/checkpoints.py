@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from .. import files
@@ -24,18 +25,25 @@ def check(content: Mapping[str, Any]) -> None:
         raise TypeError(f"{error}; or leave out checkpoint=") from error
 
 
-def read(path: str | os.PathLike[str]) -> dict[str, Any]:
-    """Return what `write` wrote.
+def find(path: str | os.PathLike[str]) -> bytes | None:
+    """Return what `write` wrote, as bytes; None if there is nothing yet."""
+    if not Path(path).exists():
+        return None
+    if not Path(path).is_file():
+        raise FileNotFoundError(f"there is no file {path}: it is a folder or a device")
+    return Path(path).read_bytes()
+
+
+def from_bytes(data: bytes, path: str | os.PathLike[str]) -> dict[str, Any]:
+    """Return what `write` wrote to a file, of its bytes.
 
     Raises
     ------
-    FileNotFoundError
-        If there is no such file.
     ValueError
         If it is no checkpoint, of another version, truncated or changed.
     """
     try:
-        found: dict[str, Any] = files.read(path, [KIND])
+        found: dict[str, Any] = files.from_bytes(data, [KIND], os.fspath(path))
     except ValueError as error:
         raise ValueError(f"{error}; give checkpoint= another path, or remove it") from error
     return found

@@ -92,12 +92,16 @@ class FitResult:
     trivial_loss : float or None
         Loss of always saying the mean of the training targets, or that all classes are equally
         likely; None for a DataLoader's numbers, which nobody has looked at.
+    rank : int
+        Which of the training's processes this is, from 0. All have the same model; one of them
+        should save it.
     """
 
     model: SequenceModel = field(repr=False)
     epochs: list[Epoch]
     stopped: str
     trivial_loss: float | None = None
+    rank: int = 0
 
     @property
     def best_epoch(self) -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager, ExitStack, closing
+from dataclasses import fields
 from functools import wraps
 from inspect import signature
 from typing import Any, ParamSpec, TypeVar
@@ -12,19 +12,17 @@ from typing import Any, ParamSpec, TypeVar
 import torch
 
 from ..models import SequenceModel
-from .epochs import Epoch, FitResult
+from .epochs import FitResult
+from .fabric import start_method
+from .launching import fit_in_processes
 from .loop import Loop
-from .options import OptimizerFactory, ScheduleFactory
+from .onlookers import ONLOOKERS as ONLOOKERS
+from .onlookers import run
+from .options import OptimizerFactory, Options, ScheduleFactory
 from .steering import TrainingRun
 
 Given = ParamSpec("Given")
 Result = TypeVar("Result")
-
-Onlooker = Callable[[TrainingRun], AbstractContextManager[Callable[[Epoch], None]]]
-
-ONLOOKERS: list[Onlooker] = []
-"""Are called when a `fit` begins, are told each epoch at its end, and leave when the model has its
-weights: `lstmwidgets.mlflow.autolog` adds one."""
 
 
 def iter_fit(
@@ -36,6 +34,7 @@ def iter_fit(
     target: str | Sequence[str] | None = None,
     epochs: int = 20,
     batch_size: int = 32,
+    accumulate: int = 1,
     lr: float = 2e-3,
     optimizer: str | OptimizerFactory = "adamw",
     weight_decay: float = 0.0,
@@ -49,6 +48,9 @@ def iter_fit(
     bucket: bool = True,
     compile: bool = False,  # noqa: A002
     device: str | torch.device = "auto",
+    devices: int | str | Sequence[int] = "auto",
+    num_nodes: int = 1,
+    strategy: str = "auto",
     precision: str = "auto",
     seed: int | None = None,
     checkpoint: str | os.PathLike[str] | None = None,
@@ -84,7 +86,11 @@ def iter_fit(
     epochs : int
         At most so many passes.
     batch_size : int
-        Sequences side by side, B.
+        Sequences side by side, B, whose mean loss decides one step of the optimizer: of all
+        devices and parts together. Of a DataLoader it is what a device gets.
+    accumulate : int
+        In how many parts a batch goes through the model, to spare memory: their gradients are
+        added up. But for rounding and dropout it is the same training.
     lr, weight_decay : float
         Of the optimizer.
     optimizer : str or callable
@@ -116,6 +122,20 @@ def iter_fit(
         for cells other than the standard one on sequences of one length.
     device : str or torch.device
         ``"auto"`` takes a GPU where there is one.
+    devices : int, list of int or "auto"
+        How many devices of that kind to train on, on each node, with a process for each; -1 for
+        all GPUs, or a list of them. ``"auto"`` takes what torchrun says; else one, or all GPUs with
+        ``strategy="ddp"``. Each batch is divided among them and their gradients are added up: but
+        for rounding and dropout it is the training of one device.
+    num_nodes : int
+        Machines; the same script is to be started on each, by torchrun or with the environment
+        variables that Lightning names.
+    strategy : str
+        How the processes begin. ``"ddp"``: the script is run again for each, or they are there, as
+        with torchrun; `fit` returns in all of them. In notebooks and other places without a script
+        `fit` forks instead, as with ``"ddp_fork"`` or ``"ddp_notebook"``, and returns in one.
+        ``"ddp_spawn"``: new processes, to which all arguments are pickled. ``"auto"`` is ``"ddp"``
+        where there are several.
     precision : str
         As in Lightning; ``"auto"`` is ``"bf16-mixed"`` on CUDA and ``"32-true"`` on the CPU, which
         leaves the model's dtype as it is.
@@ -127,7 +147,8 @@ def iter_fit(
         by a DataLoader what data it has, only by data that are given as such.
     resume : bool
         Whether to go on from the checkpoint if it exists: on a CPU bit for bit as if there had been
-        no interruption. Only the epochs that are new are yielded.
+        no interruption. Only the epochs that are new are yielded. With another number of devices
+        or parts it goes on too, then equal but for rounding and dropout.
     progress : bool
         Whether to show a bar, in a terminal or a notebook.
 
@@ -141,7 +162,8 @@ def iter_fit(
     ImportError
         If Lightning is not installed (``pip install lstmwidgets[train]``).
     TypeError, ValueError
-        If data, targets, options or a checkpoint do not fit; the message says what and where.
+        If data, targets, options or a checkpoint do not fit; the message says what and where. Also
+        if processes would have to be started where there is no script; `fit` can do that.
     DivergedError
         If the loss becomes NaN or infinite. The model then has the best weights from before.
 
@@ -195,11 +217,11 @@ def fit(**options: Any) -> FitResult:
 
     Parameters
     ----------
-    model, data, targets, validation, target, epochs, batch_size, lr, optimizer, weight_decay
+    model, data, targets, validation, target, epochs, batch_size, accumulate, lr, optimizer
         As of `iter_fit`.
-    schedule, clip, patience, window, label_smoothing, class_weight, scale, bucket, compile
+    weight_decay, schedule, clip, patience, window, label_smoothing, class_weight, scale, bucket
         As of `iter_fit`.
-    device, precision, seed, checkpoint, resume, progress
+    compile, device, devices, num_nodes, strategy, precision, seed, checkpoint, resume, progress
         As of `iter_fit`.
 
     Returns
@@ -222,14 +244,9 @@ def fit(**options: Any) -> FitResult:
     >>> predict(model, [[2, 5, 3], [4, 5, 3]]).tolist()
     ['good', 'bad']
     """
-    loop = Loop(**options)
-    with closing(TrainingRun(loop)) as training, ExitStack() as stack:
-        tell = [stack.enter_context(onlooker(training)) for onlooker in ONLOOKERS]
-        try:
-            for epoch in training:
-                for each in tell:
-                    each(epoch)
-        except KeyboardInterrupt:
-            training.close()
-            loop.stopped = "interrupted"
-    return training.result
+    asked = Options(**{field.name: options[field.name] for field in fields(Options)})
+    asked.check(options["model"])
+    method = start_method(asked)
+    if method in ("fork", "spawn"):
+        return fit_in_processes(method, asked, options)
+    return run(Loop(**options))

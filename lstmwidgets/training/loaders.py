@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from torch import Tensor
@@ -13,6 +13,9 @@ from ..models import PADDING, SequenceModel, token_lengths
 from ..pooling import alive
 from . import scaling
 from .batches import IGNORED, Batch
+
+Gather = Callable[[Any], list[Any]]
+"""Returns what each process has; all of them have to ask."""
 
 
 def is_loader(data: object) -> bool:
@@ -41,8 +44,13 @@ def loaded(loader: Iterable[Any], model: SequenceModel) -> Iterator[Batch]:
         yield Batch(x, y, lengths)
 
 
-def scale_to_loader(model: SequenceModel, loader: Iterable[Any]) -> None:
-    """Measure mean and deviation of inputs and targets in one pass, unless they are known."""
+def scale_to_loader(
+    model: SequenceModel, loader: Iterable[Any], gather: Gather = lambda value: [value]
+) -> None:
+    """Measure mean and deviation of inputs and targets in one pass, unless they are known.
+
+    Each process measures its share, and all keep the same.
+    """
     wanted = scaling.unmeasured(model)
     for n, parts in enumerate(loader if wanted else ()):
         x, lengths, y = _parts(parts, model, n)
@@ -52,6 +60,8 @@ def scale_to_loader(model: SequenceModel, loader: Iterable[Any]) -> None:
                     values = values[alive(lengths, values.shape[1]).to(values.device)]
                 width = len(wanted[name].mean)
                 wanted[name].add(values.double().cpu().reshape(-1, width).numpy())
+    for name, moments in wanted.items():
+        wanted[name] = scaling.joined(gather(moments))
     if not all(moments.count for moments in wanted.values()):
         raise ValueError("the DataLoader gave no batches")
     scaling.keep(model, wanted)

@@ -6,7 +6,7 @@ import math
 import os
 from collections.abc import Generator, Iterator
 from dataclasses import asdict
-from pathlib import Path
+from functools import partial
 from time import perf_counter
 from typing import Any
 
@@ -17,8 +17,9 @@ from torch.optim.lr_scheduler import ReduceLROnPlateau
 from ..models import SequenceModel
 from ..state import State
 from . import checkpoints
+from .agreement import check_alike, gathered
 from .batch_log import BatchLog
-from .batches import Batch, Sequences, batches
+from .batches import Batch, Sequences, Share, batches
 from .epochs import Epoch
 from .fabric import make_fabric
 from .loaders import loaded
@@ -27,7 +28,9 @@ from .objective import Objective, compiled
 from .options import Options
 from .progress import shown
 from .random_numbers import RandomNumbers
+from .shares import in_step, set_epoch, split
 from .sources import Source, prepare
+from .steps import COUNT, LOSS, SCORES, STOPS, WEIGHT, Steps
 
 EVALUATION = 4
 """How many times as many sequences are side by side in validation, which keeps no gates."""
@@ -60,6 +63,8 @@ class Loop:
         Those that were run, before a resume too.
     stopped, trivial_loss
         As of `lstmwidgets.training.epochs.FitResult`.
+    share : Share
+        Which process this is, of how many.
     seed : int
         What was given, or drawn.
     optimizer, schedule
@@ -90,7 +95,9 @@ class Loop:
         options.check(model)
         self.model = model
         self.options = options
-        self._progress = progress
+        self._fabric = make_fabric(options, model)
+        self.share = Share(self._fabric.global_rank, self._fabric.world_size, options.accumulate)
+        self._progress = progress and not self.share.rank
         self.epochs: list[Epoch] = []
         self.stopped = "epochs"
         self.log = BatchLog()
@@ -100,8 +107,7 @@ class Loop:
         self._checkpoint = checkpoint
         found = self._read_checkpoint(resume)
         self._config = model.config if found is None else found["config"]
-        self.seed = _seed(seed, found)
-        self._fabric = make_fabric(options.device, options.precision, model)
+        self.seed = self._fabric.broadcast(_seed(seed, found))
         sources = prepare(
             model,
             data,
@@ -110,14 +116,20 @@ class Loop:
             target=target,
             scale=options.scale,
             seed=self.seed,
+            share=self.share,
+            gather=partial(gathered, world=self.share.world),
         )
         if options.window is not None and not isinstance(sources.training, Sequences):
             raise ValueError("window= needs the series themselves, not a DataLoader's batches")
         if isinstance(sources.training, Sequences):
-            place = self._fabric.device
-            check_memory(model, sources.training, options.batch_size, options.window, place)
+            place = self._fabric.device  # a CPU's memory is that of all processes of a node
+            beside = self.share.world if place.type == "cuda" else options.num_nodes
+            rows = Share(0, beside, options.accumulate).rows(options.batch_size)
+            check_memory(model, sources.training, rows, options.window, place)
         self.trivial_loss = _trivial_loss(model, sources.training)
         self._identity = {"seed": self.seed, **options.plain(), **sources.describe()}
+        also = {name: getattr(options, name) for name in ("epochs", "patience", "accumulate")}
+        check_alike(gathered({**self._identity, **model.config, **also}, self.share.world))
         self._training = self._placed(sources.training)
         held = sources.validation
         self._validation = None if held is None else self._placed(held)
@@ -133,7 +145,7 @@ class Loop:
         """Yield epochs, and None at rests; leave the best weights in the model in any case."""
         try:
             with shown(self.options.epochs, len(self.epochs), visible=self._progress) as show:
-                while not self._finished():
+                while not self._finished(agreed=True):
                     epoch = yield from self._epoch(len(self.epochs) + 1)
                     show(epoch)
                     yield epoch
@@ -155,9 +167,13 @@ class Loop:
     # --- before the first epoch -------------------------------------------------------------------
 
     def _read_checkpoint(self, resume: bool) -> dict[str, Any] | None:
-        if self._checkpoint is None or not resume or not Path(self._checkpoint).exists():
+        data = None
+        if self._checkpoint is not None and resume and not self.share.rank:
+            data = checkpoints.find(self._checkpoint)
+        self._checkpoint, data = self._fabric.broadcast((self._checkpoint, data))
+        if self._checkpoint is None or data is None:
             return None
-        found = checkpoints.read(self._checkpoint)
+        found = checkpoints.from_bytes(data, self._checkpoint)
         config = self.model.config
         if self.model.dropout == found.get("dropout"):  # which may have been changed on the way
             config["dropout"] = found["config"]["dropout"]
@@ -184,9 +200,10 @@ class Loop:
         ).to(fabric.device)
         self.optimizer = options.make_optimizer(objective)
         self.schedule = options.make_schedule(self.optimizer)
-        self._module, self._stepping = fabric.setup(
+        module, optimizer = fabric.setup(
             compiled(objective) if options.compile else objective, self.optimizer
         )
+        self._steps = Steps(fabric, module, optimizer, options)
 
     def _continue(self, found: dict[str, Any]) -> None:
         assert self._checkpoint is not None
@@ -205,7 +222,8 @@ class Loop:
 
     # --- an epoch ---------------------------------------------------------------------------------
 
-    def _finished(self) -> bool:
+    def _finished(self, *, agreed: bool = False) -> bool:
+        """Say whether it is at its end; `agreed` by all processes, which then all have to ask."""
         patience = self.options.patience
         best = max((one.epoch for one in self.epochs if one.best), default=0)
         if patience is not None and len(self.epochs) - best >= patience:
@@ -213,18 +231,21 @@ class Loop:
             return True
         if len(self.epochs) >= self.options.epochs:
             return True
-        if self.is_told_to_stop:
+        told = self.is_told_to_stop
+        if agreed and self.share.world > 1:  # it may be told meanwhile, too late for this time
+            told = self._steps.count(told) > 0
+        if told:
             self.stopped = "interrupted"
-        return self.is_told_to_stop
+        return told
 
     def _epoch(self, number: int) -> Generator[None, None, Epoch]:
         begin, self._away, self._in_epoch = perf_counter(), 0.0, True
-        with RandomNumbers(self.seed, number, self._fabric.device) as numbers:
-            trained = yield from self._train(numbers)
+        with RandomNumbers(self.seed, number, self._fabric.device, self.share.rank) as numbers:
+            trained = yield from self._train(numbers, number)
             lr, dropout = self.lr, float(self.model.dropout)
             _check_finite("training", trained[0], number)
             held = None if self._validation is None else self._evaluate(self._validation)
-        self._module.eval()
+        self._steps.module.eval()
         loss = trained[0] if held is None else held[0]
         _check_finite("validation", loss, number)
         lowest = min((one.loss for one in self.epochs), default=math.inf)
@@ -252,34 +273,24 @@ class Loop:
         self.keep()
         return epoch
 
-    def _train(self, numbers: RandomNumbers) -> Generator[None, None, tuple[float, float]]:
-        fabric, module, optimizer = self._fabric, self._module, self._stepping
-        totals = self._zeros()
-        state: State | None = None
+    def _train(
+        self, numbers: RandomNumbers, epoch: int
+    ) -> Generator[None, None, tuple[float, float]]:
+        steps = self._steps
+        totals, part = steps.zeros(), steps.zeros()
+        states: list[State] = []
         self.log = BatchLog()
-        module.train()
-        for batch in self._batches(self._training, numbers.generator):
-            loss, part, state = module(batch.x, batch.y, batch.lengths, _carried(state, batch))
-            fabric.backward(loss)
-            self.log.append(loss, self._clipped())
-            optimizer.step()
-            optimizer.zero_grad()
-            totals += part
+        steps.module.train()
+        if not isinstance(self._training, Sequences):
+            set_epoch(self._training, epoch)
+        for parts in self._batches(self._training, numbers.generator):
+            if self.share.world > 1 and float(part[STOPS]):  # of the batch before: no wait
+                raise _ToldToStop
+            loss, norm, part, states = steps.train(parts, states, self.is_told_to_stop)
+            self.log.append(loss, norm)
+            totals[: len(part)] += part
             yield from self._rest(numbers)
         return _means(totals)
-
-    def _clipped(self) -> Tensor:
-        """Clip the gradients; return their norm before, without waiting for the device."""
-        fabric, clip = self._fabric, self.options.clip
-        if clip is not None:  # a look for what is not finite would wait for it
-            norm: Tensor = fabric.clip_gradients(
-                self._module, self._stepping, max_norm=clip, error_if_nonfinite=False
-            )
-            return norm
-        gradients = [each.grad for each in self.model.parameters() if each.grad is not None]
-        if self.options.precision == "16-mixed":  # they are scaled, and nobody knows by how much
-            return torch.full((), math.nan, device=fabric.device)
-        return torch.nn.utils.get_total_norm(gradients)
 
     def _rest(self, numbers: RandomNumbers) -> Generator[None]:
         """Yield after a batch if it is time for it; end here if one is told to."""
@@ -289,35 +300,26 @@ class Loop:
                 yield None
             self._went_on = perf_counter()
             self._away += self._went_on - left
-        if self.is_told_to_stop:
+        if self.is_told_to_stop and self.share.world == 1:
             raise _ToldToStop
 
-    @torch.no_grad()
     def _evaluate(self, source: Source) -> tuple[float, float]:
-        totals = self._zeros()
-        state: State | None = None
-        self._module.eval()
-        for batch in self._batches(source, None):
-            _, part, state = self._module(batch.x, batch.y, batch.lengths, _carried(state, batch))
-            totals += part
-        return _means(totals)
+        return _means(self._steps.evaluate(self._batches(source, None)))
 
-    def _batches(self, source: Source, generator: torch.Generator | None) -> Iterator[Batch]:
-        device = self._fabric.device
+    def _batches(self, source: Source, generator: torch.Generator | None) -> Iterator[list[Batch]]:
+        device, share, steps = self._fabric.device, self.share, self._steps
         if isinstance(source, Sequences):
             sort = self.options.bucket or generator is None
             size = self.options.batch_size * (1 if generator is not None else EVALUATION)
             window = self.options.window
-            for batch in batches(source, size, generator, sort=sort, window=window):
-                yield batch.to(device)
+            found = batches(source, size, generator, sort=sort, window=window, share=share)
         else:
-            for batch in loaded(source, self.model):
-                yield batch.to(device)
-
-    def _zeros(self) -> Tensor:
-        device = self._fabric.device
-        precise = torch.float32 if device.type == "mps" else torch.float64
-        return torch.zeros(4, dtype=precise, device=device)
+            own = loaded(source, self.model)
+            if generator is not None and share.world > 1:
+                own = in_step(own, steps.count, share.world)
+            found = (split(batch, share.parts) for batch in own)
+        for parts in found:
+            yield [part.to(device) for part in parts]
 
     @property
     def lr(self) -> float:
@@ -326,6 +328,8 @@ class Loop:
 
     def keep(self) -> None:
         """Write the checkpoint, if there is one and no epoch is in progress."""
+        if self.share.rank:
+            return
         if self._checkpoint is not None and self.epochs and not self._in_epoch:
             checkpoints.write(self._checkpoint, self._content())
 
@@ -357,13 +361,6 @@ class Loop:
         }
 
 
-def _carried(state: State | None, batch: Batch) -> State | None:
-    """Return the state that a batch goes on from, cut off from the graph."""
-    if state is None or batch.begins:
-        return None
-    return type(state)(*(part[:, : len(batch.x)].detach() for part in state))
-
-
 def _check_finite(name: str, loss: float, epoch: int) -> None:
     if not math.isfinite(loss):
         raise DivergedError(
@@ -373,10 +370,10 @@ def _check_finite(name: str, loss: float, epoch: int) -> None:
 
 
 def _means(totals: Tensor) -> tuple[float, float]:
-    loss, weight, score, count = totals.tolist()
-    if not count:
+    every = totals.tolist()
+    if not every[COUNT]:
         raise ValueError("an epoch had no targets: the DataLoader gave no batches, or empty ones")
-    return loss / weight, score / count
+    return every[LOSS] / (every[WEIGHT] or 1), every[SCORES] / every[COUNT]
 
 
 def _trivial_loss(model: SequenceModel, source: Source) -> float | None:

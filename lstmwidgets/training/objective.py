@@ -49,10 +49,11 @@ class Objective(nn.Module):
         Returns
         -------
         loss : Tensor
-            Mean over what has a target: cross entropy, or the squared error of standardised values.
+            Mean over what has a target: cross entropy, or the squared error of standardised values;
+            their sum where the weight of all is 0.
         totals : Tensor
-            (4,): loss times its weight, that weight, sum of scores, number of scores. A score is 1
-            for a right class, or the absolute error in the targets' units.
+            (4,): loss times its `divisor`, its weight, sum of scores, number of scores. A score is
+            1 for a right class, or the absolute error in the targets' units.
         state : LSTMState or FullGateState
             Of those sequences that have not ended.
         """
@@ -61,23 +62,24 @@ class Objective(nn.Module):
             loss, weight, score, count = self._of_values(output, y, lengths)
         else:
             loss, weight, score, count = self._of_classes(output, y)
-        parts = (loss.detach() * weight, weight, score.detach(), count)
+        parts = (loss.detach() * divisor(weight), weight, score.detach(), count)
         return loss, torch.stack([part.to(loss.dtype) for part in parts]), state
 
     def _of_classes(self, output: Tensor, y: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         output, y = output.flatten(0, -2), y.flatten()
-        loss = cross_entropy(
+        total = cross_entropy(
             output,
             y,
             self.class_weight,
             ignore_index=IGNORED,
             label_smoothing=self.label_smoothing,
+            reduction="sum",
         )
         count = (y != IGNORED).sum()
         weight = count
         if self.class_weight is not None:
             weight = self.class_weight[y.clamp(min=0)].where(y != IGNORED, 0).sum()
-        return loss, weight, (output.argmax(-1) == y).sum(), count
+        return total / divisor(weight), weight, (output.argmax(-1) == y).sum(), count
 
     def _of_values(
         self, output: Tensor, y: Tensor, lengths: Tensor | None
@@ -93,6 +95,11 @@ class Objective(nn.Module):
             count = torch.full((), error[..., 0].numel(), device=error.device)
         score = (error.abs() * self.model.target_scale).mean(-1).sum()
         return loss, count, score, count
+
+
+def divisor(weight: Tensor) -> Tensor:
+    """Return by what a sum is divided to be a mean: 1 where nothing has a weight."""
+    return weight.where(weight > 0, 1)
 
 
 def compiled(objective: Objective) -> Any:

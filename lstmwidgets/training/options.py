@@ -28,6 +28,15 @@ MOMENTUM = 0.9
 
 SCHEDULES = ("cosine", "plateau")
 
+STRATEGIES: dict[str, str | None] = {
+    "auto": None,
+    "ddp": "popen",
+    "ddp_spawn": "spawn",
+    "ddp_fork": "fork",
+    "ddp_notebook": "fork",
+}
+"""How each starts its processes, as Lightning has it."""
+
 
 @dataclass(frozen=True)
 class Options:
@@ -35,6 +44,7 @@ class Options:
 
     epochs: int
     batch_size: int
+    accumulate: int
     lr: float
     optimizer: str | OptimizerFactory
     weight_decay: float
@@ -48,11 +58,14 @@ class Options:
     bucket: bool
     compile: bool
     device: str | torch.device
+    devices: int | str | Sequence[int]
+    num_nodes: int
+    strategy: str
     precision: str
 
     def check(self, model: SequenceModel) -> None:
         """Raise unless the options fit each other and a model."""
-        for name in ("epochs", "batch_size"):
+        for name in ("epochs", "batch_size", "accumulate", "num_nodes"):
             check_size(name, getattr(self, name))
         check_positive("lr", self.lr)
         for name in ("patience", "window"):
@@ -67,6 +80,7 @@ class Options:
             check_choice("optimizer", self.optimizer, OPTIMIZERS)
         if self.schedule is not None and not callable(self.schedule):
             check_choice("schedule", self.schedule, SCHEDULES)
+        self._check_devices()
         if self.window is not None and model.pooling is not None:
             raise ValueError(
                 f"window= carries the state through outputs at every step: it needs pooling=None, "
@@ -74,6 +88,33 @@ class Options:
             )
         if model.scales_targets and (self.label_smoothing or self.class_weight is not None):
             raise ValueError("label_smoothing and class_weight are for classes, not for numbers")
+
+    def _check_devices(self) -> None:
+        check_choice("strategy", self.strategy, STRATEGIES)
+        if self.accumulate > self.batch_size:
+            raise ValueError(
+                f"accumulate={self.accumulate} parts need as many sequences: "
+                f"batch_size={self.batch_size} has fewer"
+            )
+        devices = self.devices
+        if isinstance(devices, list | tuple):
+            fits = bool(devices) and all(type(each) is int and each >= 0 for each in devices)
+        else:
+            fits = devices == "auto" or (type(devices) is int and (devices > 0 or devices == -1))
+        if not fits:
+            raise ValueError(
+                'devices must be a number from 1, -1 for all GPUs, a list of GPUs, or "auto", got '
+                f"{devices!r}"
+            )
+        place = None if self.device == "auto" else torch.device(self.device)
+        on_cpu = place is not None and place.type == "cpu"
+        if on_cpu and not (devices == "auto" or (type(devices) is int and devices > 0)):
+            raise ValueError(f"devices={devices!r} names GPUs, and device='cpu': give a number")
+        if place is not None and place.index is not None and devices not in ("auto", 1):
+            raise ValueError(
+                f"device={str(place)!r} is one device, and devices={devices!r}: give "
+                f"device={place.type!r} and devices=, or leave devices out"
+            )
 
     def plain(self) -> dict[str, Any]:
         """Return what a resumed training must have in common with the one before."""

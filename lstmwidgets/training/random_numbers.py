@@ -23,6 +23,8 @@ class RandomNumbers:
         Decide what is drawn.
     device : torch.device
         Where dropout draws.
+    rank : int
+        Each process drops out other units; the order is the same for all of them.
 
     Attributes
     ----------
@@ -30,10 +32,13 @@ class RandomNumbers:
         On the CPU, for the order of the sequences.
     """
 
-    def __init__(self, seed: int, epoch: int, device: torch.device) -> None:
+    def __init__(self, seed: int, epoch: int, device: torch.device, rank: int = 0) -> None:
         words = np.random.SeedSequence([seed, epoch]).generate_state(2, np.uint64)
         self._first, second = (int(word) >> 1 for word in words)
         self.generator = torch.Generator().manual_seed(second)
+        if rank:
+            words = np.random.SeedSequence([seed, epoch, rank]).generate_state(1, np.uint64)
+            self._first = int(words[0]) >> 1
         self._device = device
         self._outside: list[Tensor] = []
 

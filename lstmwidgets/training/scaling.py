@@ -48,11 +48,20 @@ class Moments:
             self._add(count, arrays)
 
     def _add(self, count: int, arrays: Sequence[NDArray[Any]]) -> None:
-        mean = sum(rows.sum(0, dtype=np.float64) for rows in arrays) / count
-        total, apart = self.count + count, mean - self.mean
-        self._squares += sum(np.square(rows - mean, dtype=np.float64).sum(0) for rows in arrays)
-        self._squares += np.square(apart) * (self.count * count / total)
-        self.mean += apart * (count / total)
+        part = Moments(len(self.mean))
+        part.count = count
+        part.mean = sum(rows.sum(0, dtype=np.float64) for rows in arrays) / count
+        part._squares = sum(np.square(rows - part.mean, dtype=np.float64).sum(0) for rows in arrays)
+        self.join(part)
+
+    def join(self, other: Moments) -> None:
+        """Take in what another has taken in."""
+        if not other.count:
+            return
+        total, apart = self.count + other.count, other.mean - self.mean
+        self._squares += other._squares
+        self._squares += np.square(apart) * (self.count * other.count / total)
+        self.mean += apart * (other.count / total)
         self.count = total
 
     @property
@@ -61,6 +70,14 @@ class Moments:
         deviation = np.sqrt(self._squares / self.count)
         trace = 1e-12 * np.maximum(1, np.abs(self.mean))  # that rounding leaves of a deviation
         return np.where(deviation <= trace, 1, deviation)
+
+
+def joined(parts: Sequence[Moments]) -> Moments:
+    """Return the moments of all that several have taken in."""
+    first, *others = parts
+    for other in others:
+        first.join(other)
+    return first
 
 
 def unmeasured(model: SequenceModel) -> dict[str, Moments]:

@@ -11,8 +11,9 @@ from torch.utils.data import DataLoader
 
 from ..models import SequenceModel
 from . import examples
-from .batches import Sequences
-from .loaders import is_loader, scale_to_loader
+from .batches import WHOLE, Sequences, Share
+from .loaders import Gather, is_loader, scale_to_loader
+from .shares import shared_loader
 
 Source = Sequences | DataLoader[Any]
 
@@ -38,8 +39,12 @@ def prepare(
     target: Any,
     scale: bool,
     seed: int,
+    share: Share = WHOLE,
+    gather: Gather = lambda value: [value],
 ) -> Sources:
     """Return the sources for what a user passed; set the model's classes and scaling from it.
+
+    Of a DataLoader it is the process's share; `gather` returns what each process has.
 
     Raises
     ------
@@ -47,7 +52,11 @@ def prepare(
         If something does not fit; the message says what and where.
     """
     if is_loader(data):
-        return _prepare_loader(model, data, targets, validation, target, scale)
+        data = shared_loader(data, share.rank, share.world, seed)
+    if is_loader(validation):
+        validation = shared_loader(validation, share.rank, share.world, seed)
+    if is_loader(data):
+        return _prepare_loader(model, data, targets, validation, target, scale, gather)
     training = examples.read(model, data, targets, target)
     examples.keep_names(model, data, targets, target)
     held: examples.Examples | None = None
@@ -67,7 +76,13 @@ def prepare(
 
 
 def _prepare_loader(
-    model: SequenceModel, data: Any, targets: Any, validation: Any, target: Any, scale: bool
+    model: SequenceModel,
+    data: Any,
+    targets: Any,
+    validation: Any,
+    target: Any,
+    scale: bool,
+    gather: Gather,
 ) -> Sources:
     if targets is not None or target is not None:
         raise ValueError("a DataLoader brings its targets: leave out targets and target")
@@ -76,7 +91,7 @@ def _prepare_loader(
     if model.task == "classification" and model.classes is None:
         model.classes = list(range(model.output_size))
     if scale:
-        scale_to_loader(model, data)
+        scale_to_loader(model, data, gather)
     if validation is None or is_loader(validation):
         return Sources(data, validation)
     held = examples.read(model, *_pair(validation), target)
@@ -94,7 +109,8 @@ def _pair(validation: Any) -> tuple[Any, Any]:
 
 def _checksum(source: Source | None) -> str | None:
     if not isinstance(source, Sequences):
-        return None if source is None else "DataLoader"
+        describe = getattr(getattr(source, "dataset", None), "describe", None)
+        return describe() if describe else None if source is None else "DataLoader"
     total = 0
     for part in (source.x, source.y, source.lengths):
         numbers: Any = part.cpu().contiguous().view(torch.uint8).numpy()

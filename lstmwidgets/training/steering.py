@@ -128,6 +128,11 @@ class TrainingRun(Iterator[Epoch]):
         return self._loop.model
 
     @property
+    def rank(self) -> int:
+        """Which of the training's processes this is, from 0."""
+        return self._loop.share.rank
+
+    @property
     def epochs(self) -> list[Epoch]:
         """The epochs that have ended, before a resume too."""
         return self._loop.epochs
@@ -151,7 +156,9 @@ class TrainingRun(Iterator[Epoch]):
     def result(self) -> FitResult:
         """The model, the epochs so far, why it stopped, and a verdict."""
         loop = self._loop
-        return FitResult(loop.model, [*loop.epochs], loop.stopped, loop.trivial_loss)
+        return FitResult(
+            loop.model, [*loop.epochs], loop.stopped, loop.trivial_loss, loop.share.rank
+        )
 
     @property
     def batches(self) -> int:
