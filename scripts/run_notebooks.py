@@ -87,7 +87,7 @@ def run_with_spark(stems: list[str]) -> None:
         sys.stderr.write(missing + "\n")
         return
     command = [python, "-m", "scripts.run_notebooks", *stems]
-    subprocess.run(command, cwd=ROOT, check=True)  # noqa: S603 (our own script)
+    subprocess.run(command, cwd=ROOT, check=True)
 
 
 def execute(path: Path) -> None:
