@@ -57,14 +57,14 @@ def figures() -> Iterator[Figure]:
     with tempfile.TemporaryDirectory() as place:
         folder = Path(place) / "job"
         _run(Watched(2_000, 2_000), Path(place) / "first")  # which loads and compiles
-        few = Known(FEW, DRAWN)
-        _run(few, Path(place) / "few")
         source = Watched(KEYS, DRAWN)
         _run(source, folder)
         size = (folder / DATABASE).stat().st_size
         with look_into(folder) as (_, database, _):
             asked = "SELECT count(*), sum(length(value)) FROM streams"
             count, states = database.execute(asked).fetchone()
+        few = Known(FEW, DRAWN)
+        _run(few, Path(place) / "few")
     start, first, last, after = source.rates
     yield Figure(CASE, "database a key", "bytes", (size / count,))
     yield Figure(CASE, "database / bytes of the states", RATIO, (size / states,))
