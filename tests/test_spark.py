@@ -28,7 +28,7 @@ from lstmwidgets.online import LSTMForecaster, LSTMRegressor
 from lstmwidgets.streaming import StreamError
 from lstmwidgets.streaming.spark import spark_predict
 from lstmwidgets.streaming.spark.buckets import Bucket
-from lstmwidgets.streaming.spark.predicting import PROVIDER
+from lstmwidgets.streaming.spark.frames import PROVIDER
 
 from . import spark_job
 from .spark_job import events, predictions_of, run, said, streamed, write_file, write_files

@@ -1,5 +1,6 @@
-"""A saved model's predictions on Apache Spark, with a state per key that Spark keeps."""
+"""Models on Apache Spark, with a state per key that Spark keeps: predictions, and learning."""
 
+from .learning import learned_model, spark_learn
 from .predicting import spark_predict
 
-__all__ = ["spark_predict"]
+__all__ = ["learned_model", "spark_learn", "spark_predict"]
