@@ -296,9 +296,10 @@ class LSTMEstimator(base.Estimator):
             Features, each with a value of its kind: a text is one of its texts.
         """
         encoder = self._encoder
-        counted = encoder.events, encoder.imputed
+        before = encoder.events, encoder.imputed, encoder.expects
+        encoder.events, encoder.expects = 0, False  # that all of it is new is meant
         self._take_in(x)
-        encoder.events, encoder.imputed = counted
+        encoder.events, encoder.imputed, encoder.expects = before
 
     def _recent(self) -> tuple[Any, ...]:
         """Return what is remembered of the stream besides the LSTM's state."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import secrets
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from datetime import date, datetime, timedelta
 from functools import partial
 from importlib import import_module
@@ -260,7 +260,7 @@ def _add_features(model: LSTMRegressor, stream_df: Any, columns: Any, *, shared:
         model.seed = secrets.randbits(32)  # so that a batch that is run again draws the same
     types = import_module("pyspark.sql.types")
     texts: list[str] = []
-    examples: dict[str, Any] = {}
+    examples: dict[Hashable, Any] = {}
     for name in columns.features:
         kind = next(field.dataType for field in stream_df.schema if field.name == name)
         if isinstance(kind, types.StringType):

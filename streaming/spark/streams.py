@@ -113,9 +113,11 @@ def merged(before: bytes, updates: Sequence[Update]) -> bytes:
 
     Texts that were new get their columns: from the next batch on they are read.
     """
-    model = from_bytes(before)
     ordered = sorted(updates, key=lambda update: update.learner)
-    merge(model, [from_bytes(update.model) for update in ordered])
+    copies = [from_bytes(update.model) for update in ordered]
+    model = copies[0]
+    if len(copies) > 1:
+        merge(model := from_bytes(before), copies)
     for name, value in sorted({pair for update in ordered for pair in update.new}):
         model.add_features({name: value})
     return to_bytes(model)
