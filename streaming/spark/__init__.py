@@ -1,7 +1,27 @@
 """Models on Apache Spark, with a state per key that Spark keeps: predictions, and learning."""
 
-from .learning import learned_model, spark_learn
-from .predicting import spark_predict
-from .redis_source import redis_streams
+from typing import TYPE_CHECKING
+
+from lstmwidgets.lazy import lazily
+
+if TYPE_CHECKING:
+    from .learning import learned_model, spark_learn
+    from .predicting import spark_predict
+    from .redis_source import redis_streams
 
 __all__ = ["learned_model", "redis_streams", "spark_learn", "spark_predict"]
+
+_MODULES = {
+    "learned_model": "learning",
+    "redis_streams": "redis_source",
+    "spark_learn": "learning",
+    "spark_predict": "predicting",
+}
+
+
+if not TYPE_CHECKING:  # to a type checker every name would exist
+    __getattr__ = lazily(__name__, _MODULES)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

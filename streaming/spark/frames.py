@@ -119,7 +119,8 @@ def columns_in(
     Parameters
     ----------
     known : sequence of str, optional
-        The columns of the model, if it is to read no others.
+        The columns of the model, if it is to read no others. Otherwise it reads by default what is
+        neither key, target, kept nor, unless it is a time, an order.
     """
     order = [order] if isinstance(order, str) else list(order)
     if not order:
@@ -130,7 +131,8 @@ def columns_in(
         if there.count(name) != 1:
             problem = "has no column" if name not in there else "has several columns"
             raise StreamError(f"stream_df {problem} {name!r}; it has {', '.join(there)}")
-    features = _features(there, known, [key, target], [*named, *keep], features)
+    taken = [key, target, *keep, *(name for name in order if not _is_time(stream_df, name))]
+    features = _features(there, known, [key, target], taken, features)
     kept = list(dict.fromkeys([*named, *keep]))
     if PREDICTION in kept:
         raise StreamError(f"a column is called {PREDICTION}, as the model's are; rename it")
@@ -144,11 +146,17 @@ def columns_in(
     return Columns(list(dict.fromkeys([*kept, *features])), key, target, order, features, kept)
 
 
+def _is_time(stream_df: Any, name: str) -> bool:
+    """Say whether a column has times, which are features though events are sorted by them."""
+    kind = stream_df.select(quoted(name)).schema[0].dataType
+    return type(kind).__name__ in ("DateType", "TimestampType", "TimestampNTZType")
+
+
 def _features(
     there: Sequence[str],
     known: Sequence[str] | None,
     no_features: Sequence[str | None],
-    others: Sequence[str],
+    others: Sequence[str | None],
     features: Sequence[str] | None,
 ) -> list[str]:
     """Return which columns the model reads."""

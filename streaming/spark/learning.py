@@ -95,7 +95,7 @@ def spark_learn(
         workers see it by the same name, as on one machine or on a network file system.
     features : sequence of str, optional
         Columns that the model reads. By default those that it has learned; for a new one all that
-        are named nowhere else here.
+        are named nowhere else here, and times by which events are ordered.
     keep : sequence of str
         More columns that stand beside the prediction, such as an id.
     shared : bool

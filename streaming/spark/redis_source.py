@@ -36,14 +36,14 @@ class Range(NamedTuple):
         Which of the streams.
     after, until : str
         Id behind which it begins, and of its last entry.
-    count : int
+    entries : int
         How many there are.
     """
 
     stream: int
     after: str
     until: str
-    count: int
+    entries: int
 
 
 @cache
@@ -90,7 +90,7 @@ def redis_streams() -> Any:
             .load()
         )
     """
-    spark = import_module("pyspark.sql.datasource")
+    spark: Any = import_module("pyspark.sql.datasource")
     limits: Any = import_module("pyspark.sql.streaming.datasource") if _has_limits() else None
     at_once = (limits.SupportsTriggerAvailableNow,) if limits else ()
 
@@ -225,8 +225,8 @@ class RedisReader:
                 after = entries[-1][0].decode()
         finally:
             client.close()
-        if count != part.count and part.after != BEGINNING:
-            _tell_of_loss(address, part, part.count - count)
+        if count != part.entries and part.after != BEGINNING:
+            _tell_of_loss(address, part, part.entries - count)
 
     def commit(self, end: Offset) -> None:
         """Do nothing: the server keeps nothing for the query."""
