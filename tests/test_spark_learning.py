@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 import re
 import shutil
+import subprocess
+import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -25,7 +27,7 @@ from lstmwidgets.streaming.spark.groups import spark_hash, spread
 from lstmwidgets.streaming.spark.weights import FOLDER
 
 from . import spark_job
-from .spark_job import Row, commits, events, kill_after, said, write_file, write_files
+from .spark_job import TOO_LONG, Row, commits, events, kill_after, said, write_file, write_files
 from .spark_learning_job import learn, new_model, writer_of
 
 pytestmark = [
@@ -219,6 +221,27 @@ def test_a_key_that_was_idle_begins_anew(spark: Any, tmp_path: Path) -> None:
             expected[row["n"]] = step(model, row, x)
         for text in "xyz":
             model.add_features({"kind": text})
+    assert said(spark, tmp_path) == expected
+
+
+def test_the_command_runs_a_job(spark: Any, tmp_path: Path) -> None:
+    rows = events(200, 10)
+    write_files(tmp_path, rows, 2)
+    options = {"target": "y", "key": "key", "order": "n", "features": "a,kind", "format": "jsonl"}
+    options |= {"hidden-size": "8", "window": "4", "seed": "1"}
+    options |= {"predictions": str(tmp_path / "out"), "checkpoint": str(tmp_path / "checkpoint")}
+    words = [word for name, value in options.items() for word in (f"--{name}", value)]
+    command = [sys.executable, "-c", "from lstmwidgets.streaming.cli import main; main()"]
+    done = subprocess.run(
+        [*command, "spark-submit", str(tmp_path / "events"), *words],
+        capture_output=True,
+        text=True,
+        timeout=TOO_LONG,
+        check=False,
+    )
+
+    assert done.returncode == 0, done.stderr
+    expected, _ = learned_here(spark, [rows], 2)
     assert said(spark, tmp_path) == expected
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import subprocess
 import sys
 import tempfile
@@ -152,22 +151,25 @@ NEEDED = {
 
 
 def run(script: str) -> int:
-    """Run a script by spark-submit, and return its exit status.
+    """Run a script by spark-submit, that of SPARK_HOME or pyspark's; return its exit status.
 
     Raises
     ------
     StreamError
         If there is no spark-submit.
     """
-    beside = Path(sys.executable).with_name("spark-submit")
-    found = str(beside) if beside.exists() else shutil.which("spark-submit")
-    if found is None or find_spec("pyspark") is None:
-        raise StreamError("there is no spark-submit: pip install 'lstmwidgets[spark]'")
+    found = find_spec("pyspark")
+    if found is None or found.origin is None:
+        raise StreamError("there is no Spark: pip install 'lstmwidgets[spark]'")
+    home = Path(os.environ.get("SPARK_HOME") or Path(found.origin).parent)
+    submit = home / "bin" / "spark-submit"
+    if not submit.exists():
+        raise StreamError(f"there is no {submit}; correct SPARK_HOME")
     python = dict.fromkeys(("PYSPARK_PYTHON", "PYSPARK_DRIVER_PYTHON"), sys.executable)
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "job.py"
         file.write_text(script, encoding="utf-8")
-        done = subprocess.run([found, str(file)], env=python | os.environ, check=False)  # noqa: S603
+        done = subprocess.run([submit, file], env=python | os.environ, check=False)  # noqa: S603
     return done.returncode
 
 
