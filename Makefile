@@ -52,14 +52,14 @@ test-mlflow: setup-mlflow ## the tests of the MLflow flavour (OTHER=…/python: 
 # Half a gigabyte that nothing else needs, and tests of minutes: Spark has an environment of its own.
 $(SPARK)/installed: pyproject.toml constraints.txt
 	$(PYTHON) -m venv --clear $(SPARK)
-	$(SPARK)/bin/pip install --quiet --constraint constraints.txt --editable '.[spark]' 'pyspark[connect]' pytest
+	$(SPARK)/bin/pip install --quiet --constraint constraints.txt --editable '.[redis,spark]' 'pyspark[connect]' pytest
 	@touch $@
 
 setup-spark: $(SPARK)/installed ## what the tests of Spark need
 	@sh scripts/install_java.sh
 
-test-spark: setup-spark ## the tests of Spark (ten minutes on two cores)
-	OMP_NUM_THREADS=1 $(SPARK)/bin/pytest --noconftest -m "slow or not slow" tests/test_spark.py
+test-spark: setup-spark ## the tests of Spark (20 minutes on two cores)
+	OMP_NUM_THREADS=1 $(SPARK)/bin/pytest --noconftest -m "slow or not slow" tests/test_spark.py tests/test_spark_learning.py tests/test_spark_sources.py
 
 lint: $(STAMP) ## format and rules (ruff), types (mypy), layers (import-linter)
 	$(BIN)/ruff format --check $(PLACES)

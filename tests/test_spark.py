@@ -241,6 +241,21 @@ def test_a_checkpoint_of_another_kind_is_refused(
         run(spark, folder, **options)
 
 
+def test_a_checkpoint_that_is_named_is_checked_before_the_start(spark: Any, folder: Path) -> None:
+    (folder / "events").mkdir()
+    checkpoint = folder / "checkpoint"
+    for _ in range(2):
+        predictions_of(spark, folder, checkpoint=checkpoint)
+
+    with pytest.raises(
+        StreamError, match="the checkpoint was begun with buckets=64, got buckets=9"
+    ):
+        predictions_of(spark, folder, checkpoint=checkpoint, buckets=9)
+    spark_job.write_model(folder / "model.safetensors", seed=2)
+    with pytest.raises(StreamError, match="the checkpoint was begun with another model"):
+        predictions_of(spark, folder, checkpoint=checkpoint)
+
+
 def test_an_event_needs_a_key(spark: Any, folder: Path) -> None:
     write_file(folder / "events", 0, [{**row, "key": None} for row in events(3, 3)])
 

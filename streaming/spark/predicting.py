@@ -19,6 +19,7 @@ from .buckets import Served
 from .frames import MILLISECONDS, checked, columns_in, packed, read, results
 from .packing import BUCKET, EVENTS, pack, unpack
 from .processor import NOW, BucketPredictor
+from .weights import Identity, WeightsFolder
 
 BUCKETS = 64
 
@@ -34,6 +35,7 @@ def spark_predict(
     keep: Sequence[str] = (),
     buckets: int = BUCKETS,
     idle_seconds: float | None = None,
+    checkpoint: str | Path | None = None,
 ) -> Any:
     """Predict the events of a streaming dataframe with a state for each key; nothing is learned.
 
@@ -69,6 +71,9 @@ def spark_predict(
     idle_seconds : float, optional
         A key that has not come for longer begins anew. Its state is removed when another key of its
         bucket comes. Time is that at which micro-batches begin. By default states stay for good.
+    checkpoint : path, optional
+        The query's checkpoint folder, where the driver sees it: another number of buckets, or
+        another model, is then refused before the query starts. What is checked is written there.
 
     Returns
     -------
@@ -85,8 +90,9 @@ def spark_predict(
 
     Notes
     -----
-    A micro-batch fails, with what to do in the message, if the checkpoint has another number of
-    buckets or was begun with another model, or if an event has no key.
+    Without `checkpoint`, a micro-batch fails, with what to do in the message, if the checkpoint has
+    another number of buckets or was begun with another model; and in any case if an event has no
+    key.
 
     Examples
     --------
@@ -100,6 +106,8 @@ def spark_predict(
     spark = checked(stream_df, buckets, idle_seconds)
     served, learned = _served(model)
     columns = columns_in(stream_df, learned, key, target, order, features, keep)
+    if checkpoint is not None:
+        WeightsFolder(checkpoint).begin(Identity(buckets, 0, False, served.hash.hex()))
     idle = None if idle_seconds is None else int(idle_seconds * MILLISECONDS)
     functions, parts = spark.functions, read(spark, columns)
     columns.names.append(NOW)

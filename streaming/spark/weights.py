@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import msgspec
 
@@ -46,7 +45,7 @@ class Identity(msgspec.Struct, frozen=True):
                 f"the checkpoint is of form {kept.version}, this version of lstmwidgets reads "
                 f"{self.version}; go on with the version that wrote it, or begin with a new one"
             )
-        for name in ("buckets", "learners", "shared"):
+        for name in ("shared", "buckets", "learners"):
             there, here = getattr(kept, name), getattr(self, name)
             if there != here:
                 raise StreamError(
@@ -74,8 +73,11 @@ class WeightsFolder:
     def __init__(self, checkpoint: str | Path) -> None:
         self.path = Path(checkpoint).absolute() / FOLDER
 
-    def begin(self, identity: Identity, model: bytes) -> None:
+    def begin(self, identity: Identity, model: bytes | None = None) -> None:
         """Write what the job is and what it begins with, or check that it is what is there.
+
+        Without a model nothing is learned, and states that are there already are checked as they
+        are read.
 
         Raises
         ------
@@ -85,12 +87,13 @@ class WeightsFolder:
         file = self.path / IDENTITY
         if file.exists():
             identity.check(msgspec.json.decode(file.read_bytes(), type=Identity))
-        elif (self.path.parent / "offsets").exists():
+        elif model is not None and (self.path.parent / "offsets").exists():
             raise StreamError(
                 f"{self.path.parent} is the checkpoint of another query; name a folder of its own"
             )
         else:
-            self.write(0, model)
+            if model is not None:
+                self.write(0, model)
             with atomic_write(file) as beside:
                 beside.write_bytes(msgspec.json.encode(identity))
 
@@ -121,9 +124,3 @@ class WeightsFolder:
     def _numbers(self) -> list[int]:
         names = [path.name.removesuffix(SUFFIX) for path in self.path.glob(f"*{SUFFIX}")]
         return [int(name) for name in names if name.isdecimal()]
-
-
-def identity_of(checkpoint: str | Path) -> dict[str, Any] | None:
-    """Return what the job in a checkpoint folder is; None if there is none."""
-    file = Path(checkpoint) / FOLDER / IDENTITY
-    return None if not file.exists() else msgspec.json.decode(file.read_bytes())
