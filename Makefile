@@ -52,13 +52,13 @@ test-mlflow: setup-mlflow ## the tests of the MLflow flavour (OTHER=…/python: 
 # Half a gigabyte that nothing else needs, and tests of minutes: Spark has an environment of its own.
 $(SPARK)/installed: pyproject.toml constraints.txt
 	$(PYTHON) -m venv --clear $(SPARK)
-	$(SPARK)/bin/pip install --quiet --constraint constraints.txt --editable '.[spark,train]' 'pyspark[connect]' ipykernel nbclient pytest
+	$(SPARK)/bin/pip install --quiet --constraint constraints.txt --editable '.[redis,spark,train]' 'pyspark[connect]' ipykernel nbclient pytest
 	@touch $@
 
 setup-spark: $(SPARK)/installed ## what the tests of Spark need
 	@sh scripts/install_java.sh
 
-test-spark: setup-spark ## the tests of Spark (half an hour on two cores)
+test-spark: setup-spark ## the tests of Spark (45 minutes on two cores)
 	OMP_NUM_THREADS=1 $(SPARK)/bin/pytest --noconftest -m "slow or not slow" tests/test_spark*.py
 
 $(VENV)/trust: $(STAMP)

@@ -21,6 +21,7 @@ BENCHMARKS = {
     "footprint": "Memory and disk of a key, for 10,000 and for a million",
     "frames": "Frames that widgets paint, beside bare canvases",
     "keyed": "One step of each of 10,000 streams",
+    "learners": "Learning side by side and brought together, beside one process",
     "learning": "Predicting and learning one event at a time",
     "memory": "From a slider of MemoryTimeline to its picture",
     "many_keys": "A job that comes to know a million keys, with keys by Zipf's law",

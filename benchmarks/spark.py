@@ -34,6 +34,16 @@ KEYS = (100, 100_000)
 FEATURES = 5
 STREAM = "lstmwidgets stream"
 
+FEW_EVENTS, FEW_BATCHES = 10_000, 3
+"""The same where ways are compared, the slow ones among them."""
+
+WAYS = {
+    "buckets": "packed buckets",
+    "row": "a group a key, Row",
+    "pandas": "a group a key, pandas",
+}
+"""Ways of keeping keys' states, and what they are called."""
+
 TARGETS: Targets = {
     (f"{keys:,} keys", f"Spark, {cores} / {STREAM}"): Target("≥", bar)
     for keys, bar in zip(KEYS, (0.25, 0.1), strict=True)
@@ -57,9 +67,20 @@ def figures() -> Iterator[Figure]:
                 yield Figure(case, f"Spark, {name}", "events/s", rates)
                 ratios = tuple(rate / alone for rate in rates)
                 yield Figure(case, f"Spark, {name} / {STREAM}", RATIO, ratios)
+        yield from ways(keys)
 
 
-def _write(folder: Path, keys: int) -> None:
+def ways(keys: int) -> Iterator[Figure]:
+    """Yield how many events a second each way of keeping states does, in smaller micro-batches."""
+    with tempfile.TemporaryDirectory() as place:
+        folder = Path(place)
+        _write(folder, keys, FEW_EVENTS, FEW_BATCHES)
+        for way, name in WAYS.items():
+            case = f"{keys:,} keys, {FEW_EVENTS:,} events a batch"
+            yield Figure(case, f"Spark, 2 cores, {name}", "events/s", _on_spark(folder, 2, way))
+
+
+def _write(folder: Path, keys: int, size: int = EVENTS, batches: int = BATCHES) -> None:
     """Write a model and events, a file for each micro-batch."""
     draw = np.random.default_rng(0)
     names = [f"x{n}" for n in range(FEATURES)]
@@ -68,12 +89,12 @@ def _write(folder: Path, keys: int) -> None:
         model.learn_one(dict(zip(names, row, strict=False)), row[-1])
     save(model, folder / "model.safetensors")
     (folder / "events").mkdir()
-    for batch in range(BATCHES):
-        which = draw.integers(keys, size=EVENTS).tolist()
-        rows = draw.standard_normal((EVENTS, FEATURES + 1)).round(4).tolist()
+    for batch in range(batches):
+        which = draw.integers(keys, size=size).tolist()
+        rows = draw.standard_normal((size, FEATURES + 1)).round(4).tolist()
         path = folder / "events" / f"{batch}.jsonl"
         with path.open("w") as file:
-            for n, (key, row) in enumerate(zip(which, rows, strict=True), start=batch * EVENTS):
+            for n, (key, row) in enumerate(zip(which, rows, strict=True), start=batch * size):
                 event = {"n": n, "key": f"key {key}", "y": row[-1]}
                 file.write(json.dumps(event | dict(zip(names, row, strict=False))) + "\n")
         os.utime(path, (1e9 + batch, 1e9 + batch))
@@ -110,9 +131,9 @@ def _stream(folder: Path, source: Path) -> float:
     return time.perf_counter() - begin
 
 
-def _on_spark(folder: Path, cores: int) -> tuple[float, ...]:
+def _on_spark(folder: Path, cores: int, way: str = "buckets") -> tuple[float, ...]:
     """Return the events a second of each micro-batch but the first."""
-    command = [str(PYTHON), "-m", "benchmarks.spark_worker", str(folder), str(cores)]
+    command = [str(PYTHON), "-m", "benchmarks.spark_worker", str(folder), str(cores), way]
     done = subprocess.run(
         ["taskset", "-c", "0" if cores == 1 else f"0-{cores - 1}", *command],
         check=True,

@@ -15,7 +15,7 @@ ROCKSDB = "org.apache.spark.sql.execution.streaming.state.RocksDBStateStoreProvi
 FEATURES = 5
 
 
-def main(folder: Path, cores: int) -> None:
+def main(folder: Path, cores: int, way: str = "buckets") -> None:
     os.environ["PYSPARK_PYTHON"] = sys.executable
     options = {
         "spark.driver.host": "127.0.0.1",
@@ -29,10 +29,14 @@ def main(folder: Path, cores: int) -> None:
     names = ", ".join(f"x{n} double" for n in range(FEATURES))
     stream = spark.readStream.schema(f"n long, key string, y double, {names}")
     events = stream.option("maxFilesPerTrigger", 1).json(str(folder / "events"))
-    predictions = spark_predict(
-        events, folder / "model.safetensors", key="key", order="n", target="y"
-    )
-    place = folder / f"spark-{cores}"
+    model = folder / "model.safetensors"
+    if way == "buckets":
+        predictions = spark_predict(events, model, key="key", order="n", target="y")
+    else:
+        from .spark_ways import predictions_of
+
+        predictions = predictions_of(way, events, model, [f"x{n}" for n in range(FEATURES)])
+    place = folder / f"spark-{cores}-{way}"
     writer = predictions.writeStream.option("checkpointLocation", str(place / "checkpoint"))
     query = writer.trigger(availableNow=True).start(str(place / "out"))
     query.awaitTermination()
@@ -44,4 +48,4 @@ def main(folder: Path, cores: int) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), int(sys.argv[2]))
+    main(Path(sys.argv[1]), int(sys.argv[2]), *sys.argv[3:])

@@ -6,7 +6,7 @@ import atexit
 import gc
 import sys
 import warnings
-from inspect import signature
+from inspect import Signature, signature
 from pathlib import Path
 from typing import Annotated, Any, get_type_hints
 
@@ -19,6 +19,7 @@ from .errors import StreamError, without_login
 from .garbage import uncollected
 from .job_file import job_file, models_in, with_job_file
 from .options import StreamOptions, file
+from .spark.options import SubmitOptions
 from .terminal import note, one_line
 
 app = typer.Typer(
@@ -90,6 +91,22 @@ line win.
 """
 
 
+SUBMIT_HELP = """Predict a stream on Apache Spark while learning from it.
+
+Takes the options of stream, those that Spark can keep, and makes a script of them: events of a
+folder of files, of a Redis stream or a Kafka topic, learned by --learners side by side, predictions
+in a folder of Parquet files. It runs by spark-submit, or is printed for a cluster's own.
+
+\b
+Examples:
+  lstmwidgets spark-submit readings --format jsonl --target flow \\
+    --key sensor --time at --predictions out --checkpoint job
+  lstmwidgets spark-submit redis://localhost:6379/0/readings \\
+    --schema 'sensor string, load double, flow double' --target flow \\
+    --key sensor --predictions out --checkpoint job --print > job.py
+"""
+
+
 def stream(**given: Any) -> int:
     """Run a job of these options, and return its exit status."""
     with uncollected():  # here, so that --help need not wait for PyTorch and Numba
@@ -121,10 +138,32 @@ def stream(**given: Any) -> int:
     return 128 + result.stopped_by
 
 
-command: Any = stream
-command.__signature__ = signature(StreamOptions, eval_str=True)
-command.__annotations__ = get_type_hints(StreamOptions, include_extras=True)
-app.command(help=HELP)(command)
+def taking(options: type, function: Any) -> Any:
+    """Return a function as one that takes the fields of a dataclass of options."""
+    hints = get_type_hints(options, include_extras=True)
+    words = signature(options).parameters.values()
+    parameters = [word.replace(annotation=hints[word.name]) for word in words]
+    function.__signature__ = Signature(parameters)
+    function.__annotations__ = hints
+    return function
+
+
+app.command(help=HELP)(taking(StreamOptions, stream))
+
+
+def spark_submit(**given: Any) -> int:
+    """Run a job of these options on Spark, or print the script, and return an exit status."""
+    from .spark.submit import run, script
+
+    options = SubmitOptions(**given)
+    text = script(options)
+    if options.print_:
+        typer.echo(text, nl=False)
+        return 0
+    return run(text)
+
+
+app.command("spark-submit", help=SUBMIT_HELP)(taking(SubmitOptions, spark_submit))
 
 
 @app.command()

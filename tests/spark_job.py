@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -17,6 +19,9 @@ from lstmwidgets.online import LSTMRegressor
 from lstmwidgets.streaming.spark import spark_predict
 
 Row = dict[str, Any]
+
+ROOT = Path(__file__).resolve().parent.parent
+TOO_LONG = 300.0
 
 ROCKSDB = "org.apache.spark.sql.execution.streaming.state.RocksDBStateStoreProvider"
 SCHEMA = "n long, key string, a double, kind string, y double"
@@ -68,7 +73,7 @@ def write_model(path: Path, seed: int = 1) -> None:
 
 def write_file(folder: Path, number: int, rows: Sequence[Row]) -> None:
     """Write events into a file, which is a micro-batch, in another order than they have."""
-    folder.mkdir(exist_ok=True)
+    folder.mkdir(parents=True, exist_ok=True)
     shuffled = np.random.default_rng(number).permutation(len(rows))
     path = folder / f"{number}.json"
     path.write_text("".join(json.dumps(rows[at]) + "\n" for at in shuffled))
@@ -80,6 +85,46 @@ def write_files(folder: Path, rows: Sequence[Row], files: int) -> None:
     size = -(-len(rows) // files)
     for number in range(files):
         write_file(folder / "events", number, rows[number * size : (number + 1) * size])
+
+
+def commits(folder: Path) -> int:
+    """Return how many micro-batches of the query in a folder have ended."""
+    return len(list((folder / "checkpoint" / "commits").glob("[0-9]*")))
+
+
+def kill_after(folder: Path, least: int, job: str = "tests.spark_job") -> None:
+    """Run a job in a process of its own, and kill it and its JVM in the midst of a batch."""
+    command = [sys.executable, "-m", job, str(folder)]
+    with (folder / "log").open("ab") as log:
+        process = subprocess.Popen(
+            command, cwd=ROOT, stdout=log, stderr=log, start_new_session=True
+        )
+    deadline = time.monotonic() + TOO_LONG
+    while commits(folder) < least or not in_a_batch(folder):
+        assert process.poll() is None, (folder / "log").read_text()
+        assert time.monotonic() < deadline
+        time.sleep(0.005)
+    assert "java" in group(process.pid)
+    os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+
+
+def group(leader: int) -> set[str]:
+    """Return the names of the processes in a group."""
+    pids = [int(entry.name) for entry in Path("/proc").iterdir() if entry.name.isdigit()]
+    names = set()
+    for pid in pids:
+        try:
+            if os.getpgid(pid) == leader:
+                names.add(Path(f"/proc/{pid}/comm").read_text().strip())
+        except (ProcessLookupError, FileNotFoundError):  # it has ended
+            continue
+    return names
+
+
+def in_a_batch(folder: Path) -> bool:
+    """Say whether a micro-batch has begun that has not ended."""
+    return len(list((folder / "checkpoint" / "offsets").glob("[0-9]*"))) > commits(folder)
 
 
 def predictions_of(spark: Any, folder: Path, **options: Any) -> Any:

@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import shutil
-import signal
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -28,10 +25,22 @@ from lstmwidgets.online import LSTMForecaster, LSTMRegressor
 from lstmwidgets.streaming import StreamError
 from lstmwidgets.streaming.spark import spark_predict
 from lstmwidgets.streaming.spark.buckets import Bucket
-from lstmwidgets.streaming.spark.predicting import PROVIDER
+from lstmwidgets.streaming.spark.frames import PROVIDER
 
 from . import spark_job
-from .spark_job import events, predictions_of, run, said, streamed, write_file, write_files
+from .spark_job import (
+    ROOT,
+    TOO_LONG,
+    commits,
+    events,
+    kill_after,
+    predictions_of,
+    run,
+    said,
+    streamed,
+    write_file,
+    write_files,
+)
 
 pytestmark = [
     # pyspark warns of a pandas that nothing here uses, and leaves sockets to the collector.
@@ -40,8 +49,6 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
 ]
 
-ROOT = Path(__file__).resolve().parent.parent
-TOO_LONG = 300.0
 CLOSE = 1e-6
 
 
@@ -61,10 +68,6 @@ def folder(tmp_path: Path) -> Path:
 def check_same(found: dict[int, float], expected: dict[int, float]) -> None:
     assert found.keys() == expected.keys()
     assert max(abs(found[n] - expected[n]) for n in found) < CLOSE
-
-
-def commits(folder: Path) -> int:
-    return len(list((folder / "checkpoint" / "commits").glob("[0-9]*")))
 
 
 # --- the same predictions ---------------------------------------------------------------------
@@ -106,39 +109,6 @@ def test_each_prediction_is_made_once_though_driver_and_jvm_are_killed(
 
     assert before < commits(folder) == 12
     check_same(said(spark, folder), streamed(folder, rows))
-
-
-def kill_after(folder: Path, least: int) -> None:
-    """Run the job in a process of its own, and kill it and its JVM in the midst of a batch."""
-    command = [sys.executable, "-m", "tests.spark_job", str(folder)]
-    with (folder / "log").open("ab") as log:
-        job = subprocess.Popen(command, cwd=ROOT, stdout=log, stderr=log, start_new_session=True)
-    deadline = time.monotonic() + TOO_LONG
-    while commits(folder) < least or not in_a_batch(folder):
-        assert job.poll() is None, (folder / "log").read_text()
-        assert time.monotonic() < deadline
-        time.sleep(0.005)
-    assert "java" in group(job.pid)
-    os.killpg(job.pid, signal.SIGKILL)
-    job.wait()
-
-
-def group(leader: int) -> set[str]:
-    """Return the names of the processes in a group."""
-    pids = [int(entry.name) for entry in Path("/proc").iterdir() if entry.name.isdigit()]
-    names = set()
-    for pid in pids:
-        try:
-            if os.getpgid(pid) == leader:
-                names.add(Path(f"/proc/{pid}/comm").read_text().strip())
-        except (ProcessLookupError, FileNotFoundError):  # it has ended
-            continue
-    return names
-
-
-def in_a_batch(folder: Path) -> bool:
-    """Say whether a micro-batch has begun that has not ended."""
-    return len(list((folder / "checkpoint" / "offsets").glob("[0-9]*"))) > commits(folder)
 
 
 @pytest.mark.slow
@@ -269,6 +239,21 @@ def test_a_checkpoint_of_another_kind_is_refused(
 
     with pytest.raises(Exception, match=problem):
         run(spark, folder, **options)
+
+
+def test_a_checkpoint_that_is_named_is_checked_before_the_start(spark: Any, folder: Path) -> None:
+    (folder / "events").mkdir()
+    checkpoint = folder / "checkpoint"
+    for _ in range(2):
+        predictions_of(spark, folder, checkpoint=checkpoint)
+
+    with pytest.raises(
+        StreamError, match="the checkpoint was begun with buckets=64, got buckets=9"
+    ):
+        predictions_of(spark, folder, checkpoint=checkpoint, buckets=9)
+    spark_job.write_model(folder / "model.safetensors", seed=2)
+    with pytest.raises(StreamError, match="the checkpoint was begun with another model"):
+        predictions_of(spark, folder, checkpoint=checkpoint)
 
 
 def test_an_event_needs_a_key(spark: Any, folder: Path) -> None:

@@ -287,6 +287,20 @@ class LSTMEstimator(base.Estimator):
         """
         self._encoder.expects = due
 
+    def add_features(self, x: Features) -> None:
+        """Give features that are new their columns; learn nothing of the values, and count nothing.
+
+        Parameters
+        ----------
+        x : dict
+            Features, each with a value of its kind: a text is one of its texts.
+        """
+        encoder = self._encoder
+        before = encoder.events, encoder.imputed, encoder.expects
+        encoder.events, encoder.expects = 0, False  # that all of it is new is meant
+        self._take_in(x)
+        encoder.events, encoder.imputed, encoder.expects = before
+
     def _recent(self) -> tuple[Any, ...]:
         """Return what is remembered of the stream besides the LSTM's state."""
         return ()

@@ -137,6 +137,12 @@ class FeatureEncoder:
         )
         return encoded, has_unknown
 
+    def unknown(self, x: Mapping[Hashable, Any]) -> dict[Hashable, Any]:
+        """Return the features whose values have no columns yet, and could get them."""
+        if self._encode_plain(x) is not None:
+            return {}
+        return {name: value for name, kind, value in self._fill(x)[2] if is_usable(kind, value)}
+
     def encode_many(self, xs: Sequence[Mapping[Hashable, Any]]) -> NDArray[np.float64]:
         """Return what `encode` does for each of N events, (N, columns)."""
         plain = self._encode_plain_rows(xs)

@@ -12,37 +12,11 @@ import msgspec
 from lstmwidgets.online.estimator import Features
 
 from .buckets import Bucket, Served, new_bucket, predict
+from .frames import PREDICTION, Columns
 from .packing import EVENTS, from_bytes, to_bytes
-
-PREDICTION = "prediction"
 
 NOW = "lstmwidgets_now"
 """The column of when the micro-batch began, in milliseconds; it stays when one is run again."""
-
-
-class Columns(msgspec.Struct, frozen=True):
-    """What the columns of events are for.
-
-    Attributes
-    ----------
-    names : list of str
-        Of all of them: on their way they have numbers, since Spark takes dots in names apart.
-    key, target : str
-        Their names; no target where there is none.
-    order : list of str
-        By which the events of a micro-batch are sorted.
-    features : list of str
-        What the model reads.
-    kept : list of str
-        What stands beside a prediction.
-    """
-
-    names: list[str]
-    key: str
-    target: str | None
-    order: list[str]
-    features: list[str]
-    kept: list[str]
 
 
 class BucketPredictor:
@@ -79,14 +53,14 @@ class BucketPredictor:
 
     def handleInputRows(self, key: Any, rows: Iterable[Any], timerValues: Any) -> Iterator[Any]:
         """Predict the events of a bucket; yield them with their predictions as one row."""
-        events = self._sorted(row[EVENTS] for row in rows)
+        events = in_order((row[EVENTS] for row in rows), self._columns)
         bucket = self._read()
         columns = self._columns
         predictions = predict(
             bucket,
             self._model,
             events[columns.key].to_pylist(),
-            _features(events, columns.features),
+            features_of(events, columns.features),
             None if columns.target is None else events[columns.target].to_pylist(),
             now=events[NOW][0].as_py(),
             idle=self._idle,
@@ -99,11 +73,6 @@ class BucketPredictor:
     def close(self) -> None:
         """Do nothing: the model stays for the next micro-batch."""
 
-    def _sorted(self, parts: Iterable[bytes]) -> Any:
-        arrow = import_module("pyarrow")
-        events = arrow.concat_tables(map(from_bytes, parts)).rename_columns(self._columns.names)
-        return events.sort_by([(name, "ascending") for name in self._columns.order])
-
     def _read(self) -> Bucket:
         value = self._value.get()
         if value is None:
@@ -113,7 +82,14 @@ class BucketPredictor:
         return bucket
 
 
-def _features(events: Any, names: list[str]) -> list[Features]:
+def in_order(parts: Iterable[bytes], columns: Columns) -> Any:
+    """Return packed events as one table, sorted."""
+    arrow = import_module("pyarrow")
+    events = arrow.concat_tables(map(from_bytes, parts)).rename_columns(columns.names)
+    return events.sort_by([(name, "ascending") for name in columns.order])
+
+
+def features_of(events: Any, names: list[str]) -> list[Features]:
     """Return each event's features; a number that is missing is NaN, anything else None."""
     arrow = import_module("pyarrow")
     columns = [events[name] for name in names]
