@@ -41,7 +41,8 @@ autodoc_typehints = "none"  # docstrings say types, shapes and units in place
 autodoc_default_options = {
     "members": True,
     # What is inherited is shown, but for what comes from these classes of others.
-    "inherited-members": "AnyWidget, Module, Base, Estimator, Classifier, Regressor, Forecaster, "
+    "inherited-members": "AnyWidget, DOMWidget, Widget, LoggingHasTraits, HasTraits, "
+    "HasDescriptors, Module, Base, Estimator, Classifier, Regressor, Forecaster, "
     "MiniBatchClassifier, MiniBatchRegressor, AnomalyDetector, ClassifierMixin, BaseEstimator, "
     "Iterator, Struct, tuple, BaseException, ABC",
 }

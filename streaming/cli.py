@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import atexit
 import gc
+import shlex
 import sys
 import warnings
 from inspect import Signature, signature
@@ -39,7 +40,7 @@ def main() -> None:
     try:
         status = app(with_job_file(sys.argv[1:]), standalone_mode=False)
     except TyperException as error:
-        status = _fail(f"{error.format_message()} Try --help.")
+        status = _fail(f"{error.format_message()} {_advice(sys.argv[1:])}")
     except StreamError as error:
         status = _fail(str(error))
     except OSError as error:
@@ -255,13 +256,16 @@ def inspect(
     ] = False,
 ) -> None:
     """Show what is in a folder of checkpoints; a job may be running on it."""
+    from .job.options import OF_NEW_MODEL
     from .state.checkpoint import inspect as inspected
 
     options, saved, sizes = inspected(folder)
     if toml:
         typer.echo(job_file(options, folder), nl=False)
         return
+    there = {*OF_NEW_MODEL} if options.get("model") else set()  # a model that is as it is
     told = {name: value for name, value in options.items() if value not in ([], "", None)}
+    told = {name: value for name, value in told.items() if name not in there}
     if saved is not None:
         told["events"] = f"{saved.events:,}{', finished' if saved.finished else ''}"
         told |= {name: f"{size:,}" for name, size in sizes.items() if size}
@@ -272,6 +276,13 @@ def inspect(
         typer.echo(f"{name.replace('_', ' '):18} {one_line(str(value))}")
     if saved is None:
         typer.echo("no checkpoint yet")
+
+
+def _advice(words: list[str]) -> str:
+    """Return what to try instead of a command line that is none."""
+    if words and not words[0].startswith("-") and Path(words[0]).suffix:
+        return f"Try: lstmwidgets stream {shlex.join(words)}"
+    return "Try --help."
 
 
 def _fail(message: str, status: int = 2) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,7 @@ import pandas as pd
 import polars as pl
 import pytest
 
+from lstmwidgets.dataframes import pandas
 from lstmwidgets.online import LSTMClassifier, LSTMRegressor
 
 KINDS = {
@@ -143,3 +145,9 @@ def test_rows_and_targets_must_be_as_many(library: Any) -> None:
     frame, series = library
     with pytest.raises(ValueError, match="a target in y for each of 40 rows of X, got 39"):
         regressor().learn_many(frame(ROWS), series(TARGETS[:-1]))
+
+
+def test_without_pandas_a_dataframe_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "pandas", None)
+    with pytest.raises(ImportError, match=r"a dataframe needs pandas, .* pip install pandas"):
+        pandas()

@@ -189,7 +189,8 @@ def test_inputs_come_with_their_events_in_whatever_way_they_are_played() -> None
 def test_inputs_that_are_not_there_are_named(source: Any, inputs: list[str], said: str) -> None:
     model = LSTMTextClassifier(4) if source is TEXTS else LSTMRegressor(4)
     live = LiveStream(model, source, inputs=inputs)
-    live.step()
+    with pytest.raises(RuntimeError, match=f"ValueError: inputs: {said}"):
+        live.step()
     assert live.state == "failed"
     assert re.search(f"ValueError: inputs: {said}", live.error)
     live.close()
@@ -421,9 +422,11 @@ def test_what_a_source_raised_stays_and_nothing_is_lost() -> None:
 
 def test_a_model_that_raises_is_shown() -> None:
     live = LiveStream(linear_model.LinearRegression(), [({"a": "text"}, 1.0)] * 3)
-    live.step(3)
+    with pytest.raises(RuntimeError, match="TypeError: ") as caught:
+        live.step(3)
+    assert isinstance(caught.value.__cause__, TypeError)
     assert live.state == "failed"
-    assert live.error
+    assert live.error == str(caught.value)
     live.close()
 
 

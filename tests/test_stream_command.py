@@ -186,7 +186,8 @@ def test_help_names_sources_options_and_examples(
         (["stream", "{csv}", "--target", "flow", "--hidden-size", "0"], "--hidden-size"),
         (["stream", "{csv}", "--target", "flow", "--sed", "1"], "--sed"),
         (["stream", "river:Nile"], "River has no data set 'Nile'"),
-        (["run"], "No such command 'run'"),
+        (["run"], "No such command 'run'. Try --help"),
+        (["my readings.csv"], "Try: lstmwidgets stream 'my readings.csv'"),
         (["stream", "{csv}", "--dead-letters", "redis://h:1/0/s"], "expected a file, got redis://"),
         (["stream", "{csv}", "--at-least-once"], "--at-least-once is for --predictions kafka://"),
         (["stream", "{csv}", "--kafka-properties", "x"], "--kafka-properties is for kafka://"),
@@ -358,3 +359,29 @@ def test_a_full_standard_output_is_named(readings: Path) -> None:
         )
     assert done.returncode == 2
     assert done.stderr == "lstmwidgets: standard output: No space left on device\n"
+
+
+def test_a_finished_job_says_what_is_missing_and_of_a_model_only_what_is_its_own(
+    readings: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    folder = readings.parent
+    monkeypatch.chdir(folder)
+    Path("models.py").write_text(
+        "from lstmwidgets.online import LSTMRegressor\n"
+        "def small():\n    return LSTMRegressor(hidden_size=3, seed=1)\n"
+    )
+    words = ["stream", str(readings), "--target", "flow", "--checkpoint", "job"]
+    words += ["--model", "models.py:small"]
+    assert run(monkeypatch, *words) == 0
+    assert run(monkeypatch, "inspect", "job") == 0
+    told = capsys.readouterr().out
+    assert "models.py:small" in told
+    assert "hidden size" not in told
+    assert "window" not in told
+    assert run(monkeypatch, *words, "--report", "report.html", "--summary", "run.json") == 0
+    assert "nothing to do, and no report or summary is written" in " ".join(
+        capsys.readouterr().err.split()
+    )
+    assert not Path("report.html").exists()

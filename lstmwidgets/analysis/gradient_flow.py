@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from ..cells import CELLS
+from ..dataframes import pandas
 from ..lstm import LSTM
 from ..trace import Trace
 from .adjoints import Layer, layer_adjoints
@@ -134,8 +135,7 @@ class Gradients:
 
     def to_dataframe(self, layer: int = -1) -> pd.DataFrame:
         """Return a row for each step: label, steps before the prediction, and the norms."""
-        import pandas as pd
-
+        pd = pandas()
         columns: dict[str, Any] = {
             "label": self.labels,
             "steps_before": np.arange(len(self) - 1, -1, -1),

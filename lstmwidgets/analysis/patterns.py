@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..checks import check_choice, check_size
+from ..dataframes import pandas
 from .on_bits import SIDES, Switches
 from .recording import QUANTITIES, Recording
 from .step_conditions import Condition
@@ -127,8 +128,7 @@ class Found:
         ``overlap`` is the share of the units that are on in the match or belong to the hypothesis
         which do both (the Jaccard index).
         """
-        import pandas as pd
-
+        pd = pandas()
         table = pd.DataFrame(self.matches, columns=Match._fields)
         united = len(self.units) + table["extra"]
         return table.assign(overlap=table["shared"] / united.where(united > 0, np.nan))

@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from ..dataframes import pandas
 from .adjoints import layer_adjoints
 from .gradient_flow import as_layers, layer_weights
 from .interventions import Intervention, ablation
@@ -73,8 +74,7 @@ class UnitRanking:
 
     def to_dataframe(self) -> pd.DataFrame:
         """Return a row for each unit, those that matter most first."""
-        import pandas as pd
-
+        pd = pandas()
         columns = {name: getattr(self, name) for name in ("moved", "damage", "adds", "measured")}
         return pd.DataFrame({"unit": np.arange(len(self.moved)), **columns}).iloc[self.order]
 

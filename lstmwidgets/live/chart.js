@@ -87,6 +87,7 @@ export class Chart {
       forget();
       cancelAnimationFrame(this.frame);
       clearTimeout(this.later);
+      clearTimeout(this.telling);
     };
     this.recolour();
   }
@@ -173,10 +174,9 @@ export class Chart {
     this.placeCross();
     this.onDraw?.(scene);
     this.painted++;
-    if (now - this.told > TELLING || !this.moving) {
-      this.told = now;
-      this.tell();
-    }
+    clearTimeout(this.telling);
+    if (now - this.told > TELLING || !this.moving) this.tell();
+    else this.telling = setTimeout(() => this.tell(), TELLING); // if nothing is drawn until then
   }
 
   // One cannot look at where nothing is.
@@ -191,6 +191,7 @@ export class Chart {
 
   tell() {
     const { store } = this;
+    this.told = performance.now();
     const step = store.next - 1;
     if (step >= 0) for (const panel of this.panels) if (!panel.folded) panel.tell(store, step);
     this.badge.hidden = this.view === null;

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ..checks import check_size
+from ..dataframes import pandas
 from ..text import PAD, UNKNOWN
 from .reading import Array, TextReader
 
@@ -111,8 +112,7 @@ class Flips:
 
         The shares are a column for each class, ``probability of …``.
         """
-        import pandas as pd
-
+        pd = pandas()
         names = [f"probability of {label}" for label in self.classes]
         rows = [
             {

@@ -16,6 +16,7 @@ from bokeh.models.widgets import Div
 from ..analysis import Altered, Recording
 from ..analysis.comparison import Comparison, recording_of_run
 from ..analysis.what_if import WhatIf
+from ..dataframes import pandas
 from ..live import StillPart, joined_modules, joined_styles
 from ..lstm import LSTM
 from ..models import SequenceModel
@@ -184,8 +185,7 @@ class Compare(AnsweredAnywhere, WithSnapshot):
         Columns: ``steps``, how many both have; ``mean``, the mean distance; of numbers such as
         predictions also ``largest``, and the ``step`` where that is.
         """
-        import pandas as pd
-
+        pd = pandas()
         found = self.comparison()
         rows = {}
         for name in (*found.columns, *found.quantities):

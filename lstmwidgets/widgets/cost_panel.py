@@ -16,6 +16,7 @@ from ..analysis.cost_counts import Counts, count_costs, count_polynomials, count
 from ..analysis.cost_curves import KINDS, CostPoint, Workload, cost_steps, cost_table
 from ..cells import CELLS
 from ..checks import check_size
+from ..dataframes import pandas
 from ..live import joined_modules, joined_styles
 from ..lstm import LSTM
 from ..models import SequenceModel
@@ -207,8 +208,7 @@ class CostPanel(AnsweredAnywhere, WithSnapshot):
         as far as they were measured ``step_us`` and ``event_us`` in microseconds, ``batch_ms`` in
         milliseconds and ``kept_bytes``, what a batch keeps for the way back.
         """
-        import pandas as pd
-
+        pd = pandas()
         return pd.DataFrame(cost_table(self._ready(), self.workload.input_size))
 
     def figure(self) -> LayoutDOM:

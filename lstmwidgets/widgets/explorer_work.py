@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..dataframes import pandas
 from ..live import Frame
 from ..online.lessons import Lessons
 from ..text import Tokenizer
@@ -199,8 +200,7 @@ def gates_of(reading: Reading | Explanation) -> NDArray[np.float64]:
 
 def table_of(found: Explanation, known: NDArray[np.bool_]) -> pd.DataFrame:
     """Return a row for each word; see `SentimentExplorer.to_dataframe`."""
-    import pandas as pd
-
+    pd = pandas()
     columns: dict[str, Any] = {"word": found.words, "known": known}
     for n, label in enumerate(found.classes):
         columns[f"probability of {label}"] = found.probabilities[:, n]

@@ -21,6 +21,7 @@ from ..analysis import (
     save_scenarios,
 )
 from ..analysis.what_if import check_interventions
+from ..dataframes import pandas
 from ..live import Choice, joined_modules, joined_styles
 from ..plots.what_if import what_if_figure
 from .altered_states import UNTOUCHED, AlteredStates, colour_of
@@ -181,8 +182,7 @@ class GateLab(StatePicture):
 
     def to_dataframe(self) -> pd.DataFrame:
         """Return a row for each step: label, target, and predictions and errors of all runs."""
-        import pandas as pd
-
+        pd = pandas()
         subject = self.what_if.subject
         columns: dict[str, Any] = {"label": subject.labels}
         if subject.targets is not None:

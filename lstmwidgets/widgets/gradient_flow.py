@@ -13,6 +13,7 @@ from bokeh.plotting import figure
 from ..analysis.gradient_flow import QUANTITIES_FELT, Gradients, Traced
 from ..analysis.rivals import RIVALS, Sizes, rival_steps
 from ..analysis.subject import as_subject
+from ..dataframes import pandas
 from ..live import joined_modules, joined_styles
 from ..plots.gradients import gradients_figure
 from .background import Background
@@ -206,8 +207,7 @@ class GradientFlow(AnsweredAnywhere, WithSnapshot):
 
     def to_dataframe(self) -> pd.DataFrame:
         """Return all curves of the layer, a row for each network and step."""
-        import pandas as pd
-
+        pd = pandas()
         tables = {name: each.to_dataframe(self.layer) for name, each in self._ready().items()}
         return pd.concat(tables, names=["network"]).reset_index(level="network")
 

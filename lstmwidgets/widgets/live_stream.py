@@ -201,12 +201,19 @@ class LiveStream(AnsweredAnywhere, WithSnapshot):
         self.player.wait()
 
     def step(self, n: int = 1) -> None:
-        """Take so many events and rest. Returns when they are done."""
+        """Take so many events and rest. Returns when they are done.
+
+        Raises
+        ------
+        RuntimeError
+            If the model or the source has failed; its cause is what it failed with.
+        """
         if not isinstance(n, int) or n < 1:
             raise ValueError(f"n must be a whole number above 0, got {n!r}")
         if self._prepare():
             self.player.step(n)
         self.player.wait(None)
+        self.player.check()
 
     def stop(self) -> None:
         """End. Playing again starts from the beginning; the model keeps what it has learned."""

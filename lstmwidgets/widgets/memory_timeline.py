@@ -16,6 +16,7 @@ from ..analysis import Recording
 from ..analysis.lags import Correlations, iter_correlations
 from ..analysis.memory import MEMORY_ORDERS, Memory, Thresholds
 from ..checks import check_choice
+from ..dataframes import pandas
 from ..live import CHART_MODULES, joined_modules, joined_styles
 from ..plots import memory_figure
 from .background import Background, Work
@@ -221,8 +222,7 @@ class MemoryTimeline(AnsweredAnywhere, WithSnapshot):
         after which it holds something; and what it ``holds`` best, with ``lag`` and
         ``correlation``.
         """
-        import pandas as pd
-
+        pd = pandas()
         memory = self.memory
         units = memory.order(self.order)
         return pd.DataFrame(

@@ -65,6 +65,8 @@ class Player:
         What went wrong, for people; empty if nothing did.
     details : str
         Its traceback.
+    failure : Exception or None
+        The exception that ended it.
     interval : float
         Least seconds between two frames; by default 1/60. May be set from any thread.
     """
@@ -97,6 +99,7 @@ class Player:
         self._drawn = True
         self.interval = 1 / FRAMES
         self.error = self.details = ""
+        self.failure: Exception | None = None
         self.state = READY
         threads.end_before_python(self)
 
@@ -195,6 +198,11 @@ class Player:
         with self._wanted:
             return self._wanted.wait_for(lambda: self._resting, timeout)
 
+    def check(self) -> None:
+        """Raise RuntimeError if it has failed; its cause is what the model or the source raised."""
+        if self.failure is not None:
+            raise RuntimeError(self.error) from self.failure
+
     def _want(self, *, playing: bool = False, steps: int = 0) -> None:
         with self._wanted:
             holder = _holders.setdefault(id(self._model), self) if self._model is not None else self
@@ -205,6 +213,7 @@ class Player:
                 self._changed()
                 return
             self.error = self.details = ""
+            self.failure = None
             self._playing, self._steps, self._ending = playing, steps, False
             self._due = time.monotonic()
             self._resting = False
@@ -251,6 +260,7 @@ class Player:
     def _failed(self, error: Exception) -> str:
         self.error = self.error or f"{type(error).__name__}: {error}"
         self.details = self.details or traceback.format_exc()
+        self.failure = self.failure or error
         return FAILED
 
     def _may_step(self) -> bool:

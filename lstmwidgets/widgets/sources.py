@@ -43,7 +43,8 @@ def checked_source(source: Iterable[Any] | None) -> Iterable[Any]:
     if isinstance(source, str) or not isinstance(source, Iterable):
         raise TypeError(
             "source must be an iterable of events, as River's data sets are, "
-            f"got {type(source).__name__}"
+            f"got {type(source).__name__}; of a CSV file river.stream.iter_csv(path, target=…, "
+            "converters=…) is one, and `lstmwidgets stream path --live` needs no program"
         )
     return source
 

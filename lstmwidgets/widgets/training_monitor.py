@@ -11,6 +11,7 @@ from bokeh.models import LayoutDOM
 
 from ..analysis.course import Course
 from ..checks import check_positive, check_probability, check_size
+from ..dataframes import pandas
 from ..live import joined_modules, joined_styles
 from ..plots.course import course_figure
 from ..training import FitResult, TrainingRun
@@ -153,10 +154,17 @@ class TrainingMonitor(AnsweredAnywhere, WithSnapshot):
         self.player.wait()
 
     def step(self, n: int = 1) -> None:
-        """Run so many epochs, or a hundred times so many events, and rest. Returns then."""
+        """Run so many epochs, or a hundred times so many events, and rest. Returns then.
+
+        Raises
+        ------
+        RuntimeError
+            If the training has failed; its cause is what it failed with.
+        """
         check_size("n", n)
         self._watched.step(n)
         self.player.wait(None)
+        self.player.check()
 
     def stop(self) -> None:
         """End. The model gets the weights of the best epoch; an estimator keeps what it has."""
@@ -259,8 +267,7 @@ class TrainingMonitor(AnsweredAnywhere, WithSnapshot):
         and so on) and ``dead_units``; of an online estimator ``event``, ``error``, ``lr`` and the
         shares.
         """
-        import pandas as pd
-
+        pd = pandas()
         course = self.course
         frame = pd.DataFrame(dict(course.columns))
         frame[course.unit] = frame[course.unit].astype(int)

@@ -33,6 +33,9 @@ WINDOW, KEYED_WINDOW = 16, 4
 WORDS = 32
 """Words of a text that the gradient looks back."""
 
+OF_NEW_MODEL = ("hidden_size", "cell", "window", "season", "seed")
+"""Options that are for a model that a job makes."""
+
 OF_TASK = ("hidden_size", "cell", "window", "horizon", "season", "coverage", "alarms")
 """Options that a task and its new model are made with."""
 
@@ -231,7 +234,7 @@ class Job:
         if self.shared and (self.model is None or self.columns.key is None):
             raise StreamError("--shared is for a --model with --key; leave it out")
         if self.model is not None:
-            for option in ("hidden_size", "cell", "window", "season", "seed"):
+            for option in OF_NEW_MODEL:
                 if getattr(self, option) is not None:
                     raise StreamError(
                         f"{as_option(option)} is for a new model, and --model {self.model} is "

@@ -43,6 +43,8 @@ if TYPE_CHECKING:
 BATCH = 64
 """How many events are learned in one call at most: a millisecond or two."""
 
+FINALS = ("report", "recording", "summary")
+"""Files that are written at the end of a run."""
 
 HALF = 0.5
 """How full the memory for states is that leave it when a checkpoint is made to empty it."""
@@ -152,11 +154,15 @@ class Run:
         if before is not None and before.finished and not self.source.has_more(before.offset):
             with ExitStack() as opened:  # which looks whether all of it is there
                 self._open_sinks(opened, self._task())
-            note(self.notes, f"finished after {counted(before.events, 'event')}: nothing to do")
+            told = f"finished after {counted(before.events, 'event')}: nothing to do"
+            unmade = [name for name in FINALS if getattr(job, name) is not None]
+            if unmade:
+                told += f", and no {' or '.join(unmade)} is written"
+            note(self.notes, told)
             return JobResult(self.source.name, self.seed, before.events)
         finals = {
             name: Final(path, self.opened.enter_context(atomic_write(path)))
-            for name in ("report", "recording", "summary")
+            for name in FINALS
             if (path := getattr(job, name)) is not None
         }
         gc.collect()

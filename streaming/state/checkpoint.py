@@ -37,10 +37,6 @@ PAGE = 1024
 CACHE = 32 * 1024 * 1024
 """Bytes of the database in memory at most, keys that have changed since the last checkpoint too."""
 
-LOG = 64 * 1024 * 1024
-"""Bytes of the write-ahead log from which on it is brought into the database: until then, what
-changes with every checkpoint need not be written there again and again."""
-
 
 class Saved(msgspec.Struct, frozen=True, kw_only=True):
     """A moment between two events; the first one comes before the source is read.
@@ -349,7 +345,6 @@ def _opened(path: Path) -> Database:
             database.execute(f"PRAGMA cache_size = -{CACHE // 1024}")
             database.execute("PRAGMA journal_mode = WAL")
             database.execute("PRAGMA synchronous = FULL")
-            database.execute(f"PRAGMA wal_autocheckpoint = {LOG // PAGE}")
             (state,) = database.execute("PRAGMA integrity_check(1)").fetchone()
             if state != "ok":
                 raise sqlite3.DatabaseError(" ".join(state.split()))
