@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
+from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +20,7 @@ from lstmwidgets.online import (
     LSTMRegressor,
     LSTMTextClassifier,
 )
+from lstmwidgets.plots import shares
 from lstmwidgets.streaming import Event, StreamRunner
 from lstmwidgets.streaming.pictures import record
 from lstmwidgets.streaming.pictures.record import RunRecord
@@ -248,3 +250,10 @@ Bokeh.documents[0].roots()[0].children.flatMap((plot) => {
 """How wide titles and legends are in pixels, each beside what there is for it."""
 
 THEME_TEXT = {"light": "#333333", "dark": "#e6e6e6"}
+
+
+def test_experts_have_the_same_colours_in_reports_and_live_pages() -> None:
+    text = files("lstmwidgets").joinpath("live/curve_panel.js").read_text(encoding="utf-8")
+    found = re.search(r"const OTHERS = \[([^]]*)\]", text)
+    assert found is not None
+    assert tuple(re.findall(r"#\w{6}", found[1])) == shares.OTHERS

@@ -86,7 +86,9 @@ export class HorizonsPanel extends CurvePanel {
 // How far each expert of a mixture is trusted, stacked up to 1.
 export class SharesPanel extends CurvePanel {
   makeLegend() {
-    this.colours = this.spec.names.map((name, n) => SHARE_COLOURS[name] ?? OTHERS[n % OTHERS.length]);
+    const others = this.spec.names.filter((name) => !SHARE_COLOURS[name]);
+    this.colours = this.spec.names.map(
+      (name) => SHARE_COLOURS[name] ?? OTHERS[others.indexOf(name)] ?? "#999999");
     this.spec.names.forEach((name, n) =>
       this.entry(name === "lstm" ? "LSTM" : name, this.colours[n], "box"));
   }
@@ -122,6 +124,5 @@ export class SharesPanel extends CurvePanel {
 }
 
 const SHARE_COLOURS = { lstm: "model", "last value": "naive" };
-const OTHERS = [
-  "#cc79a7", "#009e73", "#f0e442", "#999999", "#56b4e9", "#e69f00", "#999933", "#882255",
-];
+// As `plots/shares.py` has them, for reports.
+const OTHERS = ["#e69f00", "#009e73", "#cc79a7", "#f0e442", "#999933", "#882255", "#56b4e9"];

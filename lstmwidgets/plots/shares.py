@@ -10,9 +10,9 @@ from bokeh.plotting import figure
 from .event_axis import EventAxis, event_figure
 from .style import MODEL, NAIVE, place_legend
 
-OTHERS = ("#e69f00", "#56b4e9", "#009e73", "#f0e442", "#cc79a7", "#999933", "#882255")
+OTHERS = ("#e69f00", "#009e73", "#cc79a7", "#f0e442", "#999933", "#882255", "#56b4e9")
 """Further colours of Okabe & Ito (2008), and two of Tol's muted ones (2021, "Colour schemes"), for
-what is neither the LSTM nor the last value."""
+what is neither the LSTM nor the last value; `live/curve_panel.js` has the same."""
 
 
 def share_figure(axis: EventAxis, names: Sequence[str], *, height: int = 200) -> figure:
