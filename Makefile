@@ -12,7 +12,7 @@ SPARK  := .venv-spark
 WORKERS ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help demo setup setup-mlflow setup-spark test test-slow test-mlflow test-spark coverage mutants lint format lab app bench bench-peers docs clean
+.PHONY: help demo setup setup-mlflow setup-spark test test-slow test-mlflow test-spark coverage mutants dist lint format lab app bench bench-peers docs clean
 
 help: ## list the targets
 	@sed -nE 's/^([a-z-]+):[^#]*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -75,6 +75,12 @@ coverage: setup $(VENV)/trust ## which lines the tests run: out/coverage/index.h
 
 mutants: setup $(VENV)/trust ## which small changes the tests do not notice (PART=kernels, codec or checkpoint)
 	$(BIN)/python -m scripts.mutants $(PART) --report out/mutants-$(PART).md
+
+dist: $(VENV)/trust ## wheel and sdist in dist/, as a release would have them
+	rm -rf dist
+	$(BIN)/python -m build
+	$(BIN)/twine check --strict dist/*
+	$(BIN)/check-wheel-contents dist/*.whl
 
 lint: $(STAMP) ## format and rules (ruff), types (mypy), layers (import-linter)
 	$(BIN)/ruff format --check $(PLACES)
