@@ -58,7 +58,7 @@ $(SPARK)/installed: pyproject.toml constraints.txt
 setup-spark: $(SPARK)/installed ## what the tests of Spark need
 	@sh scripts/install_java.sh
 
-test-spark: setup-spark ## the tests of Spark (45 minutes on two cores)
+test-spark: setup-spark ## the tests of Spark (a quarter of an hour on two cores)
 	OMP_NUM_THREADS=1 $(SPARK)/bin/pytest --noconftest -m "slow or not slow" tests/test_spark*.py
 
 $(VENV)/trust: $(STAMP)

@@ -117,9 +117,10 @@ class NumericEstimator(LSTMEstimator):
             result[self._weights_begin :] = self._experts.weights
         return result
 
-    def activations_of(self, result: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Return what `activations` was at the event of such a row, (L, 6 * H), without a copy."""
-        return result[1 : self._weights_begin].reshape(self.num_layers, -1)
+    def activations_of(self, result: NDArray[np.float64]) -> NDArray[np.float32]:
+        """Return what `activations` was at the event of such a row, (L, 6 * H)."""
+        activations = result[1 : self._weights_begin]
+        return activations.reshape(self.num_layers, -1).astype(np.float32)
 
     def weights_of(self, result: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return the weights that experts had at the event of such a row, for `shares_of`."""

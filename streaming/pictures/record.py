@@ -190,7 +190,7 @@ class RunRecord:
     def _snapshot(self, outcome: Outcome) -> Snapshot:
         event, activations = outcome.event, self._runner.activations
         assert activations is not None  # of a model that has just seen the event
-        copied = activations.astype(np.float32)
+        copied = activations.copy()
         return Snapshot(outcome.number, event.time, event.y, outcome.prediction, copied)
 
     def _point(self, outcome: Outcome) -> Point:
