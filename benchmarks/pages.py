@@ -4,6 +4,7 @@ The files are those of `make bench-peers` and `make bench`; if none is named, `o
 `out/benchmarks.json`. In a page, what stands between ``<!-- peers: PART -->`` or
 ``<!-- bench: NAME -->`` and ``<!-- end -->`` becomes that part's tables, as they were printed;
 ``<!-- bench: NAME_TABLE -->`` is a table that the benchmark's `tables` computes from its figures.
+What the pages have of `make bench` is in ``docs/measured``, and a test compares them.
 """
 
 from __future__ import annotations

@@ -142,10 +142,16 @@ def _record(figure: Figure, targets: Targets) -> dict[str, Any]:
 
 def _cell(figure: dict[str, Any]) -> str:
     """Return the median, the range (not of ratios) and what a target says to it."""
-    parts = [f"{figure['median']:.3g}"]
-    if figure["unit"] != RATIO:
-        parts.append(f"({figure['min']:.3g}..{figure['max']:.3g})")
+    parts = [_written(figure["median"])]
+    if figure["unit"] != RATIO and figure["rounds"] > 1:
+        parts.append(f"({_written(figure['min'])}..{_written(figure['max'])})")
     if figure["target"] is not None:
         verdict = "[green]met[/]" if figure["met"] else "[red]missed[/]"
         parts.append(f"{figure['target']} {verdict}")
     return " ".join(parts)
+
+
+def _written(number: float) -> str:
+    """Return a number with three digits that count, as people write it."""
+    short = f"{number:.3g}"
+    return short if abs(number) < 1000 else f"{float(short):,.0f}"
